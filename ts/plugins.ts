@@ -1,0 +1,50 @@
+// Every module from outside, each with the reason why it is here. Nothing of ours is re-exported.
+// What is heavy and not needed to forward a connection is behind a load…() function.
+
+// --- Node ---
+import * as childProcess from 'node:child_process';
+import * as crypto from 'node:crypto';
+import * as dns from 'node:dns';
+import * as events from 'node:events';
+import * as fs from 'node:fs';
+import * as net from 'node:net';
+import * as path from 'node:path';
+import * as process from 'node:process';
+import stream from 'node:stream';
+import * as url from 'node:url';
+
+export { childProcess, crypto, dns, events, fs, net, path, process, stream, url };
+
+// ipaddr.js: IPv6 text forms. IPv4 is parsed by us, strictly, because it accepts octal and short forms.
+import ipaddr from 'ipaddr.js';
+
+// minimatch: the odd host patterns and address globs that our compiled forms do not cover; patterns come from the
+// operator only and are compiled once.
+import * as minimatch from 'minimatch';
+// --- configuration ---
+// zod: one schema gives types, all faults at once and JSON Schema. No dependencies of its own.
+import * as zod from 'zod';
+
+export { ipaddr, minimatch, zod };
+
+// --- async tools ---
+// async-mutex: the lock behind AsyncMutex.
+import * as asyncMutex from 'async-mutex';
+
+// cockatiel 3 (4 needs Node 22): the state machine behind CircuitBreaker and the schedule behind retryWithBackoff.
+import * as cockatiel from 'cockatiel';
+
+// p-limit: the queue behind parallelLimit.
+import pLimit from 'p-limit';
+
+export { asyncMutex, cockatiel, pLimit };
+
+// --- command line only, loaded when it runs ---
+// commander 14 (15 needs Node 22): arguments and help texts.
+export const loadCommander = () => import('commander');
+// pino: structured logs of the command line; the library itself is silent unless given a logger.
+export const loadPino = () => import('pino');
+// yaml: configuration files in YAML with line numbers in errors.
+export const loadYaml = () => import('yaml');
+// jiti: configuration files in TypeScript on a Node that cannot strip types.
+export const loadJiti = () => import('jiti');
