@@ -1,0 +1,141 @@
+// One client's visit: the record that every stage writes on. Its life begins and ends in connection-manager.ts.
+
+import type { Socket } from 'node:net';
+import type { IClientHello } from '../codec/client-hello.js';
+import type { IResolvedRoute, IResolvedTimeouts } from '../config/resolved.js';
+import type { TTlsVersion } from '../config/types.js';
+import type { TEnd, TPhase } from './ends.js';
+
+/** A connection as the public API shows it. Snapshots of it (`getConnections`) are plain data. */
+export interface IConnectionRecord {
+  /** Unique in this process, with the worker's prefix. */
+  readonly id: string;
+  /** The client's address; behind a PROXY header the one it states. */
+  readonly clientIp: string;
+  readonly clientPort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly phase: TPhase;
+  /** Key of the route: its id, else its name, else one made from its match. */
+  readonly route: string | null;
+  /** The address that was dialed, or is. */
+  readonly target: { readonly host: string; readonly port: number } | null;
+  readonly sni: string | null;
+  readonly ja4: string | null;
+  readonly isTLS: boolean;
+  /** From the client. */
+  readonly bytesReceived: number;
+  /** To the client. */
+  readonly bytesSent: number;
+  /** When it was accepted, milliseconds since 1970. */
+  readonly since: number;
+  readonly connectionClosed: boolean;
+  /** Why it ended; null while it lives. */
+  readonly end: TEnd | null;
+}
+
+/** Given back exactly once, when the connection ends. */
+export type TRelease = () => void;
+
+/** The live record. Only ConnectionManager makes and ends it. */
+export class Connection implements IConnectionRecord {
+  phase: TPhase = 'accept';
+  clientIp: string;
+  clientPort: number;
+  routed: IResolvedRoute | null = null;
+  timeouts: IResolvedTimeouts | null = null;
+  outgoing: Socket | null = null;
+  target: { readonly host: string; readonly port: number } | null = null;
+  hello: IClientHello | null = null;
+  sni: string | null = null;
+  tlsVersion: TTlsVersion | null = null;
+  alpn: readonly string[] = [];
+  isTLS = false;
+  bytesReceived = 0;
+  bytesSent = 0;
+  end: TEnd | null = null;
+  /** True where a socket handler owns the bytes: they are then read off the socket, not counted by the splice. */
+  handled = false;
+
+  // --- deadlines.ts reads these; all in milliseconds of the clock, 0 where not running ---
+  lastActivityMs: number;
+  /** When the present dial began. */
+  dialingMs = 0;
+  /** Called when the dial has taken too long. */
+  dialTimedOut: (() => void) | null = null;
+  /** When the client, then the target, sent its FIN. */
+  clientEndedMs = 0;
+  targetEndedMs = 0;
+  /** When everything that the target had sent before its FIN was handed to the client's kernel. */
+  flushedMs = 0;
+  /** The place in the deadline heap. */
+  dueMs = 0;
+
+  readonly #releases: TRelease[] = [];
+  #abort: AbortController | null = null;
+
+  constructor(
+    readonly id: string,
+    readonly incoming: Socket,
+    readonly localAddress: string,
+    readonly localPort: number,
+    clientIp: string,
+    /** Monotonic. */
+    readonly acceptedMs: number,
+    /** Wall clock. */
+    readonly since: number,
+  ) {
+    this.clientIp = clientIp;
+    this.clientPort = incoming.remotePort ?? 0;
+    this.lastActivityMs = acceptedMs;
+  }
+
+  get route(): string | null {
+    return this.routed?.key ?? null;
+  }
+
+  get connectionClosed(): boolean {
+    return this.end !== null;
+  }
+
+  get ja4(): string | null {
+    return this.hello === null ? null : this.hello.ja4;
+  }
+
+  /** Aborts when the connection ends. Made when first asked for: few connections need one. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.end !== null) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Calls `release` when the connection ends, or now if it has ended. */
+  whenEnded(release: TRelease): void {
+    if (this.end !== null) release();
+    else this.#releases.push(release);
+  }
+
+  /** Brings the byte counters up to date where a socket handler owns the socket. */
+  countHandled(): void {
+    if (!this.handled) return;
+    this.bytesReceived = this.incoming.bytesRead;
+    this.bytesSent = this.incoming.bytesWritten;
+  }
+
+  /** For ConnectionManager alone: marks the end, once, and gives everything back. */
+  finish(end: TEnd): void {
+    this.countHandled();
+    this.end = end;
+    for (const release of this.#releases.splice(0)) release();
+    this.#abort?.abort();
+  }
+
+  /** Plain data, for showing. */
+  snapshot(): IConnectionRecord {
+    this.countHandled();
+    const { id, clientIp, clientPort, localAddress, localPort, phase, route, target, sni, ja4, isTLS } = this;
+    const { bytesReceived, bytesSent, since, connectionClosed, end } = this;
+    const facts = { id, clientIp, clientPort, localAddress, localPort, phase, route, target, sni, ja4, isTLS };
+    return { ...facts, bytesReceived, bytesSent, since, connectionClosed, end };
+  }
+}
