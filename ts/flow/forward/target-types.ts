@@ -1,0 +1,80 @@
+// What the dialer knows about choosing targets. Made by TargetRegistry, implemented by target-picker.ts.
+
+import type { IResolvedTarget } from '../../config/resolved.js';
+import type { IRouteContext } from '../../config/types.js';
+
+/** What a choice depends on. `IConnectionFacts` fits. */
+export interface IPickFacts {
+  /** The port the client connected to. */
+  readonly port: number;
+  readonly clientIp: string;
+}
+
+/** One connection's, or one attempt's, share of a target. */
+export interface ITargetLease {
+  /** The target accepted the connection: a streak of failures ends. The lease stays held. */
+  connected(): void;
+  /** The dial failed; gives the lease back. What is not the target's fault (client left, no descriptors) is not held against it. */
+  failed(error: unknown): void;
+  /** Gives the lease back. Later calls of any method do nothing. */
+  release(): void;
+}
+
+/** A chosen target. Whoever got it must end its lease. */
+export interface ITargetPick {
+  /** A name or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly target: IResolvedTarget;
+  readonly lease: ITargetLease;
+}
+
+/** The choices of one connection. */
+export interface IPickSession {
+  /**
+   * The next target to try; never the same twice. null: there is none (left). The first call asks target functions.
+   * Throws ProxyError `TARGET_FUNCTION_FAILED`.
+   */
+  next(): ITargetPick | null;
+}
+
+/** What `explain` says about one candidate. */
+export interface ITargetVerdict {
+  readonly host: string;
+  /** null where the port's function failed. */
+  readonly port: number | null;
+  /** True for the one that would be dialed first; at most one. False for all where chance decides. */
+  readonly chosen: boolean;
+  /** For people: `would be chosen`, `ejected for another 4.2 s`, `backup`, `other port`. */
+  readonly why: string;
+}
+
+/** Chooses among the targets of one route. */
+export interface ITargetPicker {
+  /** `contextOf` is called only if the route has target functions, once. */
+  session(facts: IPickFacts, contextOf: () => IRouteContext): IPickSession;
+  /** Judges every candidate. Calls target functions with the hypothetical context; advances nothing. Never throws. */
+  explain(facts: IPickFacts, contextOf: () => IRouteContext): readonly ITargetVerdict[];
+}
+
+/** Turns names into addresses. */
+export interface IResolver {
+  /**
+   * Addresses in the order to try them, at least one; without a promise where the answer is at hand. Rejects with
+   * ProxyError `TARGET_UNRESOLVED`, or with the signal's reason.
+   */
+  resolve(host: string, signal?: AbortSignal): readonly string[] | Promise<readonly string[]>;
+}
+
+/** One question to a target: does it accept connections? */
+export interface IProbeRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+  /** Version of the PROXY header that the target expects; 0: none. A probe announces itself as local. */
+  readonly proxyHeader: 0 | 1 | 2;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves if the target is well, rejects with the reason if not. */
+export type TProbe = (request: IProbeRequest) => Promise<void>;
