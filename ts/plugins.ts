@@ -41,10 +41,10 @@ export { asyncMutex, cockatiel, pLimit };
 
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.
-export const loadCommander = () => import('commander');
+export const loadCommander = (): Promise<typeof import('commander')> => import('commander');
 // pino: structured logs of the command line; the library itself is silent unless given a logger.
-export const loadPino = () => import('pino');
+export const loadPino = async (): Promise<typeof import('pino')> => (await import('pino')).default;
 // yaml: configuration files in YAML with line numbers in errors.
-export const loadYaml = () => import('yaml');
+export const loadYaml = (): Promise<typeof import('yaml')> => import('yaml');
 // jiti: configuration files in TypeScript on a Node that cannot strip types.
-export const loadJiti = () => import('jiti');
+export const loadJiti = (): Promise<typeof import('jiti')> => import('jiti');
