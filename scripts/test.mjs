@@ -1,0 +1,178 @@
+// Runs the tests: `pnpm test [files or folders] [--node 24] [--coverage] [--verbose]`.
+// LONG=1 makes property tests long; SLOW_RIGS=0 leaves out test/rig/. The last line says `N passed, N failed`.
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { prepareDebian } from './debian.mjs';
+import { killRunning, runTestFile } from './test-file.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values: options, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => arg !== '--'),
+  allowPositionals: true,
+  options: { node: { type: 'string' }, coverage: { type: 'boolean' }, verbose: { type: 'boolean' } },
+});
+const ci = process.env.CI === 'true';
+const long = process.env.LONG === '1';
+const slowRigs = process.env.SLOW_RIGS !== '0';
+const everything = positionals.length === 0;
+const verbose = options.verbose || (positionals.length === 1 && positionals[0].endsWith('.ts'));
+const timeoutMs = (long ? 1800 : 120) * 1000;
+const wantedLines = 90;
+
+/** Files that measure, or that need the machine for themselves, run alone and last. */
+const isSlowRig = (file) => file.startsWith(`test${sep}rig${sep}`);
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    killRunning();
+    process.exit(1);
+  });
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error.message);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}
+
+async function main() {
+  build();
+  console.log(await prepareDebian());
+  const node = options.node ? await otherNode(options.node) : process.execPath;
+  const files = await chooseFiles();
+  const coverage = options.coverage || (ci && everything && !options.node);
+  const coverageFolder = coverage ? await mkdtemp(join(tmpdir(), 'smartproxy-coverage-')) : null;
+  const startedAt = performance.now();
+  const results = await runAll(files, node, coverageFolder);
+  const counts = summarise(results);
+  const covered = coverageFolder ? await reportCoverage(coverageFolder) : true;
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`\n${results.length} files in ${seconds} s on Node ${options.node ?? process.versions.node}`);
+  const { passed, failed, skipped } = counts;
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return failed > 0 || passed === 0 || (ci && skipped > 0) || !covered ? 1 : 0;
+}
+
+function build() {
+  const { status } = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' });
+  if (status === 0) return;
+  if (everything) throw new Error('the build failed: nothing was tested');
+  console.log('the build failed; what follows tests the sources alone');
+}
+
+/** The executable of another major version of Node, by way of npx, which shadows nothing here. */
+async function otherNode(version) {
+  const name = `node-${process.platform}-${process.arch}@${version}`;
+  const { stdout } = await promisify(execFile)('npx', ['-y', '-p', name, 'node', '-p', 'process.execPath']);
+  return stdout.trim();
+}
+
+async function chooseFiles() {
+  const entries = await readdir(join(root, 'test'), { recursive: true });
+  const all = entries
+    .map((entry) => join('test', entry))
+    .filter((file) => /(^|[\\/])test\.[^\\/]+\.ts$/.test(file))
+    .sort();
+  if (everything) return all.filter((file) => slowRigs || !isSlowRig(file));
+  const wishes = positionals.map((wish) => relative(root, resolve(wish)));
+  for (const wish of wishes) {
+    if (!all.some((file) => matches(file, wish))) throw new Error(`no test file at ${wish}`);
+  }
+  return all.filter((file) => wishes.some((wish) => matches(file, wish)));
+}
+
+function matches(file, wish) {
+  return file === wish || file.startsWith(wish + sep);
+}
+
+async function runAll(files, node, coverageFolder) {
+  const results = [];
+  const runOne = async (file, env) => {
+    const result = await runTestFile({ file, node, timeoutMs, env, cwd: root });
+    results.push(result);
+    print(result);
+  };
+  const shared = { ...process.env };
+  delete shared.NODE_V8_COVERAGE;
+  const measured = coverageFolder ? { ...shared, NODE_V8_COVERAGE: coverageFolder } : shared;
+  const queue = files.filter((file) => !isSlowRig(file));
+  const worker = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) await runOne(file, measured);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  // Collecting coverage would distort what rigs measure.
+  for (const file of files.filter(isSlowRig)) await runOne(file, shared);
+  return results;
+}
+
+function failuresOf({ tests, troubles }) {
+  const failed = tests.filter(({ outcome }) => outcome === 'failed');
+  return [...failed.map(({ name, why }) => `${name}\n${indent(why)}`), ...troubles];
+}
+
+function print(result) {
+  const { file, tests, output, ms } = result;
+  const failures = failuresOf(result);
+  console.log(`${failures.length > 0 ? 'FAIL' : 'ok  '} ${file} (${tests.length} tests, ${(ms / 1000).toFixed(1)} s)`);
+  if (verbose) for (const { name, outcome } of tests) console.log(`  ${outcome}: ${name}`);
+  for (const failure of failures) console.log(indent(failure));
+  if ((failures.length > 0 || verbose) && output.trim() !== '')
+    console.log(indent(`its output:\n${indent(output.trimEnd())}`));
+}
+
+function indent(text) {
+  return text.replace(/^/gm, '  ');
+}
+
+function summarise(results) {
+  const failing = results.filter((result) => failuresOf(result).length > 0);
+  if (failing.length > 0) console.log('\nFailed:');
+  for (const result of failing) {
+    for (const failure of failuresOf(result)) console.log(`  ${result.file}: ${failure.split('\n')[0]}`);
+  }
+  // Subtests count with the test they are in.
+  const tests = results.flatMap((result) =>
+    result.tests.filter(({ nesting }) => nesting === 0).map((test) => ({ ...test, file: result.file })),
+  );
+  const skipped = tests.filter(({ outcome }) => outcome === 'skipped');
+  if (skipped.length > 0) console.log(ci ? '\nSkipped, which fails this run:' : '\nSkipped:');
+  for (const { file, name } of skipped) console.log(`  ${file}: ${name}`);
+  return {
+    passed: tests.filter(({ outcome }) => outcome === 'passed').length,
+    failed:
+      tests.filter(({ outcome }) => outcome === 'failed').length + results.flatMap(({ troubles }) => troubles).length,
+    skipped: skipped.length,
+  };
+}
+
+/** Prints what was covered of each file; false if it is too little of the whole. */
+async function reportCoverage(folder) {
+  const everyFile = everything ? ['--all', '--src', 'ts', ...(await typesOnly()).flatMap((f) => ['--exclude', f])] : [];
+  const limit = everything ? ['--check-coverage', '--lines', String(wantedLines)] : [];
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      ...[join(root, 'node_modules/c8/bin/c8.js'), 'report', '--temp-directory', folder, '--include', 'ts/**'],
+      ...['--reporter', 'text', '--reporter', 'json-summary', '--reports-dir', 'coverage', ...everyFile, ...limit],
+    ],
+    { cwd: root, stdio: 'inherit' },
+  );
+  await rm(folder, { recursive: true, force: true });
+  if (status !== 0) console.log(`coverage: less than ${wantedLines} % of lines`);
+  return status === 0;
+}
+
+/** Sources of which nothing is left once compiled: no test can run a line of them. */
+async function typesOnly() {
+  const compiled = await readdir(join(root, 'dist_ts'), { recursive: true });
+  const modules = compiled.filter((file) => file.endsWith('.js'));
+  const codes = await Promise.all(modules.map((file) => readFile(join(root, 'dist_ts', file), 'utf8')));
+  const empty = modules.filter((_, i) => codes[i].replace(/^\/\/.*$|\/\*[\s\S]*?\*\//gm, '').trim() === 'export {};');
+  return empty.map((file) => join('ts', file.replace(/\.js$/, '.ts')));
+}
