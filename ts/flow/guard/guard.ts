@@ -1,0 +1,109 @@
+// Decides who may use the proxy, then who may use a route. It never ends a connection: it says with which word to.
+
+import type { IClock } from '../../base/clock.js';
+import { limitKey } from '../../codec/address.js';
+import type { IResolvedConfig, IResolvedLists, IResolvedRoute } from '../../config/resolved.js';
+import type { Connection } from '../connection.js';
+import type { TEnd } from '../ends.js';
+import type { IMatched } from '../stages.js';
+import { ConnectionLimits, type IConnectionLimits } from './limits.js';
+import { type IAdmitted, Permit } from './permit.js';
+import { RouteCounts } from './route-counts.js';
+import { type IVerdict, SecurityManager } from './security-manager.js';
+
+export type { IAdmitted, Permit } from './permit.js';
+
+/** What the guard reads of a configuration. */
+export type IGuardConfig = Pick<
+  IResolvedConfig,
+  'defaultLists' | 'maxConnectionsPerIP' | 'connectionRateLimitPerMinute' | 'routes'
+>;
+
+export interface IGuardParts {
+  readonly config: IGuardConfig;
+  readonly clock: IClock;
+  /** The live connections: a limit that a reload switches on counts those that are already there. */
+  readonly live: () => Iterable<Connection>;
+  /** Default: limits of this process alone. */
+  readonly limits?: IConnectionLimits;
+}
+
+/** Every method is synchronous and throws nothing. Counts are given back when the connection ends. */
+export class Guard {
+  readonly #limits: IConnectionLimits;
+  readonly #routes = new RouteCounts();
+  readonly #live: () => Iterable<Connection>;
+  #defaultLists: IResolvedLists | null;
+
+  constructor({ config, clock, live, limits = new ConnectionLimits(clock) }: IGuardParts) {
+    this.#limits = limits;
+    this.#live = live;
+    this.#defaultLists = config.defaultLists;
+    limits.update(config);
+  }
+
+  /** Takes new rules for connections to come. Counts stay, and nobody is sent away. */
+  update(config: IGuardConfig): void {
+    this.#defaultLists = config.defaultLists;
+    this.#limits.update(config);
+    if (this.#limits.counting) this.#adoptAddresses();
+    const limited = new Set<string>();
+    for (const route of config.routes) if (route.security.maxConnections !== null) limited.add(route.key);
+    if (limited.size > 0) this.#routes.adopt(this.#live(), (key) => limited.has(key));
+  }
+
+  /** To be called once, when the client's address is final. null: it may stay; else the word to end it with. */
+  admitClient(connection: Connection): TEnd | null {
+    const lists = this.#defaultLists;
+    if (lists !== null && !SecurityManager.passes(connection.clientIp, lists)) return 'ip_blocked';
+    if (this.#limits.active) {
+      const refusal = this.#limits.enter(limitKey(connection.clientIp));
+      if (refusal !== null) return refusal;
+      if (this.#limits.counting) this.#giveBackLater(connection);
+    }
+    connection.admitted = true;
+    return null;
+  }
+
+  /** The rules of the matched route. A word: end it with that. */
+  admit(matched: IMatched): IAdmitted | TEnd {
+    return Permit.admit(matched, this.#routes);
+  }
+
+  /** What `admitClient` would decide for a new connection from this address, rule by rule. Counts nothing. */
+  explainClient(clientIp: string): readonly IVerdict[] {
+    const verdicts: IVerdict[] = [];
+    if (this.#defaultLists !== null) verdicts.push(SecurityManager.judge(clientIp, this.#defaultLists));
+    const key = limitKey(clientIp);
+    for (const { end, used, limit } of this.#limits.look(key)) {
+      const what = end === 'connection_limit' ? 'connections now' : 'new connections in the last minute';
+      verdicts.push({ ok: used < limit, why: `${key} has ${used} of ${limit} ${what}` });
+    }
+    return verdicts;
+  }
+
+  /** What `admit` would decide for a new connection on this route, rule by rule. Counts nothing. */
+  explainRoute(route: IResolvedRoute, clientIp: string): readonly IVerdict[] {
+    const { lists, maxConnections } = route.security;
+    const verdicts = lists.map((list) => SecurityManager.judge(clientIp, list));
+    if (maxConnections === null) return verdicts;
+    const used = this.#routes.count(route.key);
+    const why = `route ${route.key} has ${used} of ${maxConnections} connections now`;
+    return [...verdicts, { ok: used < maxConnections, why }];
+  }
+
+  #giveBackLater(connection: Connection): void {
+    const key = limitKey(connection.clientIp);
+    connection.countedAddress = key;
+    connection.whenEnded(() => this.#limits.leave(key));
+  }
+
+  #adoptAddresses(): void {
+    for (const connection of this.#live()) {
+      const { admitted, countedAddress, end } = connection;
+      if (!admitted || countedAddress !== null || end !== null) continue;
+      this.#limits.adopt(limitKey(connection.clientIp));
+      this.#giveBackLater(connection);
+    }
+  }
+}

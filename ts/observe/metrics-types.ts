@@ -1,0 +1,72 @@
+// What `getMetrics()` gives. docs/metrics.md explains each name; a test holds the two together.
+
+import type { TEnd } from '../flow/ends.js';
+import type { IPercentiles } from './histogram.js';
+import type { IRate, IThroughputPoint } from './throughput.js';
+
+/** How often each word. Every word is there, most are 0. */
+export type TEndCounts = Readonly<Record<TEnd, number>>;
+
+/** The numbers are those of the moment of the call; the functions answer for the moment in which they are called. */
+export interface IMetrics {
+  readonly connections: IConnectionMetrics;
+  /** null where sampling is switched off (`metrics: false`). */
+  readonly throughput: IThroughputMetrics | null;
+  readonly totals: ITotalMetrics;
+  readonly percentiles: {
+    /** Of ended connections, from accept to end, in milliseconds. */
+    readonly connectionDuration: IPercentiles;
+    /** Of ended connections, both directions together, in bytes. */
+    readonly bytesTransferred: IPercentiles;
+  };
+  /** Ended connections by the reason: together as many as `total - active`. */
+  readonly ends: TEndCounts;
+  /** Clients closed on arrival by the reason; they are in no other number. */
+  readonly refused: TEndCounts;
+}
+
+export interface IConnectionMetrics {
+  readonly active: number;
+  /** Since the start. */
+  readonly total: number;
+  /** Closed on arrival, not in `total`. */
+  readonly refused: number;
+  /** Active ones by the key of their route; those without one yet are left out. */
+  byRoute(): Map<string, number>;
+  /** Active ones by client address. */
+  byIP(): Map<string, number>;
+  /** The `n` (default 10) addresses with the most active connections, most first. */
+  topIPs(n?: number): ITopIP[];
+}
+
+export interface ITopIP {
+  readonly ip: string;
+  readonly count: number;
+}
+
+/** Bytes a second. */
+export interface IThroughputMetrics {
+  /** In the last sample. */
+  readonly instant: IRate;
+  /** Over 10 s. */
+  readonly recent: IRate;
+  /** Over 60 s. */
+  readonly average: IRate;
+  /** Over the last `seconds`, at most what is retained. */
+  custom(seconds: number): IRate;
+  /** The samples of the last `seconds`, oldest first. */
+  history(seconds: number): IThroughputPoint[];
+  /** By route, in the last sample; only those that moved bytes. */
+  byRoute(): Map<string, IRate>;
+  /** By client address, in the last sample; only those that moved bytes. Beyond 10 000 the rest is `other`. */
+  byIP(): Map<string, IRate>;
+}
+
+/** Since the start. */
+export interface ITotalMetrics {
+  /** From clients. */
+  readonly bytesIn: number;
+  /** To clients. */
+  readonly bytesOut: number;
+  readonly connections: number;
+}

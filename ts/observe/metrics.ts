@@ -1,0 +1,201 @@
+// Counts what the data plane reports. Bytes are read off the connections once a sample, never per chunk.
+
+import type { IClock, ITimer } from '../base/clock.js';
+import type { IResolvedConfig } from '../config/resolved.js';
+import type { Connection } from '../flow/connection.js';
+import { endWords, type TEnd } from '../flow/ends.js';
+import type { IFlowObserver } from '../flow/observer.js';
+import { Histogram } from './histogram.js';
+import { KeyedRates } from './keyed-rates.js';
+import type { IConnectionMetrics, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
+import { type IStatistics, statisticsOf } from './statistics.js';
+import { Throughput } from './throughput.js';
+
+export interface IMetricsParts {
+  /** null: no samples, no rates; everything else is counted all the same. */
+  readonly config: IResolvedConfig['metrics'];
+  readonly clock: IClock;
+  /** The live connections. */
+  readonly live: () => Iterable<Connection>;
+}
+
+/** Samples only between `start` and `stop`; counts always. */
+export class Metrics implements IFlowObserver {
+  readonly #config: IResolvedConfig['metrics'];
+  readonly #clock: IClock;
+  readonly #live: () => Iterable<Connection>;
+  readonly #startedMs: number;
+
+  readonly #ends = noEnds();
+  readonly #refused = noEnds();
+  readonly #durations = new Histogram();
+  readonly #transfers = new Histogram();
+  #opened = 0;
+  #ended = 0;
+  #turnedAway = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  readonly #throughput: Throughput;
+  readonly #byRoute = new KeyedRates();
+  readonly #byIP = new KeyedRates();
+  #sampledMs = 0;
+  #sampledIn = 0;
+  #sampledOut = 0;
+  #dueMs = 0;
+  #timer: ITimer | null = null;
+
+  constructor({ config, clock, live }: IMetricsParts) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#live = live;
+    this.#startedMs = clock.nowMs();
+    const samples = config === null ? 0 : Math.ceil((config.retentionSeconds * 1000) / config.sampleIntervalMs);
+    this.#throughput = new Throughput(samples);
+  }
+
+  /** Begins to sample. */
+  start(): void {
+    if (this.#config === null || this.#timer !== null) return;
+    this.#collect();
+    this.#beginInterval(this.#clock.nowMs());
+    this.#dueMs = this.#sampledMs;
+    this.#arm(this.#config.sampleIntervalMs);
+  }
+
+  /** Takes no more samples. What was counted can still be read. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  connectionOpened(): void {
+    this.#opened++;
+  }
+
+  /** Nothing: who is on which route is read off the live connections when somebody asks. */
+  connectionRouted(): void {}
+
+  connectionEnded(connection: Connection, end: TEnd): void {
+    this.#ended++;
+    this.#ends[end]++;
+    this.#read(connection);
+    this.#durations.record(this.#clock.nowMs() - connection.acceptedMs);
+    this.#transfers.record(connection.bytesReceived + connection.bytesSent);
+  }
+
+  connectionRefused(_clientIp: string, end: TEnd): void {
+    this.#turnedAway++;
+    this.#refused[end]++;
+  }
+
+  getMetrics(): IMetrics {
+    this.#collect();
+    return {
+      connections: this.#connections(),
+      throughput: this.#config === null ? null : this.#rates(),
+      totals: { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, connections: this.#opened },
+      percentiles: {
+        connectionDuration: this.#durations.percentiles(),
+        bytesTransferred: this.#transfers.percentiles(),
+      },
+      ends: { ...this.#ends },
+      refused: { ...this.#refused },
+    };
+  }
+
+  /** The same as plain data, without nesting but for what has names of its own. */
+  getStatistics(): IStatistics {
+    return statisticsOf(this.getMetrics(), this.#clock.nowMs() - this.#startedMs);
+  }
+
+  #connections(): IConnectionMetrics {
+    const byIP = () => countBy(this.#live(), (connection) => connection.clientIp);
+    return {
+      active: this.#opened - this.#ended,
+      total: this.#opened,
+      refused: this.#turnedAway,
+      byRoute: () => countBy(this.#live(), (connection) => connection.route),
+      byIP,
+      topIPs: (n = 10) => mostFrequent(byIP(), n),
+    };
+  }
+
+  #rates(): IThroughputMetrics {
+    const throughput = this.#throughput;
+    return {
+      instant: throughput.instant(),
+      recent: throughput.over(10),
+      average: throughput.over(60),
+      custom: (seconds) => throughput.over(seconds),
+      history: (seconds) => throughput.history(seconds),
+      byRoute: () => this.#byRoute.rates(),
+      byIP: () => this.#byIP.rates(),
+    };
+  }
+
+  #collect(): void {
+    for (const connection of this.#live()) this.#read(connection);
+  }
+
+  /** Counts what the connection moved since it was read last. */
+  #read(connection: Connection): void {
+    connection.countHandled();
+    const bytesIn = connection.bytesReceived - connection.sampledIn;
+    const bytesOut = connection.bytesSent - connection.sampledOut;
+    if (bytesIn === 0 && bytesOut === 0) return;
+    connection.sampledIn = connection.bytesReceived;
+    connection.sampledOut = connection.bytesSent;
+    this.#bytesIn += bytesIn;
+    this.#bytesOut += bytesOut;
+    if (this.#timer === null) return;
+    this.#byIP.add(connection.clientIp, bytesIn, bytesOut);
+    const { route } = connection;
+    if (route !== null) this.#byRoute.add(route, bytesIn, bytesOut);
+  }
+
+  #sample(): void {
+    this.#collect();
+    const nowMs = this.#clock.nowMs();
+    const durationMs = nowMs - this.#sampledMs;
+    const bytesIn = this.#bytesIn - this.#sampledIn;
+    const bytesOut = this.#bytesOut - this.#sampledOut;
+    this.#throughput.add({ wallMs: this.#clock.wallMs(), durationMs, bytesIn, bytesOut });
+    this.#byRoute.turn(durationMs);
+    this.#byIP.turn(durationMs);
+    this.#beginInterval(nowMs);
+  }
+
+  #beginInterval(nowMs: number): void {
+    this.#sampledMs = nowMs;
+    this.#sampledIn = this.#bytesIn;
+    this.#sampledOut = this.#bytesOut;
+  }
+
+  /** Due times do not drift; one that was missed by a whole interval is not made up for. */
+  #arm(intervalMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    this.#dueMs += intervalMs;
+    if (this.#dueMs <= nowMs) this.#dueMs = nowMs + intervalMs;
+    this.#timer = this.#clock.setTimer(() => {
+      this.#sample();
+      this.#arm(intervalMs);
+    }, this.#dueMs - nowMs);
+  }
+}
+
+const noEnds = () => Object.fromEntries(endWords.map((word) => [word, 0])) as Record<TEnd, number>;
+
+function countBy(connections: Iterable<Connection>, keyOf: (connection: Connection) => string | null) {
+  const counts = new Map<string, number>();
+  for (const connection of connections) {
+    const key = keyOf(connection);
+    if (key !== null) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const mostFrequent = (counts: ReadonlyMap<string, number>, n: number): ITopIP[] =>
+  Array.from(counts, ([ip, count]) => ({ ip, count }))
+    .sort((a, b) => b.count - a.count)
+    .slice(0, Math.max(0, n));
