@@ -1,0 +1,164 @@
+// The documentation says what is true: its code compiles, its tables match the sources, its links lead somewhere.
+
+import { execFile } from 'node:child_process';
+import { access, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { errorTable } from '../ts/base/errors.js';
+import { endTable } from '../ts/flow/ends.js';
+import { anchorsOf, codeBlocksOf, linksOf, rowsOf } from './helpers/markdown.js';
+import { readTree, root, type TTree } from './helpers/source-text.js';
+import { expect, tap } from './helpers/tapbundle.js';
+
+const pages = await readPages();
+
+tap.test('every TypeScript block of the documentation compiles against the sources', async () => {
+  const blocks = [...pages].flatMap(([path, text]) =>
+    codeBlocksOf(text)
+      .filter(({ language }) => language === 'ts' || language === 'typescript')
+      .map((block) => ({ name: `${path}:${block.line}`, text: block.text })),
+  );
+  expect(await compile(blocks)).toEqual([]);
+});
+
+tap.test('a block that does not compile is told by its page and line', async () => {
+  const faults = await compile([
+    { name: 'good.md:3', text: "import * as net from 'node:net';\nawait Promise.resolve(net);" },
+    { name: 'bad.md:7', text: "const port: number = '80';" },
+    { name: 'bad.md:9', text: "import { noSuchName } from '@push.rocks/smartproxy';" },
+  ]);
+  expect(faults).toHaveLength(2);
+  expect(faults[0]).toMatch(/^bad\.md:7: .*TS2322/);
+  expect(faults[1]).toMatch(/^bad\.md:9: .*TS2305/);
+});
+
+tap.test('the table of errors matches the sources', async () => {
+  const rows = rowsOf(pages.get('docs/errors.md') ?? '');
+  const told = rows.map(([code, blame, status, another]) => [code, blame, status, another]);
+  const real = Object.entries(errorTable).map(([code, { blame, status, tryNext }]) => {
+    return [code, blame, String(status), tryNext ? 'yes' : 'no'];
+  });
+  expect(told).toEqual(real);
+  for (const [code, , , , when = ''] of rows) if (when.length < 10) throw new Error(`${code}: when does it appear?`);
+});
+
+tap.test('the table of ends matches the sources', async () => {
+  const told = rowsOf(pages.get('docs/ends.md') ?? '');
+  const real = Object.entries(endTable).map(([word, { by, phases, blame, meaning }]) => {
+    return [word, by, phases.length === 5 ? 'any' : phases.join(', '), blame ?? 'nobody', meaning];
+  });
+  expect(told).toEqual(real);
+});
+
+tap.test('links inside the repository lead to files and headings that exist', async () => {
+  expect(await brokenLinks(pages)).toEqual([]);
+  const wrong = new Map([
+    ['docs/a.md', '[x](b.md) [y](#none) [z](https://a.test) [here](#a-b) ![i](../license)\n# A, b'],
+  ]);
+  expect(await brokenLinks(wrong)).toEqual(['docs/a.md: b.md', 'docs/a.md: #none']);
+});
+
+tap.test('no file tells of the machine it was written on', async () => {
+  const files = await readTree(
+    ['ts', 'test', 'scripts', 'docs', '.ci'],
+    ['.ts', '.mjs', '.mts', '.md', '.json', 'run'],
+  );
+  expect(machinePaths(new Map([...files, ...pages]))).toEqual([]);
+  const paths = ['work', 'root', 'home/somebody', 'Users/somebody'].map((path) => `see /${path}/x`);
+  for (const text of paths) expect(machinePaths(new Map([['a', text]]))).toHaveLength(1);
+  expect(machinePaths(new Map([['a', 'the framework/x, https://a.test/home/x/y, ~/x']]))).toEqual([]);
+});
+
+tap.test('the scripts that the documentation names exist', async () => {
+  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: object };
+  const known = new Set([...Object.keys(scripts), 'install', 'add', 'pack', 'exec', 'run']);
+  for (const [path, text] of pages) {
+    for (const [, name = ''] of text.matchAll(/\bpnpm(?:@\d+)? ([a-z]+)\b(?=[^\n]*`|[^`]*```)/g)) {
+      if (!known.has(name)) throw new Error(`${path}: there is no pnpm ${name}`);
+    }
+  }
+});
+
+async function readPages(): Promise<TTree> {
+  const below = await readTree(['docs', 'assets'], ['.md']);
+  const top = ['readme.md', 'readme.hints.md', 'readme.problems.md', 'changelog.md'];
+  const texts = await Promise.all(top.map((path) => readFile(join(root, path), 'utf8').catch(() => null)));
+  return new Map([...top.flatMap((path, i) => (texts[i] ? [[path, texts[i]] as const] : [])), ...below]);
+}
+
+/** One program of all blocks; gives a line for each fault. */
+async function compile(blocks: readonly { readonly name: string; readonly text: string }[]): Promise<string[]> {
+  if (blocks.length === 0) return [];
+  const folder = await mkdtemp(join(tmpdir(), 'smartproxy-docs-'));
+  try {
+    const files = blocks.map((_, i) => `block-${i}.ts`);
+    // The last line makes a module of a block that imports nothing.
+    await Promise.all(blocks.map(({ text }, i) => writeFile(join(folder, `block-${i}.ts`), `${text}\nexport {};\n`)));
+    const paths = {
+      '@push.rocks/smartproxy': [join(root, 'ts/index.ts')],
+      '@push.rocks/smartproxy/utils': [join(root, 'ts/utils.ts')],
+    };
+    // What only looks for unused names has no place in examples.
+    const rules = { rootDir: '/', noEmit: true, noUnusedLocals: false, noUnusedParameters: false, paths };
+    const config = { extends: join(root, 'tsconfig.json'), compilerOptions: rules, include: [], files };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const output = await runCompiler(folder);
+    return output.split('\n').flatMap((line) => {
+      const fault = /^block-(\d+)\.ts\((\d+),\d+\): (error .*)$/.exec(line);
+      if (fault) return [`${blocks[Number(fault[1])]?.name}: line ${fault[2]} of the block: ${fault[3]}`];
+      return line.includes('error TS') && !line.includes('ts/') ? [line] : [];
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function runCompiler(cwd: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      join(root, 'node_modules/.bin/tsc'),
+      ['-p', 'tsconfig.json', '--pretty', 'false'],
+      { cwd },
+      (error, out) => {
+        // tsc ends with a number when it has found faults; anything else is a failure to run.
+        if (error && typeof error.code !== 'number') reject(error);
+        else resolve(out);
+      },
+    );
+  });
+}
+
+async function brokenLinks(tree: TTree): Promise<string[]> {
+  const broken: string[] = [];
+  for (const [path, text] of tree) {
+    for (const link of linksOf(text)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [file = '', anchor] = link.split('#');
+      const target = file === '' ? path : join(dirname(path), file);
+      const there = file === '' || (await isThere(join(root, target)));
+      const content = tree.get(target);
+      if (!there || (anchor && content !== undefined && !anchorsOf(content).includes(anchor))) {
+        broken.push(`${path}: ${link}`);
+      }
+    }
+  }
+  return broken;
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+function machinePaths(tree: TTree): string[] {
+  const pattern = /(?<![\w.~/-])\/(work|root|home\/\w+|Users\/\w+)\/\w/;
+  return [...tree].flatMap(([path, text]) => {
+    const line = text.split('\n').findIndex((content) => pattern.test(content));
+    return line < 0 ? [] : [`${path}:${line + 1}`];
+  });
+}
+
+export default tap.start();
