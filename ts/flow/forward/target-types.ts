@@ -70,11 +70,10 @@ export interface IResolver {
 export interface IProbeRequest {
   readonly host: string;
   readonly port: number;
-  readonly timeoutMs: number;
   /** Version of the PROXY header that the target expects; 0: none. A probe announces itself as local. */
   readonly proxyHeader: 0 | 1 | 2;
   readonly signal: AbortSignal;
 }
 
-/** Resolves if the target is well, rejects with the reason if not. */
+/** Resolves if the target is well, rejects with the reason if not; when `signal` aborts at the latest. */
 export type TProbe = (request: IProbeRequest) => Promise<void>;
