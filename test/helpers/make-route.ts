@@ -1,0 +1,75 @@
+// A resolved route with everything in it that a test does not care about.
+
+import { AddressSet } from '../../ts/codec/address.js';
+import type { IResolvedMatch, IResolvedRoute, IResolvedTimeouts } from '../../ts/config/resolved.js';
+import type { IConnectionFacts } from '../../ts/flow/stages.js';
+
+type TMatchParts = Partial<Omit<IResolvedMatch, 'clientIp'>> & { clientIp?: readonly string[] | null };
+
+export interface IRouteParts extends Partial<Omit<IResolvedRoute, 'match'>> {
+  readonly match?: TMatchParts;
+}
+
+/** Blocks whoever comes to port 443, unless told otherwise. */
+export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolvedRoute {
+  const { clientIp, ...rest } = match;
+  const index = parts.index ?? 0;
+  return {
+    key: parts.name ?? `route-${index}`,
+    name: undefined,
+    id: undefined,
+    index,
+    priority: 0,
+    match: { ...anyConnection, ...rest, clientIp: clientIp ? makeAddresses(clientIp) : null },
+    action: { type: 'block' },
+    security: { lists: [], maxConnections: null },
+    timeouts,
+    source: { match: { ports: 443 }, action: { type: 'block' } },
+    ...parts,
+  };
+}
+
+/** Routes in this order. */
+export const makeRoutes = (parts: readonly IRouteParts[]): IResolvedRoute[] =>
+  parts.map((part, index) => makeRoute({ ...part, index }));
+
+/** A connection to port 443 of which nothing more is known, unless told otherwise. */
+export function makeFacts(parts: Partial<IConnectionFacts> = {}): IConnectionFacts {
+  return { ...silentClient, ...parts };
+}
+
+export function makeAddresses(patterns: readonly string[]): AddressSet {
+  const { set, faults } = AddressSet.compile(patterns);
+  if (set === null) throw new Error(`not addresses: ${JSON.stringify(faults)}`);
+  return set;
+}
+
+const anyConnection: IResolvedMatch = {
+  ports: [{ from: 443, to: 443 }],
+  listenAddress: null,
+  domains: null,
+  clientIp: null,
+  tlsVersion: null,
+  alpn: null,
+  ja4: null,
+  protocol: null,
+};
+
+const silentClient: IConnectionFacts = {
+  port: 443,
+  clientIp: '192.0.2.1',
+  protocol: null,
+  domain: null,
+  tlsVersion: null,
+  alpn: [],
+  hello: null,
+};
+
+const timeouts: IResolvedTimeouts = {
+  connectionTimeoutMs: 10_000,
+  inactivityTimeoutMs: 0,
+  maxConnectionLifetimeMs: 0,
+  halfOpenTimeoutMs: 30_000,
+  stallTimeoutMs: 0,
+  enableHalfOpen: false,
+};
