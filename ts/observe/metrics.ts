@@ -1,6 +1,7 @@
 // Counts what the data plane reports. Bytes are read off the connections once a sample, never per chunk.
 
 import type { IClock, ITimer } from '../base/clock.js';
+import { LifecycleComponent } from '../base/lifecycle-component.js';
 import type { IResolvedConfig } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
 import { endWords, type TEnd } from '../flow/ends.js';
@@ -20,7 +21,7 @@ export interface IMetricsParts {
 }
 
 /** Samples only between `start` and `stop`; counts always. */
-export class Metrics implements IFlowObserver {
+export class Metrics extends LifecycleComponent implements IFlowObserver {
   readonly #config: IResolvedConfig['metrics'];
   readonly #clock: IClock;
   readonly #live: () => Iterable<Connection>;
@@ -46,6 +47,7 @@ export class Metrics implements IFlowObserver {
   #timer: ITimer | null = null;
 
   constructor({ config, clock, live }: IMetricsParts) {
+    super();
     this.#config = config;
     this.#clock = clock;
     this.#live = live;
@@ -56,7 +58,7 @@ export class Metrics implements IFlowObserver {
 
   /** Begins to sample. */
   start(): void {
-    if (this.#config === null || this.#timer !== null) return;
+    if (this.#config === null || this.#timer !== null || this.isShuttingDown) return;
     this.#collect();
     this.#beginInterval(this.#clock.nowMs());
     this.#dueMs = this.#sampledMs;
@@ -67,6 +69,10 @@ export class Metrics implements IFlowObserver {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  protected override onCleanup(): void {
+    this.stop();
   }
 
   connectionOpened(): void {

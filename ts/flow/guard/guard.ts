@@ -77,7 +77,7 @@ export class Guard {
     const key = limitKey(clientIp);
     for (const { end, used, limit } of this.#limits.look(key)) {
       const what = end === 'connection_limit' ? 'connections now' : 'new connections in the last minute';
-      verdicts.push({ ok: used < limit, why: `${key} has ${used} of ${limit} ${what}` });
+      verdicts.push({ ok: used < limit, why: `${key || 'an unknown address'} has ${used} of ${limit} ${what}` });
     }
     return verdicts;
   }
