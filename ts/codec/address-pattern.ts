@@ -90,7 +90,8 @@ function readGlobV4(text: string): TAddressPattern {
     const low = parts.slice(0, stars).reduce((sum, part) => sum * 256 + Number(part), 0) * size;
     return { kind: 'v4', low, high: low + size - 1 };
   }
-  if (parts.length < 4 && !text.includes('*')) return fault('a glob that some address can match');
+  if (parts.length < 4 ? !text.includes('*') : !parts.every(fitsOctet))
+    return fault('a glob that some address matches');
   const glob = new plugins.minimatch.Minimatch(text, globOptions);
   return { kind: 'glob', test: (address) => glob.match(address) };
 }
@@ -106,6 +107,13 @@ const globOptions = {
 } as const;
 
 const isOctet = (part: string): boolean => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255;
+
+function fitsOctet(part: string): boolean {
+  const test = new RegExp(`^${part.replaceAll('*', '\\d*').replaceAll('?', '\\d')}$`);
+  return octets.some((octet) => test.test(octet));
+}
+
+const octets = Array.from({ length: 256 }, (_, octet) => String(octet));
 
 /** Only whole leading groups (`2001:db8:*`): `::` in a glob could stand for several things. */
 function readGlobV6(text: string): TAddressPattern {

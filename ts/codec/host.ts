@@ -31,10 +31,12 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** Node decodes `%2e` and reads `１.2.3.4` as an address on the way: the first is refused here, the second by the caller. */
-function toAscii(text: string): string {
-  return text.includes('%') ? '' : plugins.url.domainToASCII(text);
-}
+/**
+ * `''` where there is no ASCII form. Node reads the text as the host of a URL: it decodes `%2e`, ends at `/`, `?`, `#` and
+ * `\`, and drops tabs, so only what may stand in a name goes in. Where it finds a number it writes an IPv4 address, which
+ * the caller refuses.
+ */
+const toAscii = (text: string): string => (/^[\w.\u0080-\uffff-]+$/.test(text) ? plugins.url.domainToASCII(text) : '');
 
 /** True for an IPv4 or IPv6 address, the latter with or without brackets. */
 export function isIpLiteral(text: string): boolean {

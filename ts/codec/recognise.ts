@@ -32,14 +32,14 @@ const answer = (protocol: IRecognised['protocol'], http2Preface = false): TDecod
 
 const waitFor = (need: number): TDecoded<never> => ({ kind: 'short', need });
 
-/** Handshake record, version 3.0 to 3.4, 1 to 2^14 bytes (RFC 8446 §5.1), ClientHello. */
+/**
+ * Handshake record, major version 3, 1 to 2^14 bytes (RFC 8446 §5.1), ClientHello. Any minor version: servers ignore it,
+ * so a hello with an odd one must not pass for another protocol.
+ */
 function recogniseTls(bytes: Buffer): TDecoded<IRecognised> {
-  const major = bytes[1] ?? 3;
-  const minor = bytes[2] ?? 0;
   const high = bytes[3] ?? 1;
-  const low = bytes[4] ?? 0;
-  const length = high * 256 + low;
-  if (major !== 3 || minor > 4 || length === 0 || length > 16_384 || (bytes[5] ?? 1) !== 1) return answer('other');
+  const length = high * 256 + (bytes[4] ?? (high === 0 ? 1 : 0));
+  if ((bytes[1] ?? 3) !== 3 || length === 0 || length > 16_384 || (bytes[5] ?? 1) !== 1) return answer('other');
   return bytes.length < 6 ? waitFor(bytes.length + 1) : answer('tls');
 }
 

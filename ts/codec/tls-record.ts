@@ -23,6 +23,7 @@ export function gatherClientHello(bytes: Buffer): TDecoded<Buffer> {
   if ((bytes.length > 0 && bytes[0] !== handshakeRecord) || (bytes.length > 1 && bytes[1] !== 3)) {
     return { kind: 'foreign' };
   }
+  if (bytes.length < 2) return { kind: 'short', need: bytes.length + 1 };
   let at = 0;
   let gathered = 0;
   let header = 0;
