@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { prepareDebian } from './debian.mjs';
 import { killRunning, runTestFile } from './test-file.mjs';
+import { failuresOf, indent, summarise } from './test-summary.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -50,13 +51,13 @@ async function main() {
   const coverageFolder = coverage ? await mkdtemp(join(tmpdir(), 'smartproxy-coverage-')) : null;
   const startedAt = performance.now();
   const results = await runAll(files, node, coverageFolder);
-  const counts = summarise(results);
+  const { lines, last, good } = summarise(results, ci);
+  for (const line of lines) console.log(line);
   const covered = coverageFolder ? await reportCoverage(coverageFolder) : true;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`\n${results.length} files in ${seconds} s on Node ${options.node ?? process.versions.node}`);
-  const { passed, failed, skipped } = counts;
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-  return failed > 0 || passed === 0 || (ci && skipped > 0) || !covered ? 1 : 0;
+  console.log(last);
+  return good && covered ? 0 : 1;
 }
 
 function build() {
@@ -111,11 +112,6 @@ async function runAll(files, node, coverageFolder) {
   return results;
 }
 
-function failuresOf({ tests, troubles }) {
-  const failed = tests.filter(({ outcome }) => outcome === 'failed');
-  return [...failed.map(({ name, why }) => `${name}\n${indent(why)}`), ...troubles];
-}
-
 function print(result) {
   const { file, tests, output, ms } = result;
   const failures = failuresOf(result);
@@ -124,31 +120,6 @@ function print(result) {
   for (const failure of failures) console.log(indent(failure));
   if ((failures.length > 0 || verbose) && output.trim() !== '')
     console.log(indent(`its output:\n${indent(output.trimEnd())}`));
-}
-
-function indent(text) {
-  return text.replace(/^/gm, '  ');
-}
-
-function summarise(results) {
-  const failing = results.filter((result) => failuresOf(result).length > 0);
-  if (failing.length > 0) console.log('\nFailed:');
-  for (const result of failing) {
-    for (const failure of failuresOf(result)) console.log(`  ${result.file}: ${failure.split('\n')[0]}`);
-  }
-  // Subtests count with the test they are in.
-  const tests = results.flatMap((result) =>
-    result.tests.filter(({ nesting }) => nesting === 0).map((test) => ({ ...test, file: result.file })),
-  );
-  const skipped = tests.filter(({ outcome }) => outcome === 'skipped');
-  if (skipped.length > 0) console.log(ci ? '\nSkipped, which fails this run:' : '\nSkipped:');
-  for (const { file, name } of skipped) console.log(`  ${file}: ${name}`);
-  return {
-    passed: tests.filter(({ outcome }) => outcome === 'passed').length,
-    failed:
-      tests.filter(({ outcome }) => outcome === 'failed').length + results.flatMap(({ troubles }) => troubles).length,
-    skipped: skipped.length,
-  };
 }
 
 /** Prints what was covered of each file; false if it is too little of the whole. */
