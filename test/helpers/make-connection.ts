@@ -8,15 +8,17 @@ export interface IConnectionParts {
   readonly clientIp?: string;
   readonly acceptedMs?: number;
   readonly routed?: IResolvedRoute | null;
+  /** Default: one that was never opened. */
+  readonly incoming?: Socket;
 }
 
-/** None of these connections uses its socket, so one that was never opened serves them all. */
-const socket = new Socket();
+const unopened = new Socket();
 let made = 0;
 
-export function makeConnection({ clientIp = '192.0.2.1', acceptedMs = 0, routed = null }: IConnectionParts = {}) {
+export function makeConnection(parts: IConnectionParts = {}): Connection {
+  const { clientIp = '192.0.2.1', acceptedMs = 0, routed = null, incoming = unopened } = parts;
   made++;
-  const connection = new Connection(made.toString(36), socket, 443, clientIp, acceptedMs, acceptedMs);
+  const connection = new Connection(made.toString(36), incoming, 443, clientIp, acceptedMs, acceptedMs);
   connection.routed = routed;
   return connection;
 }
