@@ -1,0 +1,76 @@
+// What must hold between routes, and between global options.
+
+import { gotText, type IPathFault } from './faults.js';
+import type { IResolvedMatch } from './resolved.js';
+import type { IRouteConfig, ISmartProxyOptions } from './types.js';
+import type { TUsable } from './usable.js';
+
+export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
+  if (!usable('acceptProxyProtocol', 'proxyIPs')) return [];
+  const listed = (options.proxyIPs ?? []).length > 0;
+  if (options.acceptProxyProtocol === true && !listed) {
+    const want = 'the addresses that may send PROXY headers, as acceptProxyProtocol is on';
+    return [{ path: ['proxyIPs'], want, got: gotText(options.proxyIPs) }];
+  }
+  if (options.acceptProxyProtocol !== true && listed) {
+    return [
+      { path: ['acceptProxyProtocol'], want: 'true, as proxyIPs is given', got: gotText(options.acceptProxyProtocol) },
+    ];
+  }
+  return [];
+}
+
+/** Names and ids tell routes apart, disabled ones too: no value may stand for two of them. */
+export function checkNames(
+  routes: readonly IRouteConfig[],
+  usableOf: (index: number) => TUsable,
+): readonly IPathFault[] {
+  const faults: IPathFault[] = [];
+  const names = new Map<string, number>();
+  const ids = new Map<string, number>();
+  routes.forEach((route, index) => {
+    const usable = usableOf(index);
+    if (usable('id') && route.id !== undefined) claim('id', route.id, index, ids, faults);
+    if (usable('name') && route.name !== undefined) claim('name', route.name, index, names, faults);
+  });
+  for (const [id, index] of ids) {
+    const other = names.get(id);
+    if (other === undefined || other === index) continue;
+    const want = `an id that is not the name of routes[${other}]`;
+    faults.push({ path: ['routes', index, 'id'], want, got: gotText(id) });
+  }
+  return faults;
+}
+
+function claim(kind: string, value: string, index: number, taken: Map<string, number>, faults: IPathFault[]): void {
+  const other = taken.get(value);
+  if (other === undefined) taken.set(value, index);
+  else {
+    const want = `a ${kind} that routes[${other}] does not have`;
+    faults.push({ path: ['routes', index, kind], want, got: gotText(value) });
+  }
+}
+
+/** An enabled route whose match is valid. */
+export interface IMatchOfRoute {
+  readonly index: number;
+  readonly priority: number;
+  readonly match: IResolvedMatch;
+  readonly text: string;
+}
+
+/** A route with match and priority of an earlier one would never get a connection: matching does not fall through. */
+export function checkShadows(matches: readonly IMatchOfRoute[]): readonly IPathFault[] {
+  const faults: IPathFault[] = [];
+  const first = new Map<string, number>();
+  for (const { index, priority, text } of matches) {
+    const key = `${priority} ${text}`;
+    const other = first.get(key);
+    if (other === undefined) first.set(key, index);
+    else {
+      const want = `a match or priority unlike that of routes[${other}], which takes all of its connections`;
+      faults.push({ path: ['routes', index, 'match'], want, got: 'the same' });
+    }
+  }
+  return faults;
+}

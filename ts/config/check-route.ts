@@ -1,0 +1,105 @@
+// What must hold between the options of one route. Places are relative to the route.
+
+import { passiveDefaults } from './defaults.js';
+import { gotText, type IPathFault } from './faults.js';
+import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
+import type { TUsable } from './usable.js';
+
+type TDefaults = ISmartProxyOptions['defaults'] | null;
+
+type TCheck = (route: IRouteConfig, usable: TUsable, defaults: TDefaults) => IPathFault | null;
+
+/** `defaults`: null if they are at fault themselves. */
+export function checkRoute(route: IRouteConfig, usable: TUsable, defaults: TDefaults): readonly IPathFault[] {
+  let faults: IPathFault[] | undefined;
+  for (const check of checks) {
+    const fault = check(route, usable, defaults);
+    if (fault === null) continue;
+    faults ??= [];
+    faults.push(fault);
+  }
+  return faults ?? none;
+}
+
+const none: readonly IPathFault[] = [];
+
+const checks: readonly TCheck[] = [
+  function someTarget({ action }, usable, defaults) {
+    if (!usable('action.type', 'action.target', 'action.targets') || action.type !== 'forward') return null;
+    const given = action.target !== undefined || action.targets !== undefined;
+    return given || defaults === null || defaults?.target !== undefined
+      ? null
+      : { path: ['action', 'target'], want: 'target, targets or defaults.target', got: 'nothing' };
+  },
+
+  function oneKindOfTargets({ action }, usable) {
+    if (!usable('action.type') || action.type !== 'forward') return null;
+    if (action.target === undefined || action.targets === undefined) return null;
+    return { path: ['action', 'targets'], want: 'either target or targets', got: 'both' };
+  },
+
+  function tlsCriteriaNeedTls({ match }, usable) {
+    if (!usable('match.protocol')) return null;
+    const { protocol } = match;
+    if (protocol === undefined || protocol === 'tls') return null;
+    const criterion = (['domains', 'tlsVersion', 'alpn', 'ja4'] as const).find((name) => match[name] !== undefined);
+    if (criterion === undefined) return null;
+    const want = `'tls' or nothing: ${criterion} is known of TLS connections only`;
+    return { path: ['match', 'protocol'], want, got: gotText(protocol) };
+  },
+
+  function passthroughIsTls({ match, action }, usable) {
+    if (!usable('match.protocol', 'action.type', 'action.tls')) return null;
+    const { protocol } = match;
+    if (action.tls === undefined || protocol === undefined || protocol === 'tls') return null;
+    return { path: ['action', 'tls'], want: `nothing: match.protocol is '${protocol}'`, got: 'passthrough of TLS' };
+  },
+
+  function keyOfHashing({ action }, usable) {
+    if (!usable('action.type', 'action.loadBalancing') || action.type !== 'forward') return null;
+    const { key, algorithm } = action.loadBalancing ?? {};
+    if (key === undefined || algorithm === 'consistent-hash') return null;
+    return {
+      path: ['action', 'loadBalancing', 'key'],
+      want: "nothing unless algorithm is 'consistent-hash'",
+      got: gotText(key),
+    };
+  },
+
+  function ejectionGrows({ action }, usable) {
+    if (!usable('action.type', 'action.healthCheck') || action.type !== 'forward') return null;
+    const passive = action.healthCheck?.passive;
+    if (passive === undefined || passive === false) return null;
+    const { ejectTime, maxEjectTime } = { ...passiveDefaults, ...passive };
+    if (maxEjectTime >= ejectTime) return null;
+    const path = [
+      'action',
+      'healthCheck',
+      'passive',
+      passive.maxEjectTime === undefined ? 'ejectTime' : 'maxEjectTime',
+    ];
+    return { path, want: 'ejectTime not above maxEjectTime', got: `${ejectTime} above ${maxEjectTime}` };
+  },
+
+  function somethingToProbe({ action }, usable, defaults) {
+    const read = ['action.type', 'action.target', 'action.targets', 'action.healthCheck'];
+    if (!usable(...read) || action.type !== 'forward') return null;
+    const { interval, timeout, healthyThreshold, unhealthyThreshold } = action.healthCheck ?? {};
+    const asked = [interval, timeout, healthyThreshold, unhealthyThreshold].some((option) => option !== undefined);
+    if (!asked || interval === 0) return null;
+    const targets = targetsOf(action, defaults);
+    if (targets.length === 0 || targets.some(canBeProbed)) return null;
+    const want = 'a target with fixed host and port, or no probes (interval: 0)';
+    return { path: ['action', 'healthCheck'], want, got: 'targets that are known only once a client is there' };
+  },
+];
+
+/** The targets of an action, whichever way they are given; none if they are missing. */
+export function targetsOf({ target, targets }: IForwardAction, defaults: TDefaults | undefined): readonly ITarget[] {
+  if (targets !== undefined) return targets;
+  const single = target ?? defaults?.target;
+  return single === undefined ? [] : [single];
+}
+
+/** What a function or the client's port decides is not known before a client is there. */
+export const canBeProbed = ({ host, port }: ITarget): boolean => typeof host !== 'function' && typeof port === 'number';

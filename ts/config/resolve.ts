@@ -1,0 +1,156 @@
+// From what the user wrote to what the code reads, once; or every fault in it.
+
+import { ConfigError } from '../base/errors.js';
+import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
+import { checkListening } from './check-listen.js';
+import { checkRoute } from './check-route.js';
+import { globalDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
+import { finishFaults, type IPathFault } from './faults.js';
+import { deepFreeze } from './freeze.js';
+import { AddressLists, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
+import {
+  type IRouteContextOptions,
+  isPassthrough,
+  resolveAction,
+  resolveLists,
+  resolveSecurity,
+  resolveTimeouts,
+} from './resolve-route.js';
+import type { IResolvedConfig, IResolvedRoute } from './resolved.js';
+import type { IRouteConfig, IRouteTimeouts, ISmartProxyOptions } from './types.js';
+import { type TUsable, usableOptions, usableRoutes } from './usable.js';
+import { validateOptions } from './validate.js';
+
+/**
+ * Checks and completes a configuration. The result is deeply frozen and shares nothing but functions with `input`,
+ * which stays as it is.
+ *
+ * @throws ConfigError with every fault, never anything else
+ */
+export function resolveConfig(input: unknown): IResolvedConfig {
+  const { options, faults } = validateOptions(input);
+  const lists = new AddressLists();
+  const checked = checkTogether(options, faults, lists);
+  if (faults.length + checked.faults.length > 0) throw new ConfigError(finishFaults([...faults, ...checked.faults]));
+  return deepFreeze(build(options, checked.matches, lists));
+}
+
+interface ICheckedTogether {
+  readonly faults: readonly IPathFault[];
+  /** Of the enabled routes; complete if there are no faults at all. */
+  readonly matches: readonly IMatchOfRoute[];
+}
+
+/** The second pass: how values go together. It reads only what the first pass found good. */
+function checkTogether(
+  options: ISmartProxyOptions,
+  faults: readonly IPathFault[],
+  lists: AddressLists,
+): ICheckedTogether {
+  const usable = usableOptions(faults);
+  const usableOf = usableRoutes(faults);
+  const routes = Array.isArray(options?.routes) ? (options.routes as readonly IRouteConfig[]) : [];
+  const defaults = usable('defaults') ? (options.defaults ?? {}) : null;
+  const found: IPathFault[] = [...checkGlobals(options, usable), ...checkNames(routes, usableOf)];
+  routes.forEach((route, index) => {
+    if (typeof route !== 'object' || route === null) return;
+    for (const { path, ...fault } of checkRoute(route, usableOf(index), defaults)) {
+      found.push({ path: ['routes', index, ...path], ...fault });
+    }
+  });
+  if (!usable('listenAddress', 'defaults')) return { faults: found, matches: [] };
+  const matches = matchesOf(routes, { options, lists, usableOf });
+  found.push(...checkShadows(matches), ...checkListening(matches, listenAddressOf(options.listenAddress)));
+  return { faults: found, matches };
+}
+
+/** The enabled routes that can be compared with each other. */
+function matchesOf(
+  routes: readonly IRouteConfig[],
+  given: {
+    readonly options: ISmartProxyOptions;
+    readonly lists: AddressLists;
+    readonly usableOf: (index: number) => TUsable;
+  },
+): readonly IMatchOfRoute[] {
+  const { defaults, listenAddress } = given.options;
+  const globalAddress = listenAddressOf(listenAddress);
+  const matches: IMatchOfRoute[] = [];
+  routes.forEach((route, index) => {
+    if (!given.usableOf(index)('match', 'action.tls', 'priority', 'enabled')) return;
+    if (!(route.enabled ?? routeDefaults.enabled)) return;
+    const passthrough = isPassthrough(route, defaults);
+    const match = resolveMatch(route.match, { lists: given.lists, globalAddress, passthrough });
+    matches.push({ index, priority: route.priority ?? routeDefaults.priority, match, text: matchText(match) });
+  });
+  return matches;
+}
+
+/** Everything is valid by now. */
+function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], lists: AddressLists): IResolvedConfig {
+  const given = { ...globalDefaults, ...options };
+  const defaultLists = resolveLists(options.defaults?.security, lists);
+  return {
+    routes: buildRoutes(options, matches, lists),
+    proxyIPs: lists.compile(options.proxyIPs),
+    initialDataTimeoutMs: given.initialDataTimeout,
+    gracefulShutdownTimeoutMs: given.gracefulShutdownTimeout,
+    socket: {
+      noDelay: given.noDelay,
+      keepAlive: given.keepAlive,
+      keepAliveInitialDelayMs: given.keepAliveInitialDelay,
+    },
+    maxConnections: options.maxConnections ?? null,
+    listenAddress: listenAddressOf(options.listenAddress),
+    denyPrivateTargets: given.denyPrivateTargets,
+    maxConnectionsPerIP: given.maxConnectionsPerIP,
+    connectionRateLimitPerMinute: given.connectionRateLimitPerMinute,
+    metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
+    defaultLists,
+  };
+}
+
+function buildRoutes(
+  options: ISmartProxyOptions,
+  matches: readonly IMatchOfRoute[],
+  lists: AddressLists,
+): readonly IResolvedRoute[] {
+  const globalTimeouts = timeoutsOf(options);
+  const timeouts = resolveTimeouts(globalTimeouts);
+  const security = deepFreeze({ lists: [], maxConnections: options.defaults?.security?.maxConnections ?? null });
+  const context: IRouteContextOptions = { options, lists, timeouts, security };
+  const taken = new Set(options.routes.map(({ id, name }) => id ?? name));
+  const routes: IResolvedRoute[] = [];
+  for (const { index, priority, match, text } of matches) {
+    const source = options.routes[index];
+    if (source === undefined) continue;
+    const route: IResolvedRoute = {
+      key: source.id ?? source.name ?? madeKey(keyOfMatch(text, priority), taken),
+      name: source.name,
+      id: source.id,
+      index,
+      priority,
+      match,
+      action: resolveAction(source, context),
+      security: resolveSecurity(source, context),
+      timeouts: source.timeouts ? resolveTimeouts(globalTimeouts, source.timeouts) : timeouts,
+      source,
+    };
+    routes.push(Object.freeze(route));
+  }
+  return routes;
+}
+
+/** Different from each id and name that somebody chose. */
+function madeKey(wanted: string, taken: Set<string | undefined>): string {
+  let key = wanted;
+  for (let count = 2; taken.has(key); count++) key = `${wanted} #${count}`;
+  taken.add(key);
+  return key;
+}
+
+/** The options that each route may override. */
+function timeoutsOf(options: ISmartProxyOptions): IRouteTimeouts {
+  const names = Object.keys(timeoutDefaults) as (keyof IRouteTimeouts)[];
+  return Object.fromEntries(names.filter((name) => name in options).map((name) => [name, options[name]]));
+}
