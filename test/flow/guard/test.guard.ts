@@ -139,7 +139,9 @@ tap.test('a reload keeps counts; a lower limit holds for those who come, and sen
   expect(come()).toEqual('in');
   const [, last] = live;
   expect(last && route(last, after)).toEqual('in');
-  expect(guard.explainRoute(after, '192.0.2.1')).toEqual([{ ok: false, why: 'route web has 2 of 2 connections now' }]);
+  expect(guard.explainRoute(after, '192.0.2.1')).toEqual([
+    { ok: false, end: 'route_connection_limit', why: 'route web has 2 of 2 connections now' },
+  ]);
 });
 
 tap.test('limits that a reload switches on count those who are there already, each once', async () => {
@@ -159,8 +161,12 @@ tap.test('limits that a reload switches on count those who are there already, ea
   expect(come()).toEqual('in');
   guard.update({ ...open, ...rules });
   expect(come()).toEqual('connection_limit');
-  expect(guard.explainClient('192.0.2.1')).toEqual([{ ok: false, why: '192.0.2.1 has 4 of 3 connections now' }]);
-  expect(guard.explainRoute(limited, '192.0.2.1')).toEqual([{ ok: true, why: 'route web has 2 of 3 connections now' }]);
+  expect(guard.explainClient('192.0.2.1')).toEqual([
+    { ok: false, end: 'connection_limit', why: '192.0.2.1 has 4 of 3 connections now' },
+  ]);
+  expect(guard.explainRoute(limited, '192.0.2.1')).toEqual([
+    { ok: true, end: 'route_connection_limit', why: 'route web has 2 of 3 connections now' },
+  ]);
   for (const connection of [...live]) leave(connection);
   expect(guard.explainClient('192.0.2.1')[0]?.why).toEqual('192.0.2.1 has 0 of 3 connections now');
   expect(guard.explainRoute(limited, '192.0.2.1')[0]?.why).toEqual('route web has 0 of 3 connections now');
@@ -179,9 +185,9 @@ tap.test('explaining names every rule, agrees with what then happens, and uses n
   });
   for (let i = 0; i < 50; i++) {
     expect(world.guard.explainClient('192.0.2.1')).toEqual([
-      { ok: true, why: '192.0.2.1 is not in the block list' },
-      { ok: true, why: '192.0.2.1 has 0 of 1 connections now' },
-      { ok: true, why: '192.0.2.1 has 0 of 1 new connections in the last minute' },
+      { ok: true, end: 'ip_blocked', why: '192.0.2.1 is not in the block list' },
+      { ok: true, end: 'connection_limit', why: '192.0.2.1 has 0 of 1 connections now' },
+      { ok: true, end: 'rate_limit', why: '192.0.2.1 has 0 of 1 new connections in the last minute' },
     ]);
     expect(world.guard.explainRoute(route, '192.0.2.1').map(({ ok }) => ok)).toEqual([true, true]);
   }

@@ -28,6 +28,12 @@ export interface IGuardParts {
   readonly limits?: IConnectionLimits;
 }
 
+/** What one rule says of a connection that does not exist yet. */
+export interface IRuleVerdict extends IVerdict {
+  /** The word that a refusal by this rule ends the connection with. */
+  readonly end: TEnd;
+}
+
 /** Every method is synchronous and throws nothing. Counts are given back when the connection ends. */
 export class Guard {
   readonly #limits: IConnectionLimits;
@@ -71,25 +77,29 @@ export class Guard {
   }
 
   /** What `admitClient` would decide for a new connection from this address, rule by rule. Counts nothing. */
-  explainClient(clientIp: string): readonly IVerdict[] {
-    const verdicts: IVerdict[] = [];
-    if (this.#defaultLists !== null) verdicts.push(SecurityManager.judge(clientIp, this.#defaultLists));
+  explainClient(clientIp: string): readonly IRuleVerdict[] {
+    const verdicts: IRuleVerdict[] = [];
+    if (this.#defaultLists !== null) {
+      verdicts.push({ ...SecurityManager.judge(clientIp, this.#defaultLists), end: 'ip_blocked' });
+    }
     const key = limitKey(clientIp);
     for (const { end, used, limit } of this.#limits.look(key)) {
       const what = end === 'connection_limit' ? 'connections now' : 'new connections in the last minute';
-      verdicts.push({ ok: used < limit, why: `${key || 'an unknown address'} has ${used} of ${limit} ${what}` });
+      verdicts.push({ ok: used < limit, end, why: `${key || 'an unknown address'} has ${used} of ${limit} ${what}` });
     }
     return verdicts;
   }
 
   /** What `admit` would decide for a new connection on this route, rule by rule. Counts nothing. */
-  explainRoute(route: IResolvedRoute, clientIp: string): readonly IVerdict[] {
+  explainRoute(route: IResolvedRoute, clientIp: string): readonly IRuleVerdict[] {
     const { lists, maxConnections } = route.security;
-    const verdicts = lists.map((list) => SecurityManager.judge(clientIp, list));
+    const verdicts = lists.map((list): IRuleVerdict => {
+      return { ...SecurityManager.judge(clientIp, list), end: 'route_ip_blocked' };
+    });
     if (maxConnections === null) return verdicts;
     const used = this.#routes.count(route.key);
     const why = `route ${route.key} has ${used} of ${maxConnections} connections now`;
-    return [...verdicts, { ok: used < maxConnections, why }];
+    return [...verdicts, { ok: used < maxConnections, end: 'route_connection_limit', why }];
   }
 
   #giveBackLater(connection: Connection): void {
