@@ -20,6 +20,7 @@ export const errorTable = {
   HANDLER_FAILED: { blame: 'operator', status: 500, tryNext: false },
   TARGET_FUNCTION_FAILED: { blame: 'operator', status: 500, tryNext: false },
   CLIENT_LEFT: { blame: 'client', status: 499, tryNext: false },
+  PROXY_HEADER_INVALID: { blame: 'client', status: 400, tryNext: false },
   TARGET_REFUSED: { blame: 'upstream', status: 502, tryNext: true },
   TARGET_UNRESOLVED: { blame: 'upstream', status: 502, tryNext: true },
   TARGET_UNREACHABLE: { blame: 'upstream', status: 502, tryNext: true },

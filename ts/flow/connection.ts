@@ -1,7 +1,7 @@
 // One client's visit: the record that every stage writes on. Its life begins and ends in connection-manager.ts.
 
 import type { Socket } from 'node:net';
-import type { IClientHello } from '../codec/client-hello.js';
+import { foldAddress } from '../codec/address.js';
 import type { IResolvedRoute, IResolvedTimeouts } from '../config/resolved.js';
 import type { TTlsVersion } from '../config/types.js';
 import type { TEnd, TPhase } from './ends.js';
@@ -13,7 +13,10 @@ export interface IConnectionRecord {
   /** The client's address; behind a PROXY header the one it states. */
   readonly clientIp: string;
   readonly clientPort: number;
-  readonly localAddress: string;
+  /** Our address that the client reached; behind a PROXY header the one it states. */
+  readonly serverIp: string;
+  readonly serverPort: number;
+  /** The port of ours that accepted it. */
   readonly localPort: number;
   readonly phase: TPhase;
   /** Key of the route: its id, else its name, else one made from its match. */
@@ -34,6 +37,21 @@ export interface IConnectionRecord {
   readonly end: TEnd | null;
 }
 
+/** A direction that waits for its reader: what was queued when that last changed, and when it was last looked at. */
+export interface IStalled {
+  /** How many directions wait. */
+  directions: number;
+  queued: number;
+  sinceMs: number;
+  checkedMs: number;
+}
+
+/** What few routes need of a ClientHello. */
+export interface IHelloFacts {
+  /** Computed when first asked for. */
+  readonly ja4: string;
+}
+
 /** Given back exactly once, when the connection ends. */
 export type TRelease = () => void;
 
@@ -42,11 +60,14 @@ export class Connection implements IConnectionRecord {
   phase: TPhase = 'accept';
   clientIp: string;
   clientPort: number;
+  serverPort: number;
+  /** The peer's real address, where a PROXY header stated another client. */
+  proxyIp: string | null = null;
   routed: IResolvedRoute | null = null;
   timeouts: IResolvedTimeouts | null = null;
   outgoing: Socket | null = null;
   target: { readonly host: string; readonly port: number } | null = null;
-  hello: IClientHello | null = null;
+  hello: IHelloFacts | null = null;
   sni: string | null = null;
   tlsVersion: TTlsVersion | null = null;
   alpn: readonly string[] = [];
@@ -56,6 +77,8 @@ export class Connection implements IConnectionRecord {
   end: TEnd | null = null;
   /** True where a socket handler owns the bytes: they are then read off the socket, not counted by the splice. */
   handled = false;
+  /** True once client and target are paired: the splice then decides how the connection ends. */
+  spliced = false;
 
   // --- deadlines.ts reads these; all in milliseconds of the clock, 0 where not running ---
   lastActivityMs: number;
@@ -68,16 +91,29 @@ export class Connection implements IConnectionRecord {
   targetEndedMs = 0;
   /** When everything that the target had sent before its FIN was handed to the client's kernel. */
   flushedMs = 0;
+  /** Set while a side has more waiting for it than it takes. */
+  stalled: IStalled | null = null;
   /** The place in the deadline heap. */
   dueMs = 0;
 
+  // --- the guard's ---
+  /** True once the rules for client addresses let it in; its address is final then. */
+  admitted = false;
+  /** The keys under which it is counted until it ends; null where no limit counts it. */
+  countedAddress: string | null = null;
+  countedRoute: string | null = null;
+
+  // --- the metrics': how much of its bytes they have seen ---
+  sampledIn = 0;
+  sampledOut = 0;
+
   readonly #releases: TRelease[] = [];
   #abort: AbortController | null = null;
+  #serverIp: string | null = null;
 
   constructor(
     readonly id: string,
     readonly incoming: Socket,
-    readonly localAddress: string,
     readonly localPort: number,
     clientIp: string,
     /** Monotonic. */
@@ -87,7 +123,18 @@ export class Connection implements IConnectionRecord {
   ) {
     this.clientIp = clientIp;
     this.clientPort = incoming.remotePort ?? 0;
+    this.serverPort = localPort;
     this.lastActivityMs = acceptedMs;
+  }
+
+  /** Asked of the kernel when first needed, which is seldom. */
+  get serverIp(): string {
+    this.#serverIp ??= foldAddress(this.incoming.localAddress ?? '');
+    return this.#serverIp;
+  }
+
+  set serverIp(address: string) {
+    this.#serverIp = address;
   }
 
   get route(): string | null {
@@ -107,6 +154,10 @@ export class Connection implements IConnectionRecord {
     this.#abort ??= new AbortController();
     if (this.end !== null) this.#abort.abort();
     return this.#abort.signal;
+  }
+
+  get clientEndedFirst(): boolean {
+    return this.clientEndedMs > 0 && (this.targetEndedMs === 0 || this.clientEndedMs <= this.targetEndedMs);
   }
 
   /** Calls `release` when the connection ends, or now if it has ended. */
@@ -133,9 +184,9 @@ export class Connection implements IConnectionRecord {
   /** Plain data, for showing. */
   snapshot(): IConnectionRecord {
     this.countHandled();
-    const { id, clientIp, clientPort, localAddress, localPort, phase, route, target, sni, ja4, isTLS } = this;
+    const { id, clientIp, clientPort, serverIp, serverPort, localPort, phase, route, target, sni, ja4, isTLS } = this;
     const { bytesReceived, bytesSent, since, connectionClosed, end } = this;
-    const facts = { id, clientIp, clientPort, localAddress, localPort, phase, route, target, sni, ja4, isTLS };
+    const facts = { id, clientIp, clientPort, serverIp, serverPort, localPort, phase, route, target, sni, ja4, isTLS };
     return { ...facts, bytesReceived, bytesSent, since, connectionClosed, end };
   }
 }

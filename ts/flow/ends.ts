@@ -134,6 +134,12 @@ export const endTable = {
     blame: 'operator',
     meaning: 'the route gave no target: none fits, or its function failed',
   },
+  descriptor_limit: {
+    by: 'proxy',
+    phases: ['dial'],
+    blame: 'proxy',
+    meaning: 'the process has no descriptor or local port left to dial with',
+  },
   target_error: {
     by: 'target',
     phases: ['transfer'],
@@ -160,11 +166,11 @@ export const endTable = {
     blame: 'operator',
     meaning: 'the socket handler threw or rejected',
   },
-  handler_closed: {
-    by: 'operator',
+  normal: {
+    by: 'proxy',
     phases: ['transfer'],
     blame: null,
-    meaning: 'the socket handler and the client are done',
+    meaning: 'our own answer, such as that of a socket handler, is complete',
   },
   nftables_closed: {
     by: 'proxy',

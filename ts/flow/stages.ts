@@ -1,9 +1,8 @@
 // What joins the stages: each stage's output is the next one's input.
 
-import type { IClientHello } from '../codec/client-hello.js';
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { TProtocol, TTlsVersion } from '../config/types.js';
-import type { Connection } from './connection.js';
+import type { Connection, IHelloFacts } from './connection.js';
 
 /** listen -> peek: a connection that was let in. */
 export interface IAccepted {
@@ -34,9 +33,11 @@ export interface IConnectionFacts {
   readonly domain: string | null;
   readonly tlsVersion: TTlsVersion | null;
   readonly alpn: readonly string[];
-  /** For what few routes need (JA4); null where there is none. */
-  readonly hello: IClientHello | null;
+  /** null where no ClientHello was read. */
+  readonly hello: IHelloFacts | null;
 }
 
 /** What a port must read before its routes can be told apart. */
 export type TPeekNeed = 'nothing' | 'first-bytes' | 'client-hello';
+
+export type { IAdmitted } from './guard/permit.js';

@@ -1,0 +1,135 @@
+// Socket handlers see every byte, however late and in whatever way they begin to read, and harm nobody when they fail.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { IRouteMatch, TSocketHandler } from '../ts/index.js';
+import { connectTcp } from './helpers/clients.js';
+import { type IStartedProxy, startProxy } from './helpers/start-proxy.js';
+import { expect, tap } from './helpers/tapbundle.js';
+
+const question = 'the first bytes of this connection';
+
+/** Each way to read, as a handler that answers with all that it saw before the client's FIN. */
+const readers: Record<string, TSocketHandler> = {
+  'data, at once': (socket) => {
+    let seen = '';
+    socket.on('data', (chunk) => {
+      seen += chunk;
+    });
+    socket.on('end', () => socket.end(seen));
+  },
+  'data, after an await': async (socket) => {
+    await delay(50);
+    let seen = '';
+    socket.on('data', (chunk) => {
+      seen += chunk;
+    });
+    socket.on('end', () => socket.end(seen));
+  },
+  'readable, after an await': async (socket) => {
+    await delay(50);
+    let seen = '';
+    socket.on('readable', () => {
+      for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) seen += chunk;
+    });
+    socket.on('end', () => socket.end(seen));
+  },
+  'for await, after an await': async (socket) => {
+    await delay(50);
+    let seen = '';
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) seen += chunk;
+    socket.end(seen);
+  },
+  'pipe, after an await': async (socket) => {
+    await delay(50);
+    socket.pipe(socket);
+  },
+};
+
+/** Ports that decide by port alone, by the first bytes, and by a ClientHello that never comes. */
+const matches: Record<string, Omit<IRouteMatch, 'ports'>> = {
+  'nothing peeked': {},
+  'first bytes peeked': { protocol: 'other' },
+};
+
+const startHandler = (socketHandler: TSocketHandler, match: Omit<IRouteMatch, 'ports'> = {}): Promise<IStartedProxy> =>
+  startProxy({
+    routes: [
+      {
+        name: 'handler',
+        match: { ports: 0, ...match },
+        action: { type: 'socket-handler', socketHandler },
+        timeouts: { enableHalfOpen: true },
+      },
+    ],
+  });
+
+for (const [how, handler] of Object.entries(readers)) {
+  for (const [what, match] of Object.entries(matches)) {
+    tap.test(`a handler that reads by ${how} sees every byte with ${what}`, async () => {
+      await using world = await startHandler(handler, match);
+      await using client = await connectTcp(world.port);
+      client.send(question);
+      await delay(20);
+      client.send(', and more');
+      client.socket.end();
+      expect((await client.end).toString()).toEqual(`${question}, and more`);
+      client.socket.destroy();
+    });
+  }
+}
+
+tap.test('a handler on a port that needs no bytes may speak first', async () => {
+  await using world = await startHandler((socket) => void socket.end('220 hello\r\n'));
+  await using client = await connectTcp(world.port);
+  expect((await client.end).toString()).toEqual('220 hello\r\n');
+  expect(await world.ends()).toEqual(['normal']);
+});
+
+tap.test('a handler is told about the connection', async () => {
+  let seen: object = {};
+  await using world = await startHandler((socket, context) => {
+    const { clientIp, port, routeName, isTls } = context;
+    seen = { clientIp, port, routeName, isTls, aborted: context.signal.aborted };
+    socket.end();
+  });
+  await using client = await connectTcp(world.port);
+  await client.end;
+  expect(seen).toEqual({ clientIp: '127.0.0.1', port: world.port, routeName: 'handler', isTls: false, aborted: false });
+});
+
+tap.test('the signal aborts when the client leaves', async () => {
+  let aborted: Promise<unknown> = Promise.resolve();
+  await using world = await startHandler((_socket, { signal }) => {
+    aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+  });
+  await using client = await connectTcp(world.port);
+  await delay(20);
+  client.socket.resetAndDestroy();
+  await aborted;
+  expect(await world.ends()).toEqual(['client_error']);
+});
+
+for (const [how, handler] of Object.entries<TSocketHandler>({
+  throws: () => {
+    throw new Error('thrown on purpose');
+  },
+  rejects: async () => {
+    await delay(5);
+    throw new Error('rejected on purpose');
+  },
+})) {
+  tap.test(`a handler that ${how} ends its own connection and no other`, async () => {
+    let calls = 0;
+    await using world = await startHandler((socket, context) => {
+      if (calls++ === 0) return handler(socket, context);
+      socket.end('fine');
+    });
+    await using unlucky = await connectTcp(world.port);
+    await unlucky.closed;
+    expect(await world.ends()).toEqual(['handler_error']);
+    await using lucky = await connectTcp(world.port);
+    expect((await lucky.end).toString()).toEqual('fine');
+  });
+}
+
+export default tap.start();

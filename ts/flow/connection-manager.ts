@@ -1,0 +1,174 @@
+// The table of live connections: the one place where a connection begins, the one place where it ends.
+
+import type { Socket } from 'node:net';
+import type { IClock } from '../base/clock.js';
+import { LifecycleComponent } from '../base/lifecycle-component.js';
+import type { ILogger } from '../base/logger.js';
+import { foldAddress } from '../codec/address.js';
+import { Connection } from './connection.js';
+import { Deadlines } from './deadlines.js';
+import type { TEnd } from './ends.js';
+import type { IFlowObserver } from './observer.js';
+
+export interface IConnectionManagerOptions {
+  readonly clock: IClock;
+  readonly logger: ILogger;
+  /** Connections at a time; more are destroyed on arrival. */
+  readonly maxConnections: number;
+  readonly initialDataTimeoutMs: number;
+  /** Put in front of connection ids, so that several processes never share one. Default none. */
+  readonly idPrefix?: string;
+  readonly observers?: readonly IFlowObserver[];
+}
+
+/** `size === accepted - ended`, always. */
+export class ConnectionManager extends LifecycleComponent {
+  maxConnections: number;
+  initialDataTimeoutMs: number;
+  readonly deadlines: Deadlines;
+  readonly #live = new Set<Connection>();
+  readonly #clock: IClock;
+  readonly #logger: ILogger;
+  readonly #observers: readonly IFlowObserver[];
+  readonly #idPrefix: string;
+  readonly #waitingForEmpty = new Set<() => void>();
+  #accepted = 0;
+  #ended = 0;
+
+  constructor(options: IConnectionManagerOptions) {
+    super();
+    this.maxConnections = options.maxConnections;
+    this.initialDataTimeoutMs = options.initialDataTimeoutMs;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#observers = options.observers ?? [];
+    this.#idPrefix = options.idPrefix ?? '';
+    this.deadlines = new Deadlines(
+      this.#clock,
+      () => this.initialDataTimeoutMs,
+      (connection, end) => this.cleanupConnection(connection, end),
+    );
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  get ended(): number {
+    return this.#ended;
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.#live.values();
+  }
+
+  /**
+   * Makes the record of a socket that has just been accepted, adopting it: its errors are handled from this line on.
+   * @returns null where the limit refuses it; the socket is destroyed then, and the caller has nothing left to do.
+   */
+  createConnection(socket: Socket, localPort = socket.localPort ?? 0): Connection | null {
+    const clientIp = foldAddress(socket.remoteAddress ?? '');
+    if (this.#live.size >= this.maxConnections || this.isShuttingDown) {
+      socket.on('error', ignore);
+      socket.destroy();
+      for (const observer of this.#observers) observer.connectionRefused(clientIp, 'connection_limit');
+      return null;
+    }
+    this.#accepted += 1;
+    const id = `${this.#idPrefix}${this.#accepted.toString(36)}`;
+    const connection = new Connection(id, socket, localPort, clientIp, this.#clock.nowMs(), this.#clock.wallMs());
+    this.#live.add(connection);
+    socket.on('error', (error) => this.#clientFailed(connection, error));
+    socket.on('close', () => this.#clientGone(connection));
+    this.deadlines.watch(connection);
+    for (const observer of this.#observers) observer.connectionOpened(connection);
+    return connection;
+  }
+
+  /**
+   * Ends a connection, at once and once: the first reason wins, later calls do nothing. Gives back what it held, aborts
+   * a dial, closes both sockets (by reset where the other side's end must not look like an orderly one) and counts.
+   * @returns false if it had ended before.
+   */
+  cleanupConnection(connection: Connection, end: TEnd): boolean {
+    if (connection.end !== null) return false;
+    this.#live.delete(connection);
+    this.deadlines.forget(connection);
+    this.#ended += 1;
+    connection.finish(end);
+    const { incoming, outgoing } = connection;
+    closeSocket(incoming, end);
+    if (outgoing !== null) closeSocket(outgoing, end);
+    this.#logger.debug({ connection: connection.id, end, phase: connection.phase }, 'connection ended');
+    for (const observer of this.#observers) observer.connectionEnded(connection, end);
+    if (this.#live.size === 0) for (const resolve of this.#waitingForEmpty) resolve();
+    return true;
+  }
+
+  /** @deprecated Old name of `cleanupConnection`; nothing is queued. */
+  initiateCleanupOnce(connection: Connection, end: TEnd): boolean {
+    return this.cleanupConnection(connection, end);
+  }
+
+  /** Tells the observers that the guard let a connection in on its route. */
+  routed(connection: Connection): void {
+    for (const observer of this.#observers) observer.connectionRouted(connection);
+  }
+
+  /** Resolves when no connection is left or when `withinMs` have passed, whichever is first. */
+  async whenEmpty(withinMs: number): Promise<void> {
+    if (this.#live.size === 0 || withinMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(done, withinMs);
+      const waiting = this.#waitingForEmpty;
+      waiting.add(done);
+      function done() {
+        timer.cancel();
+        waiting.delete(done);
+        resolve();
+      }
+    });
+  }
+
+  /** Ends every connection; only `stop` and a failed `start` do this. */
+  protected override onCleanup(): void {
+    for (const connection of this.#live) this.cleanupConnection(connection, 'shutdown');
+  }
+
+  #clientFailed(connection: Connection, error: Error): void {
+    if (connection.end !== null) return;
+    this.#logger.debug({ connection: connection.id, error }, 'client socket failed');
+    if (!connection.spliced) this.cleanupConnection(connection, 'client_error');
+  }
+
+  #clientGone(connection: Connection): void {
+    if (connection.end !== null || connection.spliced) return;
+    this.cleanupConnection(connection, clientLeft(connection));
+  }
+}
+
+/** The word for a client socket that closed in order and is not spliced, by how far the connection had come. */
+export function clientLeft(connection: Connection): TEnd {
+  const { phase } = connection;
+  if (phase === 'accept' || phase === 'peek') return 'closed_before_data';
+  if (phase === 'guard' || phase === 'dial') return 'closed_during_dial';
+  return connection.clientEndedMs > 0 ? 'client_closed' : 'normal';
+}
+
+/**
+ * A broken connection must not look like a complete one: the survivor of a reset is reset, and so is whoever would
+ * otherwise see a clean FIN after a part of what was sent (RFC 9293 §3.9.1, ABORT).
+ */
+function closeSocket(socket: Socket, end: TEnd): void {
+  if (socket.destroyed) return;
+  const broken = end === 'client_error' || end === 'target_error';
+  // A socket that is still connecting would wait for its connection in order to reset it.
+  if ((broken || socket.writableLength > 0) && !socket.connecting) socket.resetAndDestroy();
+  else socket.destroy();
+}
+
+function ignore(): void {}

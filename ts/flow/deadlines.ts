@@ -1,0 +1,185 @@
+// Every time limit of a connection, in one list, and the one timer that all connections share.
+
+import { BinaryHeap } from '../base/binary-heap.js';
+import { type IClock, type ITimer, maxDelayMs } from '../base/clock.js';
+import type { Connection } from './connection.js';
+import type { TEnd } from './ends.js';
+
+interface IDeadline {
+  readonly dueMs: number;
+  /** `dial` hands the connection back to whoever dials, who may have another target. */
+  readonly what: TEnd | 'dial' | 'progress';
+}
+
+/**
+ * Watches live connections. Activity only moves `lastActivityMs` on the record; the heap learns of it when the old
+ * deadline fires, so a busy connection costs nothing here. Call `reschedule` where a deadline comes nearer.
+ */
+export class Deadlines {
+  readonly #heap = new BinaryHeap<Connection>(
+    (a, b) => a.dueMs - b.dueMs,
+    (connection) => connection,
+  );
+  readonly #clock: IClock;
+  readonly #initialDataTimeoutMs: () => number;
+  readonly #end: (connection: Connection, end: TEnd) => void;
+  #timer: ITimer | null = null;
+  #timerDueMs = Number.POSITIVE_INFINITY;
+
+  constructor(clock: IClock, initialDataTimeoutMs: () => number, end: (connection: Connection, end: TEnd) => void) {
+    this.#clock = clock;
+    this.#initialDataTimeoutMs = initialDataTimeoutMs;
+    this.#end = end;
+  }
+
+  get size(): number {
+    return this.#heap.size;
+  }
+
+  watch(connection: Connection): void {
+    connection.dueMs = this.#next(connection).dueMs;
+    this.#heap.insert(connection);
+    this.#arm();
+  }
+
+  forget(connection: Connection): void {
+    this.#heap.remove(connection);
+    if (this.#heap.size === 0) this.#disarm();
+  }
+
+  /** To be called when a deadline of the connection has come nearer than it was. */
+  reschedule(connection: Connection): void {
+    const { dueMs } = this.#next(connection);
+    if (dueMs >= connection.dueMs || !this.#heap.has(connection)) return;
+    connection.dueMs = dueMs;
+    this.#heap.update(connection);
+    this.#arm();
+  }
+
+  #next(connection: Connection): IDeadline {
+    return nextDeadline(connection, this.#initialDataTimeoutMs());
+  }
+
+  #arm(): void {
+    const first = this.#heap.peek();
+    if (first === undefined || first.dueMs >= this.#timerDueMs || first.dueMs === Number.POSITIVE_INFINITY) return;
+    this.#timer?.cancel();
+    this.#timerDueMs = first.dueMs;
+    const delayMs = Math.ceil(first.dueMs - this.#clock.nowMs());
+    this.#timer = this.#clock.setTimer(() => this.#fire(), Math.min(Math.max(1, delayMs), maxDelayMs));
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
+  }
+
+  #fire(): void {
+    this.#disarm();
+    const nowMs = this.#clock.nowMs();
+    for (let first = this.#heap.peek(); first !== undefined && first.dueMs <= nowMs; first = this.#heap.peek()) {
+      this.#judge(first, nowMs);
+    }
+    this.#arm();
+  }
+
+  /** Ends what is due. Whatever is not leaves with a later due time, so the loop above ends. */
+  #judge(connection: Connection, nowMs: number): void {
+    if (connection.handled) noticeHandled(connection, nowMs);
+    const { dueMs, what } = this.#next(connection);
+    if (dueMs <= nowMs && what === 'dial') {
+      connection.dialingMs = 0;
+      connection.dialTimedOut?.();
+    } else if (dueMs <= nowMs && what === 'progress') {
+      this.#checkProgress(connection, nowMs);
+    } else if (dueMs <= nowMs) {
+      this.#end(connection, what as TEnd);
+    }
+    if (connection.end !== null) return;
+    connection.dueMs = Math.max(this.#next(connection).dueMs, nowMs + 1);
+    this.#heap.update(connection);
+  }
+
+  #checkProgress(connection: Connection, nowMs: number): void {
+    const queued = queuedBytes(connection);
+    const { stalled } = connection;
+    if (stalled === null) return;
+    if (queued !== stalled.queued) {
+      stalled.queued = queued;
+      stalled.sinceMs = nowMs;
+      connection.lastActivityMs = nowMs;
+    } else if (nowMs - stalled.sinceMs >= (connection.timeouts?.stallTimeoutMs ?? 0)) {
+      this.#end(connection, 'stall_timeout');
+      return;
+    }
+    stalled.checkedMs = nowMs;
+  }
+}
+
+/** How often a stopped direction is looked at, as a part of the stall limit. */
+const progressChecks = 4;
+
+/** After the target's FIN has reached the client's kernel: how long the client's own FIN is awaited, so that closing with unread bytes does not reset what it has not read yet. */
+const lingerMs = 2_000;
+
+const never: IDeadline = { dueMs: Number.POSITIVE_INFINITY, what: 'internal_error' };
+
+/** The nearest deadline of a connection. This is the whole list. */
+function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDeadline {
+  const { phase, timeouts } = connection;
+  if (phase === 'accept' || phase === 'peek') {
+    return { dueMs: connection.acceptedMs + initialDataTimeoutMs, what: 'initial_data_timeout' };
+  }
+  if (timeouts === null) return never;
+  let dueMs = Number.POSITIVE_INFINITY;
+  let what: IDeadline['what'] = 'internal_error';
+  const consider = (fromMs: number, limitMs: number, then: IDeadline['what']) => {
+    if (limitMs <= 0 || fromMs + limitMs >= dueMs) return;
+    dueMs = fromMs + limitMs;
+    what = then;
+  };
+  consider(connection.acceptedMs, timeouts.maxConnectionLifetimeMs, 'max_lifetime');
+  if (phase === 'dial') {
+    if (connection.dialingMs > 0) consider(connection.dialingMs, timeouts.connectionTimeoutMs, 'dial');
+    return { dueMs, what };
+  }
+  consider(connection.lastActivityMs, timeouts.inactivityTimeoutMs, 'inactivity_timeout');
+  if (connection.stalled !== null) {
+    consider(connection.stalled.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
+  }
+  if (timeouts.enableHalfOpen || connection.handled) return { dueMs, what };
+  if (connection.flushedMs > 0) {
+    consider(connection.flushedMs, lingerMs, connection.clientEndedFirst ? 'client_closed' : 'target_closed');
+  } else if (connection.clientEndedMs > 0 && connection.targetEndedMs === 0) {
+    consider(
+      Math.max(connection.lastActivityMs, connection.clientEndedMs),
+      timeouts.halfOpenTimeoutMs,
+      'half_open_timeout',
+    );
+  }
+  return { dueMs, what };
+}
+
+/** A handler's bytes are seen only when looked for: moved counters are activity since the last look. */
+function noticeHandled(connection: Connection, nowMs: number): void {
+  const { bytesReceived, bytesSent } = connection;
+  connection.countHandled();
+  if (connection.bytesReceived !== bytesReceived || connection.bytesSent !== bytesSent)
+    connection.lastActivityMs = nowMs;
+}
+
+/**
+ * Bytes that wait for the slower side. `writableLength` moves only when a whole write is done; what libuv still holds
+ * of it is known to the handle alone (Node's own socket time-out reads it there too), and without it a slow reader
+ * of one large write would look dead.
+ */
+function queuedBytes(connection: Connection): number {
+  let bytes = 0;
+  for (const socket of [connection.incoming, connection.outgoing]) {
+    if (socket === null) continue;
+    const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
+    bytes += socket.writableLength + (handle?.writeQueueSize ?? 0);
+  }
+  return bytes;
+}

@@ -1,0 +1,189 @@
+// From an admitted connection to a connected target: picks, resolves, connects, and tries the next one on failure.
+
+import type { Socket } from 'node:net';
+import { messageOf, ProxyError } from '../../base/errors.js';
+import { isPrivateAddress } from '../../codec/address.js';
+import type { Connection } from '../connection.js';
+import { contextOf } from '../context.js';
+import type { TEnd } from '../ends.js';
+import { createSocketWithErrorHandler } from '../socket-utils.js';
+import type { IAdmitted } from '../stages.js';
+import type { IForwardDeps } from './deps.js';
+import type { IPickSession, ITargetPick } from './target-types.js';
+
+/** Gets the connected socket in the tick in which it connected, and owns what follows. */
+export type TDialed = (socket: Socket, pick: ITargetPick) => void;
+
+/**
+ * Calls `dialed` once, or ends the connection. No byte was sent to a target that failed, so trying the next one
+ * repeats nothing. If the client leaves, the dial is aborted.
+ */
+export function dial(admitted: IAdmitted, deps: IForwardDeps, dialed: TDialed): void {
+  new Dial(admitted, deps, dialed).start();
+}
+
+/** Targets tried for one connection: a client waits no longer than this many connection timeouts. */
+const maxTargets = 5;
+/** Addresses tried of one target's name. */
+const maxAddresses = 3;
+
+class Dial {
+  readonly #connection: Connection;
+  readonly #admitted: IAdmitted;
+  readonly #deps: IForwardDeps;
+  readonly #dialed: TDialed;
+  #session: IPickSession | null = null;
+  #pick: ITargetPick | null = null;
+  #addresses: readonly string[] = [];
+  #tried = 0;
+  #failure: unknown = new ProxyError('NO_TARGET', 'no target fits this connection');
+  /** Ends what is under way for one attempt; late results compare it with their own. */
+  #attempt = 0;
+
+  constructor(admitted: IAdmitted, deps: IForwardDeps, dialed: TDialed) {
+    this.#admitted = admitted;
+    this.#connection = admitted.connection;
+    this.#deps = deps;
+    this.#dialed = dialed;
+  }
+
+  start(): void {
+    const connection = this.#connection;
+    connection.phase = 'dial';
+    connection.dialTimedOut = () => {
+      connection.outgoing?.destroy();
+      this.#failed(new ProxyError('TARGET_TIMEOUT', `${this.#pick?.host}:${this.#pick?.port} did not accept in time`));
+    };
+    connection.whenEnded(() => {
+      this.#attempt += 1;
+      this.#pick?.lease.release();
+    });
+    const picker = this.#deps.pickerFor(this.#admitted.route);
+    this.#session = picker.session(this.#admitted.facts, () => contextOf(connection));
+    this.#tryNextTarget();
+  }
+
+  #tryNextTarget(): void {
+    try {
+      this.#pick = this.#tried < maxTargets ? (this.#session?.next() ?? null) : null;
+    } catch (error) {
+      this.#pick = null;
+      this.#failure = error;
+    }
+    if (this.#pick === null) return this.#giveUp();
+    this.#tried += 1;
+    this.#attempt += 1;
+    const { host, port } = this.#pick;
+    this.#connection.target = { host, port };
+    this.#connection.dialingMs = this.#deps.clock.nowMs();
+    this.#deps.connections.deadlines.reschedule(this.#connection);
+    this.#resolve(host);
+  }
+
+  #resolve(host: string): void {
+    const attempt = this.#attempt;
+    let found: readonly string[] | Promise<readonly string[]>;
+    try {
+      found = this.#deps.resolver.resolve(host);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    if (!('then' in found)) return this.#connectTo(found);
+    found.then(
+      (addresses) => {
+        if (attempt === this.#attempt) this.#connectTo(addresses);
+      },
+      (error) => {
+        if (attempt === this.#attempt) this.#failed(error);
+      },
+    );
+  }
+
+  #connectTo(addresses: readonly string[]): void {
+    const allowed = this.#deps.denyPrivateTargets ? addresses.filter((one) => !isPrivateAddress(one)) : addresses;
+    if (allowed.length === 0) {
+      return this.#failed(new ProxyError('TARGET_DENIED', `${this.#pick?.host} is a private address`));
+    }
+    this.#addresses = allowed.slice(0, maxAddresses);
+    this.#connect(0);
+  }
+
+  #connect(index: number): void {
+    const host = this.#addresses[index];
+    const pick = this.#pick;
+    if (host === undefined || pick === null) return;
+    const attempt = this.#attempt;
+    const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#deps.socket;
+    const socket = createSocketWithErrorHandler({
+      host,
+      port: pick.port,
+      noDelay,
+      keepAlive,
+      keepAliveInitialDelay: keepAliveInitialDelayMs,
+      onConnect: () => {
+        if (attempt === this.#attempt) this.#succeeded(socket, pick);
+        else socket.destroy();
+      },
+      onError: (error) => {
+        if (attempt !== this.#attempt) return this.#late(error);
+        if (this.#connection.spliced) return;
+        if (index + 1 < this.#addresses.length) this.#connect(index + 1);
+        else this.#failed(error);
+      },
+    });
+    this.#connection.outgoing = socket;
+  }
+
+  #succeeded(socket: Socket, pick: ITargetPick): void {
+    pick.lease.connected();
+    this.#connection.dialingMs = 0;
+    this.#connection.dialTimedOut = null;
+    this.#dialed(socket, pick);
+  }
+
+  #failed(error: unknown): void {
+    this.#attempt += 1;
+    this.#failure = error;
+    this.#connection.outgoing = null;
+    this.#pick?.lease.failed(error);
+    const { id } = this.#connection;
+    this.#deps.logger.debug({ connection: id, target: this.#connection.target, why: messageOf(error) }, 'dial failed');
+    this.#tryNextTarget();
+  }
+
+  /** The client has left, or the attempt has timed out: nobody waits for this socket. */
+  #late(error: Error): void {
+    this.#deps.logger.debug(
+      { connection: this.#connection.id, why: error.message },
+      'dial failed after it was given up',
+    );
+  }
+
+  #giveUp(): void {
+    const end = endOf(this.#failure);
+    const { id, routed, target } = this.#connection;
+    const facts = { connection: id, route: routed?.key, target, end, why: messageOf(this.#failure) };
+    this.#deps.logger.warn(facts, 'no target could be reached');
+    this.#deps.connections.cleanupConnection(this.#connection, end);
+  }
+}
+
+/** What a dial's last failure is called when it ends the connection: by our codes and the system's. */
+const endByCode: Readonly<Record<string, TEnd>> = {
+  ECONNREFUSED: 'target_refused',
+  ETIMEDOUT: 'connection_timeout',
+  TARGET_TIMEOUT: 'connection_timeout',
+  TARGET_UNRESOLVED: 'target_unresolved',
+  TARGET_DENIED: 'target_denied',
+  TARGET_FUNCTION_FAILED: 'no_target',
+  NO_TARGET: 'no_target',
+  EMFILE: 'descriptor_limit',
+  ENFILE: 'descriptor_limit',
+  EADDRNOTAVAIL: 'descriptor_limit',
+  ENOBUFS: 'descriptor_limit',
+};
+
+function endOf(error: unknown): TEnd {
+  const { code } = error as { code?: unknown };
+  return (typeof code === 'string' ? endByCode[code] : undefined) ?? 'target_unreachable';
+}

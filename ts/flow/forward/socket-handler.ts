@@ -1,0 +1,45 @@
+// Gives a connection to the user's function.
+
+import { messageOf } from '../../base/errors.js';
+import type { IResolvedSocketHandler } from '../../config/resolved.js';
+import { contextOf } from '../context.js';
+import type { IAdmitted } from '../stages.js';
+import type { IForwardDeps } from './deps.js';
+
+/**
+ * The handler gets the socket not flowing and with every byte still to be read, so a listener that it attaches late,
+ * in whatever way, misses nothing. What it throws or rejects with ends this connection and nothing else.
+ */
+export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHandler, deps: IForwardDeps): void {
+  const { connection, bytes } = admitted;
+  const { incoming } = connection;
+  connection.phase = 'transfer';
+  connection.handled = true;
+  connection.lastActivityMs = deps.clock.nowMs();
+  deps.connections.deadlines.reschedule(connection);
+  // As on any net.Server: whoever has read the client's FIN and does not end would otherwise keep the socket for hours.
+  incoming.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
+  incoming.on('end', () => {
+    if (!incoming.writableEnded) connection.clientEndedMs = deps.clock.nowMs();
+  });
+  if (bytes !== null) incoming.unshift(bytes);
+
+  const failed = (error: unknown) => {
+    if (connection.end !== null) return;
+    const { id, routed } = connection;
+    deps.logger.error({ connection: id, route: routed?.key, error, why: messageOf(error) }, 'socket handler failed');
+    deps.connections.cleanupConnection(connection, 'handler_error');
+  };
+  const run = () => {
+    if (connection.end !== null) return;
+    try {
+      const result: unknown = action.socketHandler(incoming, contextOf(connection));
+      Promise.resolve(result).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  // The peek's `readable` listener is gone, but the stream learns of it in the next tick; before it, `data` would not flow.
+  if (bytes === null) run();
+  else process.nextTick(run);
+}

@@ -1,0 +1,81 @@
+// The set of open listeners, opened and closed point by point as routes come and go.
+
+import type { Socket } from 'node:net';
+import type { ILogger } from '../../base/logger.js';
+import type { IListeningPoint } from '../../config/change.js';
+import type { IResolvedSocketOptions } from '../../config/resolved.js';
+import { Listener } from './listener.js';
+
+export interface IPortsOptions {
+  /** What a point's null address means; null: `::` with IPv4. */
+  readonly listenAddress: string | null;
+  readonly socket: IResolvedSocketOptions;
+  readonly logger: ILogger;
+  readonly onSocket: (socket: Socket, point: IListeningPoint, port: number) => void;
+}
+
+/** Calls must not overlap: SmartProxy serialises them. */
+export class Ports {
+  readonly #options: IPortsOptions;
+  readonly #open = new Map<string, { readonly point: IListeningPoint; readonly listener: Listener }>();
+
+  constructor(options: IPortsOptions) {
+    this.#options = options;
+  }
+
+  /** The port numbers that are listened on, ascending. */
+  get numbers(): number[] {
+    const numbers = new Set([...this.#open.values()].map(({ listener }) => listener.port));
+    return [...numbers].sort((a, b) => a - b);
+  }
+
+  get points(): IListeningPoint[] {
+    return [...this.#open.values()].map(({ point }) => point);
+  }
+
+  /**
+   * Opens all points that are not open yet, or none: what was opened before one failed is closed again.
+   * @returns what was opened.
+   * @throws ProxyError LISTEN_FAILED
+   */
+  async open(points: readonly IListeningPoint[]): Promise<IListeningPoint[]> {
+    const opened: IListeningPoint[] = [];
+    try {
+      for (const point of points) {
+        if (this.#open.has(keyOf(point))) continue;
+        await this.#openOne(point);
+        opened.push(point);
+      }
+    } catch (error) {
+      await this.close(opened);
+      throw error;
+    }
+    return opened;
+  }
+
+  /** Stops listening at those points; their connections live on. */
+  async close(points: readonly IListeningPoint[] = this.points): Promise<void> {
+    const closing = points.map((point) => {
+      const entry = this.#open.get(keyOf(point));
+      this.#open.delete(keyOf(point));
+      return entry?.listener.close();
+    });
+    await Promise.all(closing);
+  }
+
+  async #openOne(point: IListeningPoint): Promise<void> {
+    const { listenAddress, socket, logger, onSocket } = this.#options;
+    const listener = new Listener({
+      address: point.address ?? listenAddress,
+      port: point.port,
+      socket,
+      logger,
+      onSocket: (accepted) => onSocket(accepted, point, listener.port),
+    });
+    await listener.open();
+    this.#open.set(keyOf(point), { point, listener });
+    logger.info({ address: point.address ?? listenAddress ?? '::', port: listener.port }, 'listening');
+  }
+}
+
+const keyOf = ({ address, port }: IListeningPoint): string => `${address ?? ''}#${port}`;

@@ -1,0 +1,101 @@
+// The order of the stages, and nowhere else: listen, peek, match, guard, forward.
+
+import type { Socket } from 'node:net';
+import { ProxyError } from '../base/errors.js';
+import type { IListeningPoint } from '../config/change.js';
+import type { Connection } from './connection.js';
+import { type ConnectionManager, clientLeft } from './connection-manager.js';
+import type { TEnd } from './ends.js';
+import { forward } from './forward/forward.js';
+import type { Guard } from './guard/guard.js';
+import type { PortTable } from './match/port-table.js';
+import { peek } from './peek/peek.js';
+import { WrappedSocket } from './peek/wrapped-socket.js';
+import type { ISnapshot } from './snapshot.js';
+import type { IPeeked } from './stages.js';
+
+export interface IPipelineParts {
+  readonly connections: ConnectionManager;
+  readonly guard: Guard;
+  /** Read once a connection, on arrival. */
+  readonly snapshot: () => ISnapshot;
+}
+
+/** Leads each accepted socket through the stages. Its only result is how the connection ends. */
+export class Pipeline {
+  readonly #connections: ConnectionManager;
+  readonly #guard: Guard;
+  readonly #snapshot: () => ISnapshot;
+
+  constructor({ connections, guard, snapshot }: IPipelineParts) {
+    this.#connections = connections;
+    this.#guard = guard;
+    this.#snapshot = snapshot;
+  }
+
+  /** Takes a socket that was accepted at `point` on what `port` that turned out to be. */
+  take(socket: Socket, point: IListeningPoint, port: number): void {
+    const connection = this.#connections.createConnection(socket, port);
+    if (connection === null) return;
+    const snapshot = this.#snapshot();
+    const table = snapshot.table.portTable(point.address, point.port);
+    this.#watchForLeaving(connection);
+    const { proxyIPs } = snapshot.config;
+    if (proxyIPs?.matches(connection.clientIp)) void this.#readProxyHeader(connection, snapshot, table);
+    else this.#admitClient(connection, snapshot, table);
+  }
+
+  /** Until it is forwarded, a client that closes without having sent anything has left. */
+  #watchForLeaving(connection: Connection): void {
+    const { incoming } = connection;
+    incoming.once('end', () => {
+      // The peek knows better: what has come may be enough. Once it is spliced or handled, others see to it.
+      if (connection.end !== null || connection.phase !== 'dial') return;
+      // What was sent before the FIN may be a whole request, whose answer the client still reads. In TLS it cannot be.
+      const mayWait = connection.bytesReceived > 0 && !connection.isTLS;
+      if (mayWait || connection.timeouts?.enableHalfOpen) return;
+      this.#connections.cleanupConnection(connection, clientLeft(connection));
+    });
+  }
+
+  async #readProxyHeader(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): Promise<void> {
+    connection.phase = 'peek';
+    const { proxyIPs } = snapshot.config;
+    try {
+      await new WrappedSocket(connection.incoming, connection).parseProxyProtocol(proxyIPs ?? []);
+    } catch (error) {
+      const left = error instanceof ProxyError && error.code === 'CLIENT_LEFT';
+      this.#connections.cleanupConnection(connection, left ? 'closed_before_data' : 'proxy_protocol_error');
+      return;
+    }
+    if (connection.end === null) this.#admitClient(connection, snapshot, table);
+  }
+
+  #admitClient(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): void {
+    const refusal = this.#guard.admitClient(connection);
+    if (refusal !== null) return this.#end(connection, refusal);
+    if (table === undefined) return this.#end(connection, 'no_route');
+    connection.phase = 'peek';
+    peek(connection, table.need, (peeked) => {
+      if (typeof peeked === 'string') return this.#end(connection, peeked);
+      this.#route(peeked, snapshot, table);
+    });
+  }
+
+  #route(peeked: IPeeked, snapshot: ISnapshot, table: PortTable): void {
+    const { connection, facts, bytes } = peeked;
+    connection.phase = 'guard';
+    const route = table.match(facts);
+    if (route === null) return this.#end(connection, 'no_route');
+    connection.routed = route;
+    connection.timeouts = route.timeouts;
+    const admitted = this.#guard.admit({ connection, facts, bytes, route });
+    if (typeof admitted === 'string') return this.#end(connection, admitted);
+    this.#connections.routed(connection);
+    forward(admitted, snapshot.forward);
+  }
+
+  #end(connection: Connection, end: TEnd): void {
+    this.#connections.cleanupConnection(connection, end);
+  }
+}

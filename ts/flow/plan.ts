@@ -1,0 +1,34 @@
+// What an update of the routes would do, for people and for the update itself.
+
+import type { IConfigChange, IListeningPoint } from '../config/change.js';
+import type { Connection } from './connection.js';
+
+export interface IUpdateOptions {
+  /** Cut the connections of routes that are gone. Default false: they live on until they end by themselves. */
+  readonly closeRemoved?: boolean;
+}
+
+export interface IPlan {
+  /** Keys of routes. */
+  readonly routes: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly { readonly key: string; readonly parts: readonly string[] }[];
+  };
+  /** Where listening starts and stops. Port 0 is the free port that routes share. */
+  readonly ports: { readonly added: readonly IListeningPoint[]; readonly removed: readonly IListeningPoint[] };
+  /** Live connections: those that the update leaves alone and those that it ends (`closeRemoved`). */
+  readonly connections: { readonly stay: number; readonly cut: number };
+}
+
+export function planUpdate(change: IConfigChange, live: Iterable<Connection>, options: IUpdateOptions = {}): IPlan {
+  const { added, removed, changed } = change.routes;
+  let stay = 0;
+  let cut = 0;
+  const gone = new Set(removed);
+  for (const connection of live) {
+    if (options.closeRemoved && connection.route !== null && gone.has(connection.route)) cut += 1;
+    else stay += 1;
+  }
+  return { routes: { added, removed, changed }, ports: change.points, connections: { stay, cut } };
+}

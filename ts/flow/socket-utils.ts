@@ -1,0 +1,235 @@
+// Sockets: adopted on the line that creates them, and paired in one place for everything that is forwarded as bytes.
+
+import type { Socket } from 'node:net';
+import * as plugins from '../plugins.js';
+
+/** What `createSocketWithErrorHandler` takes. */
+export interface ISafeSocketOptions {
+  port: number;
+  /** An address or a name. */
+  host: string;
+  /** Called at most once, with what prevented the connection or ended it. */
+  onError: (error: NodeJS.ErrnoException) => void;
+  onConnect?: () => void;
+  /** Milliseconds for connecting; then `onError` gets an error with code `ETIMEDOUT`. Default: the system's. */
+  timeout?: number;
+  /** Default true. */
+  noDelay?: boolean;
+  /** Default false. */
+  keepAlive?: boolean;
+  /** Milliseconds of silence before the first keep-alive probe. */
+  keepAliveInitialDelay?: number;
+}
+
+/** Dials, with the error handler in place before anything can fail. The handler stays for the life of the socket. */
+export function createSocketWithErrorHandler(options: ISafeSocketOptions): Socket {
+  const { port, host, onError, onConnect, timeout = 0, noDelay = true, keepAlive = false } = options;
+  const keepAliveInitialDelay = options.keepAliveInitialDelay ?? 0;
+  const family = plugins.net.isIP(host);
+  const socket = plugins.net.connect({
+    port,
+    host,
+    noDelay,
+    keepAlive,
+    keepAliveInitialDelay,
+    allowHalfOpen: true,
+    // One address was chosen by whoever dials; Node must not race others, nor look a literal up.
+    ...(family === 0 ? {} : { family, autoSelectFamily: false }),
+  });
+  let failed = false;
+  socket.on('error', (error) => {
+    if (failed) return;
+    failed = true;
+    onError(error);
+  });
+  if (onConnect !== undefined) socket.once('connect', onConnect);
+  if (timeout > 0) limitConnecting(socket, timeout, host, port);
+  return socket;
+}
+
+function limitConnecting(socket: Socket, timeout: number, host: string, port: number): void {
+  const error = Object.assign(new Error(`no connection to ${host}:${port} within ${timeout} ms`), {
+    code: 'ETIMEDOUT',
+  });
+  const timer = setTimeout(() => socket.destroy(error), timeout);
+  socket.once('connect', () => clearTimeout(timer));
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** Why a pair of sockets ended. */
+export type TPairEnd = 'client_closed' | 'target_closed' | 'client_error' | 'target_error';
+
+/** What whoever pairs two sockets wants to know. Hooks must not throw. */
+export interface IPairHooks {
+  /** Each chunk from the client, before it is passed on. */
+  onClientData?: (chunk: Buffer) => void;
+  /** Each chunk from the target, before it is passed on. */
+  onServerData?: (chunk: Buffer) => void;
+  /**
+   * Called once. The caller ends both sockets here; until then neither is destroyed, and after `client_closed` and
+   * `target_closed` everything that was received has been handed to the kernel.
+   */
+  onCleanup: (reason: TPairEnd) => void;
+  /** Each direction ends on its own. Default false: after the target's FIN both end. */
+  enableHalfOpen?: boolean;
+  onClientEnd?: () => void;
+  onServerEnd?: () => void;
+  /** A side has more waiting for it than it takes; its sender was stopped. */
+  onBlocked?: () => void;
+  /** It took everything. */
+  onUnblocked?: () => void;
+  /**
+   * The target's last byte and FIN are with the client's kernel, but the client has not closed yet. Given: the caller
+   * bounds the wait for it (the client's bytes still reach the target). Left out: cleanup at once.
+   */
+  onFlushed?: () => void;
+}
+
+/**
+ * Forwards bytes both ways between a client and a target that are connected: with backpressure, FINs passed on after
+ * everything before them, nothing received dropped by an orderly close.
+ *
+ * The client's FIN is passed on and the answer awaited. The target's FIN is flushed to the client; then, unless
+ * `enableHalfOpen`, both are done. An error of one side ends the pair at once.
+ */
+export function setupBidirectionalForwarding(client: Socket, server: Socket, hooks: IPairHooks): void {
+  // Hooks are called as methods: whoever keeps a record implements them as a class.
+  const { enableHalfOpen = false } = hooks;
+  let ended = false;
+  let clientEnded = false;
+  let serverEnded = false;
+  let clientFlushed = false;
+  let serverFlushed = false;
+
+  const cleanup = (reason: TPairEnd) => {
+    if (ended) return;
+    ended = true;
+    hooks.onCleanup(reason);
+  };
+  let first: TPairEnd = 'client_closed';
+  const settle = () => {
+    if (clientEnded && serverEnded && clientFlushed && serverFlushed) cleanup(first);
+  };
+
+  client.on('data', (chunk: Buffer) => {
+    hooks.onClientData?.(chunk);
+    if (!server.write(chunk)) block(client, server, hooks);
+  });
+  server.on('data', (chunk: Buffer) => {
+    hooks.onServerData?.(chunk);
+    if (!client.write(chunk)) block(server, client, hooks);
+  });
+
+  const onClientEnd = () => {
+    if (clientEnded) return;
+    clientEnded = true;
+    hooks.onClientEnd?.();
+    if (!serverFlushed) endAfterFlush(server, onServerFlushed);
+    settle();
+  };
+  const onServerFlushed = () => {
+    serverFlushed = true;
+    settle();
+  };
+  const onServerEnd = () => {
+    if (serverEnded) return;
+    serverEnded = true;
+    if (!clientEnded) first = 'target_closed';
+    hooks.onServerEnd?.();
+    endAfterFlush(client, onClientFlushed);
+  };
+  const onClientFlushed = () => {
+    clientFlushed = true;
+    if (clientEnded || enableHalfOpen) settle();
+    else if (hooks.onFlushed !== undefined) hooks.onFlushed();
+    else cleanup(first);
+  };
+  /** The target took what it wanted and left: what the client still sends has nowhere to go, which is no error. */
+  const onServerGone = (reason: TPairEnd) => {
+    if (!serverEnded) return cleanup(reason);
+    serverFlushed = true;
+    if (client.isPaused()) client.resume();
+    settle();
+  };
+
+  client.on('end', onClientEnd);
+  server.on('end', onServerEnd);
+  // After the client's own FIN a reset only says that it no longer waits for an answer.
+  client.on('error', () => cleanup(clientEnded ? first : 'client_error'));
+  server.on('error', () => onServerGone('target_error'));
+  // A client that is done both ways may be gone before the target has taken its last bytes.
+  client.on('close', () => (clientEnded && clientFlushed ? settle() : cleanup(first)));
+  server.on('close', () => onServerGone('target_closed'));
+  if (client.readableEnded) onClientEnd();
+  if (server.readableEnded) onServerEnd();
+}
+
+/** Stops reading `from` until `to` has taken what waits for it. */
+function block(from: Socket, to: Socket, hooks: IPairHooks): void {
+  // A destroyed writer never drains; its reader goes on, so that the end of the stream is seen.
+  if (to.destroyed || from.isPaused()) return;
+  from.pause();
+  hooks.onBlocked?.();
+  to.once('drain', () => {
+    hooks.onUnblocked?.();
+    from.resume();
+  });
+}
+
+function endAfterFlush(socket: Socket, flushed: () => void): void {
+  if (socket.destroyed || socket.writableFinished) return flushed();
+  socket.once('finish', flushed);
+  socket.end();
+}
+
+/**
+ * Pairs two connected sockets and owns both: destroys them when the pair has ended, then calls `onBothClosed`.
+ * For use outside of a SmartProxy; there is no time limit in it.
+ */
+export function createIndependentSocketHandlers(
+  clientSocket: Socket,
+  serverSocket: Socket,
+  onBothClosed: (reason: TPairEnd) => void,
+  options: { enableHalfOpen?: boolean } = {},
+): void {
+  setupBidirectionalForwarding(clientSocket, serverSocket, {
+    ...options,
+    onCleanup: (reason) => {
+      const broken = reason === 'client_error' || reason === 'target_error';
+      for (const socket of [clientSocket, serverSocket]) {
+        if (broken && !socket.destroyed) socket.resetAndDestroy();
+        else socket.destroy();
+      }
+      onBothClosed(reason);
+    },
+  });
+}
+
+/**
+ * Watches one socket that is not paired yet. `onClose` is called once, with what ended it (`label` says which socket
+ * in `reason`); `onTimeout` only if the socket has a time-out of its own. Returns a function that stops watching;
+ * errors stay handled.
+ */
+export function setupSocketHandlers(
+  socket: Socket,
+  onClose: (reason: 'error' | 'ended' | 'closed', error?: Error) => void,
+  onTimeout?: () => void,
+): () => void {
+  const close = (reason: 'error' | 'ended' | 'closed', error?: Error) => {
+    stop();
+    onClose(reason, error);
+  };
+  const onError = (error: Error) => close('error', error);
+  const onEnd = () => close('ended');
+  const onClosed = () => close('closed');
+  const stop = () => {
+    socket.off('error', onError).off('end', onEnd).off('close', onClosed);
+    if (onTimeout !== undefined) socket.off('timeout', onTimeout);
+  };
+  socket.on('error', ignore);
+  socket.on('error', onError).on('end', onEnd).on('close', onClosed);
+  if (onTimeout !== undefined) socket.on('timeout', onTimeout);
+  return stop;
+}
+
+function ignore(): void {}

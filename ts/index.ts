@@ -1,0 +1,27 @@
+// The names the world sees.
+
+export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
+export type { ILogger } from './base/logger.js';
+export * from './config/types.js';
+export type { IConnectionRecord } from './flow/connection.js';
+export { ConnectionManager, type IConnectionManagerOptions } from './flow/connection-manager.js';
+export { endTable, endWords, type TEnd, type TEndedBy, type TPhase } from './flow/ends.js';
+export type { IExplainQuery, IExplanation } from './flow/explain.js';
+export { formatExplanation } from './flow/explain.js';
+export { SecurityManager } from './flow/guard/security-manager.js';
+export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';
+export { WrappedSocket } from './flow/peek/wrapped-socket.js';
+export type { IPlan, IUpdateOptions } from './flow/plan.js';
+export {
+  createIndependentSocketHandlers,
+  createSocketWithErrorHandler,
+  type IPairHooks,
+  type ISafeSocketOptions,
+  setupBidirectionalForwarding,
+  setupSocketHandlers,
+  type TPairEnd,
+} from './flow/socket-utils.js';
+export type { ISmartProxyEvents } from './observe/events.js';
+export type { IMetrics } from './observe/metrics-types.js';
+export type { IStatistics } from './observe/statistics.js';
+export { type IHostParts, type IStopOptions, SmartProxy } from './smart-proxy.js';

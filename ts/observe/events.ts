@@ -1,0 +1,59 @@
+// The events of a SmartProxy: typed, and harmless to it whatever its listeners do.
+
+import type { EventEmitter } from 'node:events';
+import { messageOf, type ProxyError } from '../base/errors.js';
+import type { ILogger } from '../base/logger.js';
+import type { Connection, IConnectionRecord } from '../flow/connection.js';
+import type { TEnd } from '../flow/ends.js';
+import type { IFlowObserver } from '../flow/observer.js';
+import type { IPlan } from '../flow/plan.js';
+
+/** Event name -> what its listeners get. */
+export interface ISmartProxyEvents {
+  /** All ports listen. */
+  listening: [ports: readonly number[]];
+  /** A connection was admitted on its route; its target is not dialed yet. */
+  connection: [connection: IConnectionRecord];
+  /** A connection ended, for the reason given. Those that never had a route are reported too. */
+  'connection-end': [connection: IConnectionRecord, end: TEnd];
+  /** New routes are in force. */
+  'route-update': [plan: IPlan];
+  /** A target is passed over from now on; `why` says what happened. */
+  'target-down': [target: string, why: string];
+  'target-up': [target: string];
+  /** Something failed that no caller can be told. Without a listener it is only logged. */
+  error: [error: ProxyError];
+}
+
+/** Emits what the data plane reports. A listener that throws is logged and changes nothing. */
+export class EventReporter implements IFlowObserver {
+  readonly #emitter: EventEmitter;
+  readonly #logger: ILogger;
+
+  constructor(emitter: EventEmitter, logger: ILogger) {
+    this.#emitter = emitter;
+    this.#logger = logger;
+  }
+
+  emit<K extends keyof ISmartProxyEvents>(name: K, ...args: ISmartProxyEvents[K]): void {
+    // An `error` event that nobody hears would be thrown into the event loop.
+    if (this.#emitter.listenerCount(name) === 0) return;
+    try {
+      this.#emitter.emit(name, ...args);
+    } catch (error) {
+      this.#logger.error({ error, event: name, why: messageOf(error) }, 'an event listener threw');
+    }
+  }
+
+  connectionOpened(): void {}
+
+  connectionRouted(connection: Connection): void {
+    if (this.#emitter.listenerCount('connection') > 0) this.emit('connection', connection.snapshot());
+  }
+
+  connectionEnded(connection: Connection, end: TEnd): void {
+    if (this.#emitter.listenerCount('connection-end') > 0) this.emit('connection-end', connection.snapshot(), end);
+  }
+
+  connectionRefused(): void {}
+}

@@ -1,0 +1,253 @@
+// SmartProxy: puts the parts together, starts them in order, updates them as one, stops them in reverse.
+
+import { AsyncMutex } from './base/async-utils.js';
+import { type IClock, systemClock } from './base/clock.js';
+import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
+import { ProxyError } from './base/errors.js';
+import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
+import { compareConfigs } from './config/change.js';
+import { resolveConfig } from './config/resolve.js';
+import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
+import type { IConnectionRecord } from './flow/connection.js';
+import { ConnectionManager } from './flow/connection-manager.js';
+import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
+import { makeProbe } from './flow/forward/health-check.js';
+import { Resolver } from './flow/forward/resolver.js';
+import { TargetRegistry } from './flow/forward/target-registry.js';
+import type { IResolver } from './flow/forward/target-types.js';
+import { Guard } from './flow/guard/guard.js';
+import { Ports } from './flow/listen/ports.js';
+import { Pipeline } from './flow/pipeline.js';
+import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
+import { type ISnapshot, type TForwardParts, takeSnapshot } from './flow/snapshot.js';
+import { EventReporter, type ISmartProxyEvents } from './observe/events.js';
+import { Metrics } from './observe/metrics.js';
+import type { IMetrics } from './observe/metrics-types.js';
+import type { IStatistics } from './observe/statistics.js';
+import * as plugins from './plugins.js';
+
+/** What a host program may replace. */
+export interface IHostParts {
+  /** Default: the machine's time. */
+  readonly clock?: IClock;
+  /** Default: the hosts file and DNS, cached by TTL. */
+  readonly resolver?: IResolver;
+  /** Put in front of connection ids, so that several processes never share one. Default none. */
+  readonly idPrefix?: string;
+}
+
+export interface IStopOptions {
+  /** Milliseconds that connections are given to end by themselves. Default `gracefulShutdownTimeout`. */
+  readonly graceMs?: number;
+}
+
+/**
+ * A proxy with its routes: construct it, `start` it, `stop` it, once each. Nothing that it meets on the network is
+ * ever thrown into the host program.
+ */
+export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
+  readonly #options: ISmartProxyOptions;
+  readonly #logger: ILogger;
+  readonly #reporter: EventReporter;
+  readonly #metrics: Metrics;
+  readonly #connections: ConnectionManager;
+  readonly #guard: Guard;
+  readonly #registry: TargetRegistry;
+  readonly #resolver: IResolver;
+  readonly #ownResolver: Resolver | null;
+  readonly #pipeline: Pipeline;
+  readonly #ports: Ports;
+  readonly #updates = new AsyncMutex();
+  /** Ports that `addListeningPort` opened: updates of the routes leave them alone. */
+  readonly #extraPorts = new Set<number>();
+  #snapshot: ISnapshot;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+  #stopping: Promise<void> | null = null;
+
+  /** @throws ConfigError with every fault. */
+  constructor(options: ISmartProxyOptions, parts: IHostParts = {}) {
+    super();
+    const config = resolveConfig(options);
+    const clock = parts.clock ?? systemClock;
+    this.#options = options;
+    this.#logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
+    this.#reporter = new EventReporter(this, this.#logger);
+    this.#metrics = new Metrics({ config: config.metrics, clock, live: () => this.#connections });
+    this.#connections = new ConnectionManager({
+      clock,
+      logger: this.#logger,
+      maxConnections: config.maxConnections ?? connectionsWithin(Number.MAX_SAFE_INTEGER),
+      initialDataTimeoutMs: config.initialDataTimeoutMs,
+      idPrefix: parts.idPrefix ?? '',
+      observers: [this.#metrics, this.#reporter],
+    });
+    this.#guard = new Guard({ config, clock, live: () => this.#connections });
+    this.#ownResolver = parts.resolver === undefined ? new Resolver({ clock }) : null;
+    this.#resolver = parts.resolver ?? (this.#ownResolver as Resolver);
+    this.#registry = new TargetRegistry({
+      clock,
+      logger: this.#logger,
+      probe: makeProbe({ resolver: this.#resolver, denyPrivateTargets: config.denyPrivateTargets }),
+      onDown: (target, why) => this.#reporter.emit('target-down', target, why),
+      onUp: (target) => this.#reporter.emit('target-up', target),
+    });
+    this.#snapshot = takeSnapshot(config, this.#forwardParts(clock));
+    this.#pipeline = new Pipeline({
+      connections: this.#connections,
+      guard: this.#guard,
+      snapshot: () => this.#snapshot,
+    });
+    this.#ports = new Ports({
+      listenAddress: config.listenAddress,
+      socket: config.socket,
+      logger: this.#logger,
+      onSocket: (socket, point, port) => this.#pipeline.take(socket, point, port),
+    });
+  }
+
+  /**
+   * Resolves when every port listens.
+   * @throws ProxyError LISTEN_FAILED; nothing is left open then, and nothing runs.
+   */
+  async start(): Promise<void> {
+    await this.#updates.runExclusive(async () => {
+      if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
+      const { config, table } = this.#snapshot;
+      if (config.maxConnections === null) {
+        this.#connections.maxConnections = connectionsWithin(await descriptorLimit());
+      }
+      await this.#ports.open(table.points);
+      this.#registry.attach(config.routes);
+      this.#metrics.start();
+      this.#state = 'running';
+    });
+    this.#reporter.emit('listening', this.getListeningPorts());
+  }
+
+  /**
+   * Stops accepting, lets connections end by themselves, ends those that are left, with reason `shutdown`. Every call
+   * waits for the same stop; one with `graceMs: 0` cuts a grace short that another gave.
+   */
+  async stop({ graceMs = this.#snapshot.config.gracefulShutdownTimeoutMs }: IStopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#updates.runExclusive(() => this.#stopOnce(graceMs));
+    if (graceMs <= 0) await this.#connections.cleanup();
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /**
+   * Replaces the routes, all or nothing. New ports listen before old ones stop; connections keep the route that they
+   * were matched against. Updates wait for each other.
+   * @throws ConfigError, ProxyError LISTEN_FAILED: the routes in force are then unchanged.
+   */
+  async updateRoutes(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): Promise<IPlan> {
+    return await this.#updates.runExclusive(async () => {
+      if (this.#state === 'stopped') throw new ProxyError('NOT_RUNNING', 'the proxy was stopped');
+      const next = this.#snapshotOf(routes);
+      const change = compareConfigs(this.#snapshot.config, next.config);
+      const plan = planUpdate(change, this.#connections, options);
+      if (this.#state === 'running') {
+        await this.#ports.open(next.table.points);
+        this.#registry.attach(next.config.routes);
+      }
+      this.#guard.update(next.config);
+      this.#snapshot = next;
+      await this.#ports.close(this.#ports.points.filter((point) => !this.#isWanted(point.address, point.port)));
+      if (options.closeRemoved) this.#cutRemoved(change.routes.removed);
+      this.#reporter.emit('route-update', plan);
+      return plan;
+    });
+  }
+
+  /** What `updateRoutes` would do. @throws ConfigError */
+  plan(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): IPlan {
+    const { config } = this.#snapshotOf(routes);
+    return planUpdate(compareConfigs(this.#snapshot.config, config), this.#connections, options);
+  }
+
+  /** Why a connection would be treated as it would, step by step, by the code that decides. Changes nothing. */
+  explain(query: IExplainQuery): IExplanation {
+    const { config, table } = this.#snapshot;
+    return explain(query, { config, table, guard: this.#guard, pickerFor: (route) => this.#registry.pickerFor(route) });
+  }
+
+  /**
+   * Listens on a port whatever the routes say, until `removeListeningPort`. Connections find their route as usual.
+   * @throws ProxyError LISTEN_FAILED, NOT_RUNNING
+   */
+  async addListeningPort(port: number): Promise<void> {
+    await this.#updates.runExclusive(async () => {
+      if (this.#state !== 'running') throw new ProxyError('NOT_RUNNING', 'the proxy does not run');
+      await this.#ports.open([{ address: null, port }]);
+      this.#extraPorts.add(port);
+    });
+  }
+
+  /** Stops listening on a port, its routes notwithstanding, until they are updated. Its connections live on. */
+  async removeListeningPort(port: number): Promise<void> {
+    await this.#updates.runExclusive(async () => {
+      this.#extraPorts.delete(port);
+      await this.#ports.close(this.#ports.points.filter((point) => point.port === port));
+    });
+  }
+
+  /** The ports that are listened on, ascending; free ports as they turned out. */
+  getListeningPorts(): number[] {
+    return this.#ports.numbers;
+  }
+
+  /** Snapshots of the live connections. */
+  getConnections(): IConnectionRecord[] {
+    return [...this.#connections].map((connection) => connection.snapshot());
+  }
+
+  getMetrics(): IMetrics {
+    return this.#metrics.getMetrics();
+  }
+
+  /** The figures of `getMetrics` as flat, JSON-able data. */
+  getStatistics(): IStatistics {
+    return this.#metrics.getStatistics();
+  }
+
+  async #stopOnce(graceMs: number): Promise<void> {
+    this.#state = 'stopped';
+    await this.#ports.close();
+    await this.#connections.whenEmpty(graceMs);
+    await this.#connections.cleanup();
+    this.#metrics.stop();
+    await this.#registry.cleanup();
+    await this.#ownResolver?.cleanup();
+  }
+
+  #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {
+    return takeSnapshot(resolveConfig({ ...this.#options, routes }), this.#snapshot.forward);
+  }
+
+  #forwardParts(clock: IClock): TForwardParts {
+    return {
+      clock,
+      logger: this.#logger,
+      connections: this.#connections,
+      resolver: this.#resolver,
+      pickerFor: (route) => this.#registry.pickerFor(route),
+    };
+  }
+
+  #isWanted(address: string | null, port: number): boolean {
+    if (address === null && this.#extraPorts.has(port)) return true;
+    return this.#snapshot.table.portTable(address, port) !== undefined;
+  }
+
+  #cutRemoved(keys: readonly string[]): void {
+    const gone = new Set(keys);
+    for (const connection of this.#connections) {
+      if (connection.route !== null && gone.has(connection.route)) {
+        this.#connections.cleanupConnection(connection, 'route_removed');
+      }
+    }
+  }
+}
