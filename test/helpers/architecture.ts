@@ -37,11 +37,12 @@ const table: Readonly<Record<string, IRow>> = {
   'index.ts': { imports: [...parts, 'compat', 'smart-proxy.ts', 'utils.ts'] },
 };
 
-/** The files that put the stages in their order. */
-const joiners = ['ts/flow/pipeline.ts', 'ts/flow/explain.ts'];
-/** The page of types through which one stage knows what the stage before it gives; it joins types alone. */
-const typeJoiner = 'ts/flow/stages.ts';
-const joinsTypes = ({ from, to, typeOnly }: IEdge) => from === typeJoiner && typeOnly && stages.includes(rowOf(to));
+/** The files that put the stages in their order, and the compiled configuration that they all are served by. */
+const joiners = ['ts/flow/pipeline.ts', 'ts/flow/explain.ts', 'ts/flow/snapshot.ts'];
+/** They name types of several stages and nothing else: what one stage gives the next, what an update would change. */
+const typeJoiners = ['ts/flow/stages.ts', 'ts/flow/plan.ts'];
+const joinsTypes = ({ from, to, typeOnly }: IEdge) =>
+  typeOnly && typeJoiners.includes(from) && stages.includes(rowOf(to));
 
 /** The row of the table a file belongs to. */
 function rowOf(path: string): string {
