@@ -37,8 +37,8 @@ const table: Readonly<Record<string, IRow>> = {
   'index.ts': { imports: [...parts, 'compat', 'smart-proxy.ts', 'utils.ts'] },
 };
 
-/** The files that put the stages in their order, and the compiled configuration that they all are served by. */
-const joiners = ['ts/flow/pipeline.ts', 'ts/flow/explain.ts', 'ts/flow/snapshot.ts'];
+/** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */
+const joins = (path: string): boolean => /^ts\/flow\/(pipeline|snapshot|explain(-[\w-]+)?)\.ts$/.test(path);
 /** They name types of several stages and nothing else: what one stage gives the next, what an update would change. */
 const typeJoiners = ['ts/flow/stages.ts', 'ts/flow/plan.ts'];
 const joinsTypes = ({ from, to, typeOnly }: IEdge) =>
@@ -60,7 +60,7 @@ export const folderRule: TRule = (tree) =>
     if (target === rowOf(from) || target === 'plugins.ts' || row.imports.includes(target)) return [];
     if (row.imports.includes(to) || joinsTypes(edge)) return [];
     if (typeOnly && row.types?.includes(target)) return [];
-    if (joiners.includes(from) && stages.includes(target)) return [];
+    if (joins(from) && stages.includes(target)) return [];
     return [`${from}: may not import ${to}`];
   });
 
