@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import type { TDecoded } from '../../ts/codec/decoded.js';
+import { type IRecognised, recognise, requestLineLimitBytes } from '../../ts/codec/recognise.js';
+import { expect, numRuns, tap } from '../helpers/tapbundle.js';
+
+tap.timeout(1_200_000);
+
+/** The answer and how many bytes it took, coming one by one. */
+function recogniseSlowly(bytes: Buffer): readonly [string, number] {
+  for (let length = 0; length <= bytes.length; length++) {
+    const answer = recognise(bytes.subarray(0, length), Math.max(0, length - 1));
+    const again = recognise(bytes.subarray(0, length));
+    expect(again).toEqual(answer);
+    if (answer.kind === 'done') return [nameOf(answer), length];
+    expect(answer).toEqual({ kind: 'short', need: length + 1 });
+  }
+  return ['short', bytes.length];
+}
+const nameOf = (answer: TDecoded<IRecognised>): string =>
+  answer.kind !== 'done'
+    ? answer.kind
+    : answer.value.http2Preface
+      ? `${answer.value.protocol} 2`
+      : answer.value.protocol;
+const slowly = (text: string) => recogniseSlowly(Buffer.from(text, 'latin1'));
+
+tap.test('TLS takes six bytes', async () => {
+  expect(slowly('\x16\x03\x01\x02\x00\x01\x00')).toEqual(['tls', 6]);
+  expect(slowly('\x16\x03\x03\x40\x00\x01')).toEqual(['tls', 6]);
+  expect(slowly('\x16\x03\x00\x00\x01\x01')).toEqual(['tls', 6]);
+  // The minor version of a record says nothing (RFC 8446 §5.1).
+  expect(slowly('\x16\x03\x30\x00\x80\x01')).toEqual(['tls', 6]);
+});
+
+tap.test('what only begins like TLS is told by the first byte that differs', async () => {
+  expect(slowly('\x16\x02\x01\x00\x10\x01')).toEqual(['other', 2]);
+  expect(slowly('\x16\xfe\xff\x00\x10\x01')).toEqual(['other', 2]);
+  expect(slowly('\x16\x03\x01\x41\x00\x01')).toEqual(['other', 4]);
+  expect(slowly('\x16\x03\x01\x40\x01\x01')).toEqual(['other', 5]);
+  expect(slowly('\x16\x03\x01\x00\x00\x01')).toEqual(['other', 5]);
+  expect(slowly('\x16\x03\x01\x02\x00\x02')).toEqual(['other', 6]);
+  for (const first of ['\x15\x03\x03', '\x17\x03\x03', '\x14\x03\x01', '\x80\x2e\x01\x03\x01']) {
+    expect(slowly(first)).toEqual(['other', 1]);
+  }
+});
+
+tap.test('HTTP takes a known method and its space', async () => {
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']) {
+    expect(slowly(`${method} / HTTP/1.1\r\n`)).toEqual(['http', method.length + 1]);
+  }
+});
+
+tap.test('other methods take a whole request line', async () => {
+  for (const method of ['PROPFIND', 'M-SEARCH', 'get', 'GETX', 'QUERY', 'PRI', 'PR', '$']) {
+    const line = `${method} /path?x=y HTTP/1.1`;
+    expect(slowly(`${line}\r\nHost: a.test\r\n`)).toEqual(['http', line.length + 1]);
+    expect(slowly(`${line}\n`)).toEqual(['http', line.length + 1]);
+  }
+  expect(slowly('X /\xfc HTTP/1.0\r\n')[0]).toEqual('http');
+});
+
+tap.test('HTTP/2 takes its whole preface', async () => {
+  const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  expect(slowly(`${preface}\0\0\0`)).toEqual(['http 2', 24]);
+  for (let at = 1; at < preface.length; at++) {
+    const [name, taken] = slowly(`${preface.slice(0, at)}\x01${preface.slice(at + 1)}`);
+    expect([at, name]).toEqual([at, 'other']);
+    expect(taken).toBeLessThanOrEqual(24);
+  }
+});
+
+tap.test('other protocols are told as soon as they differ', async () => {
+  const others = [
+    ['SSH-2.0-OpenSSH_9.6\r\n', 20], // the CR: no token has one
+    ['SSH-2.0-OpenSSH_9.6p1 Debian-4\r\n', 31],
+    ['EHLO client.test\r\n', 17],
+    ['* OK ready', 6], // `OK` has no place behind the target's space
+    ['USER x\r\n', 7],
+    ['220 mail ESMTP\r\n', 10],
+    ['+OK ready\r\n', 10],
+    ['RFB 003.008\n', 12],
+    ['*1\r\n$4\r\nPING\r\n', 3],
+    ['\0\0\0\x08\x04\xd2\x16\x2f', 1], // PostgreSQL's SSLRequest
+    ['\x10\x0c\0\x04MQTT', 1],
+    ['\x03\0\0\x13\x0e', 1], // RDP
+    ['PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n', 12],
+    ['\r\n\r\n\0\r\nQUIT\n', 1],
+    [' GET / HTTP/1.1\r\n', 1],
+    ['\r\nGET / HTTP/1.1\r\n', 1],
+    ['{"json":1}', 1],
+    ['X  HTTP/1.1\r\n', 3],
+    ['X / HTTP/2.0\r\n', 10],
+    ['X / HTTP/1.11\r\n', 13],
+    ['X / http/1.1\r\n', 5],
+    ['X /\tHTTP/1.1\r\n', 4],
+    ['X / SIP/2.0\r\n', 5],
+    ['X /\x7f', 4],
+  ] as const;
+  for (const [text, taken] of others) expect([text, ...slowly(text)]).toEqual([text, 'other', taken]);
+});
+
+tap.test('nothing yet is waited for', async () => {
+  for (const text of [
+    '',
+    'G',
+    'GET',
+    'PRI * HTTP/2.0',
+    'X',
+    'X /',
+    'X / ',
+    'X / HTTP/1.1',
+    '\x16',
+    '\x16\x03\x01\x02\x00',
+  ]) {
+    expect(slowly(text)[0]).toEqual('short');
+  }
+});
+
+tap.test('the look at a request line is bounded from both sides, and so is that at a method', async () => {
+  const line = (length: number) => `X /${'a'.repeat(length - 13)} HTTP/1.1\r\n`;
+  // `length` bytes up to the CR that decides.
+  expect(line(100)).toHaveLength(100 + 1);
+  expect(slowly(line(requestLineLimitBytes))).toEqual(['http', requestLineLimitBytes]);
+  expect(slowly(line(requestLineLimitBytes + 1))).toEqual(['other', requestLineLimitBytes]);
+  expect(slowly(`${'X'.repeat(300)} / HTTP/1.1\r\n`)[0]).toEqual('http');
+  expect(slowly(`${'X'.repeat(301)} / HTTP/1.1\r\n`)).toEqual(['other', 301]);
+});
+
+tap.test('8 KiB that dribble in cost what 8 KiB cost, not their square', async () => {
+  const bytes = Buffer.from(`X /${'a'.repeat(requestLineLimitBytes)}`);
+  const startedAt = performance.now();
+  for (let length = 0; length < requestLineLimitBytes; length++) recognise(bytes.subarray(0, length), length - 1);
+  expect(performance.now() - startedAt).toBeLessThan(500);
+});
+
+tap.test('no bytes throw, no answer needs more than comes, and none changes with what follows', async () => {
+  const word = fc.constantFrom(
+    'GET',
+    'X',
+    'PRI',
+    '*',
+    '/',
+    'HTTP/1.1',
+    'HTTP/2.0',
+    ' ',
+    ' ',
+    '\r\n',
+    '\n',
+    '\x16',
+    '\x03',
+    '\x01',
+    'SM',
+    'é',
+  );
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map((value) => Buffer.from(value)),
+    fc.array(word, { maxLength: 12 }).map((words) => Buffer.from(words.join(''), 'latin1')),
+  );
+  fc.assert(
+    fc.property(bytes, fc.uint8Array({ maxLength: 20 }), (first, rest) => {
+      const [name, taken] = recogniseSlowly(first);
+      const later = recognise(Buffer.concat([first, rest]));
+      if (name !== 'short') expect([nameOf(later), taken <= first.length]).toEqual([name, true]);
+    }),
+    { seed: 241, numRuns: numRuns(2_000) },
+  );
+});
+
+export default tap.start();
