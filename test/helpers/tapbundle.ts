@@ -6,6 +6,12 @@ import { expect } from './expectation.js';
 
 export { expect };
 
+/** True when the long form of the tests is asked for by LONG=1 in the environment. */
+export const long = process.env.LONG === '1';
+
+/** How many cases a property test tries: `short`, or a hundred times that in the long form. */
+export const numRuns = (short = 1000): number => (long ? short * 100 : short);
+
 type TTestBody = (t: TestContext) => unknown;
 type TAdd = (title: string, body: TTestBody) => void;
 
@@ -21,7 +27,7 @@ const lingerMs = 10_000;
 
 const collected: ICollected[] = [];
 const troubles: string[] = [];
-let timeoutMs = 30_000;
+let timeoutMs = long ? 1_800_000 : 30_000;
 
 const adder =
   (mode: ICollected['mode']): TAdd =>
@@ -35,7 +41,7 @@ export const tap = {
   /** With at least one of these in a file, its other tests are skipped. */
   only: { test: adder('only') },
   skip: { test: adder('skip') },
-  /** Sets the time limit, in milliseconds, of the tests added after it in this file; 30 000 at first. */
+  /** Sets the time limit, in milliseconds, of the tests added after it in this file; 30 000 at first, or 1 800 000 in the long form. */
   timeout(ms: number): void {
     timeoutMs = ms;
   },
@@ -72,9 +78,3 @@ process.on('exit', () => {
   for (const trouble of troubles) process.stderr.write(`# ${trouble}\n`);
   process.exitCode = 1;
 });
-
-/** True when the long form of the tests is asked for by LONG=1 in the environment. */
-export const long = process.env.LONG === '1';
-
-/** How many cases a property test tries: `short`, or a hundred times that in the long form. */
-export const numRuns = (short = 1000): number => (long ? short * 100 : short);
