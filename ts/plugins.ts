@@ -31,7 +31,7 @@ export { ipaddr, minimatch, zod };
 // async-mutex: the lock behind AsyncMutex.
 import * as asyncMutex from 'async-mutex';
 
-// cockatiel 3 (4 needs Node 22): the state machine behind CircuitBreaker and the schedule behind retryWithBackoff.
+// cockatiel 3 (4 needs Node 22): the state machine behind CircuitBreaker.
 import * as cockatiel from 'cockatiel';
 
 // p-limit: the queue behind parallelLimit.
