@@ -1,0 +1,54 @@
+// The names that the package exports at run time. Adding or removing one is a decision: it changes these lists.
+
+import * as index from '../ts/index.js';
+import * as utils from '../ts/utils.js';
+import { expect, tap } from './helpers/tapbundle.js';
+
+const indexNames = [
+  'ConfigError',
+  'ConnectionManager',
+  'ProxyError',
+  'ProxyProtocolSocket',
+  'SecurityManager',
+  'SmartProxy',
+  'WrappedSocket',
+  'createIndependentSocketHandlers',
+  'createSocketWithErrorHandler',
+  'endTable',
+  'endWords',
+  'errorTable',
+  'formatExplanation',
+  'setupBidirectionalForwarding',
+  'setupSocketHandlers',
+];
+
+const utilsNames = [
+  'AsyncFileSystem',
+  'AsyncMutex',
+  'BinaryHeap',
+  'CircuitBreaker',
+  'EnhancedConnectionPool',
+  'LifecycleComponent',
+  'ProxyError',
+  'debounceAsync',
+  'delay',
+  'parallelLimit',
+  'retryWithBackoff',
+  'withTimeout',
+];
+
+tap.test('the entry of the package exports these names', async () => {
+  expect(Object.keys(index).sort()).toEqual(indexNames);
+});
+
+tap.test('the entry for tools exports these names', async () => {
+  expect(Object.keys(utils).sort()).toEqual(utilsNames);
+});
+
+tap.test('no export is empty', async () => {
+  for (const [name, value] of Object.entries({ ...index, ...utils })) {
+    if (value === undefined || value === null) throw new Error(`${name} is ${value}`);
+  }
+});
+
+export default tap.start();
