@@ -250,11 +250,35 @@ tap.test('after a pause of the process sampling goes on, without making up for w
   const fake = makeFakeClock();
   let aheadMs = 0;
   const clock = { ...fake, nowMs: () => fake.nowMs() + aheadMs };
-  const metrics = new Metrics({ config: everySecond, clock, live: () => [] });
+  let asked = 0;
+  const live = () => {
+    asked++;
+    return [];
+  };
+  const metrics = new Metrics({ config: everySecond, clock, live });
   metrics.start();
   aheadMs = 30_000;
+  asked = 0;
   fake.advance(3000);
+  expect(asked).toEqual(3);
   expect(throughputOf(metrics).history(600)).toHaveLength(3);
+});
+
+tap.test('what was moved before the start is in the totals and in no sample', async () => {
+  const clock = makeFakeClock();
+  const connection = makeConnection();
+  const metrics = new Metrics({ config: everySecond, clock, live: () => [connection] });
+  move(connection, 1_000_000, 0);
+  clock.advance(5000);
+  metrics.start();
+  move(connection, 10, 0);
+  clock.advance(1000);
+  expect(
+    throughputOf(metrics)
+      .history(60)
+      .map((point) => point.in),
+  ).toEqual([10]);
+  expect(metrics.getMetrics().totals.bytesIn).toEqual(1_000_010);
 });
 
 tap.test('whatever happens in whatever order: totals are the sum of all samples, ends of all ended', async () => {

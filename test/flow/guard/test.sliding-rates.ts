@@ -18,6 +18,21 @@ tap.test('gives exactly the limit at once, and all of it back a minute later', a
   expect(taken()).toEqual(10);
 });
 
+tap.test('nothing comes back before a minute has passed, at whatever moment it was taken', async () => {
+  for (let atMs = 0; atMs <= 10_000; atMs += 250) {
+    for (const takenMs of [atMs, Math.max(0, atMs - 1)]) {
+      const clock = makeFakeClock();
+      const rates = new SlidingRates(clock);
+      clock.advance(takenMs);
+      expect(rates.take('a', 1)).toBeTrue();
+      clock.advance(minuteMs - 1);
+      expect(rates.take('a', 1)).toBeFalse();
+      clock.advance(1 + lateMs);
+      expect(rates.take('a', 1)).toBeTrue();
+    }
+  }
+});
+
 tap.test(
   'never gives more than the limit in any minute, and refuses only while the last 65 s have used it up',
   async () => {
@@ -107,9 +122,12 @@ tap.test('addresses of long ago make room as new ones come, without a timer', as
   const clock = makeFakeClock();
   const rates = new SlidingRates(clock);
   for (let i = 0; i < 1000; i++) rates.take(`old-${i}`, 5);
-  clock.advance(minuteMs + lateMs);
-  for (let i = 0; i < 600; i++) rates.take(`new-${i}`, 5);
-  expect(rates.size).toEqual(600);
+  for (let i = 0; i < 3; i++) {
+    clock.advance(minuteMs + lateMs);
+    rates.take('new', 5);
+  }
+  expect(rates.size).toEqual(1);
+  expect(rates.used('new')).toEqual(1);
   expect(clock.pending).toEqual(0);
 });
 

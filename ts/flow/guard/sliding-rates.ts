@@ -2,7 +2,10 @@
 
 import type { IClock } from '../../base/clock.js';
 
-/** Keys remembered at most; over it the key that came least recently is forgotten, and with it what it had used. */
+/**
+ * Keys remembered at most. Under a flood of keys those that came least recently are forgotten, and with them what they
+ * had used; the latest half of this number never is.
+ */
 export const maxRateKeys = 65_536;
 
 const windowMs = 60_000;
@@ -24,40 +27,40 @@ interface IWindow {
  * that is refused is not kept out longer for trying.
  */
 export class SlidingRates {
-  /** In the order of the last taking, the longest ago first. */
-  readonly #windows = new Map<string, IWindow>();
+  /**
+   * Two generations: keys that came lately, and those that did not come since the one before ended. Whole generations
+   * are dropped, because finding the oldest entry of one large Map again and again means stepping over its gaps.
+   */
+  #young = new Map<string, IWindow>();
+  #old = new Map<string, IWindow>();
+  #turnedAtStep: number;
   readonly #clock: IClock;
 
   constructor(clock: IClock) {
     this.#clock = clock;
+    this.#turnedAtStep = this.#step();
   }
 
   get size(): number {
-    return this.#windows.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** Takes one of `limit`; false where none is left. */
   take(key: string, limit: number): boolean {
     const step = this.#step();
-    const known = this.#windows.get(key);
-    if (known !== undefined) {
-      advance(known, step);
-      if (known.total >= limit) return false;
-      this.#windows.delete(key);
-    } else {
-      this.#makeRoom(step);
-    }
-    const window = known ?? { step, total: 0, counts: new Array<number>(slots).fill(0) };
+    const window = this.#find(key) ?? { step, total: 0, counts: new Array<number>(slots).fill(0) };
+    advance(window, step);
+    if (window.total >= limit) return false;
     const slot = step % slots;
     window.counts[slot] = (window.counts[slot] ?? 0) + 1;
     window.total++;
-    this.#windows.set(key, window);
+    this.#keep(key, window, step);
     return true;
   }
 
   /** Taken within the window. Changes nothing. */
   used(key: string): number {
-    const window = this.#windows.get(key);
+    const window = this.#find(key);
     if (window === undefined) return 0;
     const copy: IWindow = { ...window, counts: [...window.counts] };
     advance(copy, this.#step());
@@ -65,22 +68,31 @@ export class SlidingRates {
   }
 
   clear(): void {
-    this.#windows.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 
   #step(): number {
     return Math.floor(this.#clock.nowMs() / stepMs);
   }
 
-  /** Two out for one in: what has expired goes away as fast as it comes, without a timer. */
-  #makeRoom(step: number): void {
-    let looked = 0;
-    for (const [key, window] of this.#windows) {
-      const expired = step - window.step >= slots;
-      if (!expired && this.#windows.size < maxRateKeys) return;
-      this.#windows.delete(key);
-      if (++looked === 2) return;
-    }
+  #find(key: string): IWindow | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  #keep(key: string, window: IWindow, step: number): void {
+    if (step - this.#turnedAtStep >= slots) this.#turn(step);
+    if (this.#young.has(key)) return;
+    if (this.#young.size >= maxRateKeys / 2) this.#turn(step);
+    this.#old.delete(key);
+    this.#young.set(key, window);
+  }
+
+  /** Whatever is dropped for its age was last taken a whole window ago, so nothing of it counted any more. */
+  #turn(step: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#turnedAtStep = step;
   }
 }
 
