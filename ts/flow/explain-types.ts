@@ -1,0 +1,63 @@
+// What `explain` answers, and what it must be shown for that.
+
+import type { IResolvedConfig, IResolvedRoute } from '../config/resolved.js';
+import type { TEnd } from './ends.js';
+import type { ITargetPicker } from './forward/target-types.js';
+import type { Guard } from './guard/guard.js';
+import type { ICriterionVerdict } from './match/port-table.js';
+import type { IPoint, RouteTable } from './match/route-table.js';
+
+/** One line of the trace. */
+export interface IExplainStep {
+  readonly stage: 'listen' | 'peek' | 'match' | 'guard' | 'forward';
+  readonly text: string;
+  /** False: this refuses the connection, or passes a route or target over; null: neither good nor bad. */
+  readonly ok: boolean | null;
+  /** The same as data that JSON can hold. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** A route, for showing. */
+export interface IShownRoute {
+  readonly key: string;
+  readonly name: string | undefined;
+  /** Its place in the configuration: `routes[index]`. */
+  readonly index: number;
+}
+
+/** A route that did not match, and why. */
+export interface INearestMiss {
+  readonly route: IShownRoute;
+  readonly failed: readonly ICriterionVerdict[];
+}
+
+export interface IExplanation {
+  readonly outcome: 'forward' | 'handler' | 'block' | 'refused' | 'no_route' | 'not_listening';
+  /** With which word the proxy would end the connection, where it would do so before it dials. */
+  readonly end?: TEnd;
+  /** The route that takes the connection. */
+  readonly route?: IShownRoute;
+  /** The target that would be dialed first; missing where chance or a later failure decides. */
+  readonly target?: { readonly host: string; readonly port: number };
+  readonly steps: readonly IExplainStep[];
+  /** Where no route matches: the one that lacks least. */
+  readonly nearestMiss?: INearestMiss;
+}
+
+/** What explaining takes of the guard. */
+export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute'>;
+
+/** What explaining takes of the targets of a route. */
+export type IExplainTargets = Pick<ITargetPicker, 'explain'>;
+
+/** What is there to be explained: the parts that serve traffic. */
+export interface IExplainView {
+  readonly config: Pick<IResolvedConfig, 'proxyIPs' | 'listenAddress' | 'denyPrivateTargets'>;
+  readonly table: RouteTable;
+  readonly guard: IExplainGuard;
+  pickerFor(route: IResolvedRoute): IExplainTargets;
+  /** What is open, with the ports that free ports became. Default: what the routes ask for. */
+  readonly listening?: Iterable<{ readonly point: IPoint; readonly port: number }>;
+  /** Connections at present and how many there may be. Default: as if there were none. */
+  readonly live?: { readonly size: number; readonly maxConnections: number };
+}
