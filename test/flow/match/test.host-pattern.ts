@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { Minimatch } from 'minimatch';
 import { compileHostPattern } from '../../../ts/flow/match/host-pattern.js';
+import { rowsOf } from '../../helpers/markdown.js';
+import { root } from '../../helpers/source-text.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 
 const matching = (pattern: string, hosts: readonly string[]) =>
@@ -41,6 +45,18 @@ for (const { pattern, yes, no } of cases) {
     expect(matching(pattern, [...yes, ...no])).toEqual([...yes]);
   });
 }
+
+tap.test('the documentation tells what patterns match', async () => {
+  const rows = rowsOf(await readFile(join(root, 'docs/matching.md'), 'utf8')).filter(([word]) =>
+    /[.*]/.test(word ?? ''),
+  );
+  const hostsIn = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, host = '']) => host);
+  expect(rows.length).toBeGreaterThan(8);
+  for (const [pattern = '', yes, no] of rows) {
+    expect(hostsIn(yes).length).toBeGreaterThan(0);
+    expect(matching(pattern, [...hostsIn(yes), ...hostsIn(no)])).toEqual(hostsIn(yes));
+  }
+});
 
 tap.test('patterns order from exact over longer suffix and longer glob to any', async () => {
   const ordered = ['a.com', '*.x.a.com', '*.a.com', '*.com', 'a.b.*', '*.a.*', 'a*', 'a?', '?[ab]', '*'];
