@@ -75,12 +75,16 @@ const leastConnections: TSelect = (list, { tried, commit }, memory) => {
 const isLessBusy = (one: ICandidate, other: ICandidate): boolean =>
   (one.state.active + 1) * other.weight < (other.state.active + 1) * one.weight;
 
-/** Two different candidates drawn by weight; the less busy one. */
+/**
+ * Two different candidates drawn by weight; the second only if it has fewer connections for its weight at present: the
+ * weight has spoken when the first was drawn.
+ */
 const randomTwoChoices: TSelect = (list, { tried }, memory) => {
   const one = drawByWeight(list, tried, null, memory);
   if (one === null) return null;
   const other = drawByWeight(list, tried, one, memory);
-  return other !== null && isLessBusy(other, one) ? other : one;
+  if (other === null) return one;
+  return other.state.active * one.weight < one.state.active * other.weight ? other : one;
 };
 
 function drawByWeight(

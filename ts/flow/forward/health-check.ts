@@ -39,8 +39,7 @@ function knock(host: string, { port, proxyHeader, signal }: IProbeRequest): Prom
     }
     let failure: unknown = null;
     const onConnect = () => {
-      // Data that is left unread would turn the close into a reset.
-      socket.resume();
+      // No waiting for the target's own end: many take their time, and a probe's place is needed by the next.
       socket.once('finish', () => socket.destroy());
       // The target waits for a header; this one says that the connection is the proxy's own.
       const header = { version: proxyHeader || 1, command: 'local', source: null, destination: null } as const;

@@ -9,16 +9,18 @@ const maxCandidates = 4096;
 /** Unused for longer, a pool is forgotten, and with it the health of its targets. */
 const idleMs = 600_000;
 const sweepMs = 60_000;
+/** Uses closer together count as one. */
+const grainMs = 1_000;
 
 interface IPassing {
   readonly pool: TargetPool;
-  usedMs: number;
+  readonly usedMs: number;
 }
 
 export class PassingPools {
   readonly #clock: IClock;
   readonly #drop: (pool: TargetPool) => void;
-  /** The longest unused first. */
+  /** The longest unused first, within `grainMs`. */
   readonly #pools = new Map<string, IPassing>();
   #candidates = 0;
   #timer: ITimer | null = null;
@@ -35,11 +37,13 @@ export class PassingPools {
 
   /** The pool, now used; `make` is called if there is none. */
   use(key: string, make: () => TargetPool): TargetPool {
+    const nowMs = this.#clock.nowMs();
     const known = this.#pools.get(key);
+    if (known && nowMs - known.usedMs < grainMs) return known.pool;
     const pool = known?.pool ?? make();
     if (known) this.#pools.delete(key);
     else this.#candidates += pool.candidates.length;
-    this.#pools.set(key, { pool, usedMs: this.#clock.nowMs() });
+    this.#pools.set(key, { pool, usedMs: nowMs });
     if (this.#candidates > maxCandidates) this.#shrink();
     this.#timer ??= this.#clock.setTimer(() => this.#sweep(), sweepMs);
     return pool;
@@ -55,10 +59,10 @@ export class PassingPools {
     this.#timer = null;
   }
 
-  /** The pool that was used last stays, however large. */
+  /** Makes room for many, since the search for the oldest costs. The pool that was used last stays, however large. */
   #shrink(): void {
     for (const [key, passing] of this.#pools) {
-      if (this.#candidates <= maxCandidates || this.#pools.size === 1) return;
+      if (this.#candidates <= (maxCandidates * 7) / 8 || this.#pools.size === 1) return;
       this.#forget(key, passing);
     }
   }

@@ -113,8 +113,8 @@ export class Resolver implements IResolver {
     if (flying) return flying;
     if (this.#ended || this.#flights.size >= maxFlights) {
       const why = this.#ended ? 'the proxy has stopped' : 'too many names are being resolved';
-      const failure = new ProxyError('TARGET_UNRESOLVED', `cannot resolve ${name}: ${why}`);
-      return Promise.resolve(this.#failed(failure, failureTtlMs));
+      const error = new ProxyError('TARGET_UNRESOLVED', `cannot resolve ${name}: ${why}`);
+      return Promise.resolve(this.#judge(this.#known.get(name), { kind: 'failed', error }));
     }
     const flight = this.#lookup.ask(name).then((outcome) => {
       this.#flights.delete(name);
