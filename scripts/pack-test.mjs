@@ -10,6 +10,13 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 const { name, version, bin, exports: entries, packageManager } = manifest;
+const specifiers = Object.keys(entries).map((entry) => name + entry.slice(1));
+/** What may be in the tarball. */
+const allowed = [
+  /^dist_ts\/.+\.(js|d\.ts)$/,
+  /^assets\//,
+  /^(cli\.js|package\.json|readme(\.\w+)?\.md|changelog\.md|license)$/i,
+];
 const counts = { passed: 0, failed: 0 };
 const folder = await mkdtemp(join(tmpdir(), 'smartproxy-pack-'));
 // What a parent pnpm or npm put into the environment would steer the ones that are started here.
@@ -63,12 +70,6 @@ async function listTarball(tarball) {
     .map((line) => line.replace(/^package\//, ''));
 }
 
-const allowed = [
-  /^dist_ts\/.+\.(js|d\.ts)$/,
-  /^assets\//,
-  /^(cli\.js|package\.json|readme\.md|changelog\.md|license)$/i,
-];
-
 function holdsWhatIsNeeded(files) {
   const targets = Object.values(entries).flatMap((entry) => Object.values(entry));
   const needed = [
@@ -96,8 +97,6 @@ async function install(project, tarball) {
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
   await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', tarball], { cwd: project, env });
 }
-
-const specifiers = Object.keys(entries).map((entry) => name + entry.slice(1));
 
 async function importEntries(project) {
   const lines = specifiers.map(

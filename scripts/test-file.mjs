@@ -29,6 +29,7 @@ export async function runTestFile({ file, node, timeoutMs, env, cwd }) {
   const orphans = await findOrphans(id);
   if (orphans.length > 0) troubles.push(`left processes running: ${orphans.map(({ name }) => name).join(', ')}`);
   for (const { pid } of orphans) killQuietly(pid);
+  if (orphans.length > 0) await findOrphans(id);
   if (tests.length === 0) troubles.push('no test ran');
   return { file, tests, troubles, output: end.output, ms: performance.now() - startedAt };
 }

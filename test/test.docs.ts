@@ -11,12 +11,13 @@ import { readTree, root, type TTree } from './helpers/source-text.js';
 import { expect, tap } from './helpers/tapbundle.js';
 
 const pages = await readPages();
+const smartProxy = "import { SmartProxy } from '@push.rocks/smartproxy';";
 
 tap.test('every TypeScript block of the documentation compiles against the sources', async () => {
   const blocks = [...pages].flatMap(([path, text]) =>
     codeBlocksOf(text)
       .filter(({ language }) => language === 'ts' || language === 'typescript')
-      .map((block) => ({ name: `${path}:${block.line}`, text: block.text })),
+      .map((block) => ({ name: `${path}:${block.line}`, text: block.text, given: block.given })),
   );
   expect(await compile(blocks)).toEqual([]);
 });
@@ -26,6 +27,7 @@ tap.test('a block that does not compile is told by its page and line', async () 
     { name: 'good.md:3', text: "import * as net from 'node:net';\nawait Promise.resolve(net);" },
     { name: 'bad.md:7', text: "const port: number = '80';" },
     { name: 'bad.md:9', text: "import { noSuchName } from '@push.rocks/smartproxy';" },
+    { name: 'given.md:1', text: 'await proxy.stop();', given: `${smartProxy} declare const proxy: SmartProxy;` },
   ]);
   expect(faults).toHaveLength(2);
   expect(faults[0]).toMatch(/^bad\.md:7: .*TS2322/);
@@ -86,14 +88,22 @@ async function readPages(): Promise<TTree> {
   return new Map([...top.flatMap((path, i) => (texts[i] ? [[path, texts[i]] as const] : [])), ...below]);
 }
 
+interface IBlock {
+  readonly name: string;
+  readonly text: string;
+  readonly given?: string;
+}
+
 /** One program of all blocks; gives a line for each fault. */
-async function compile(blocks: readonly { readonly name: string; readonly text: string }[]): Promise<string[]> {
+async function compile(blocks: readonly IBlock[]): Promise<string[]> {
   if (blocks.length === 0) return [];
   const folder = await mkdtemp(join(tmpdir(), 'smartproxy-docs-'));
   try {
     const files = blocks.map((_, i) => `block-${i}.ts`);
+    // What is given stands on the first line, so that the block's own lines keep their numbers, one later.
     // The last line makes a module of a block that imports nothing.
-    await Promise.all(blocks.map(({ text }, i) => writeFile(join(folder, `block-${i}.ts`), `${text}\nexport {};\n`)));
+    const source = ({ text, given = '' }: IBlock) => `${given.replaceAll('\n', ' ')}\n${text}\nexport {};\n`;
+    await Promise.all(blocks.map((block, i) => writeFile(join(folder, `block-${i}.ts`), source(block))));
     const paths = {
       '@push.rocks/smartproxy': [join(root, 'ts/index.ts')],
       '@push.rocks/smartproxy/utils': [join(root, 'ts/utils.ts')],
@@ -107,7 +117,7 @@ async function compile(blocks: readonly { readonly name: string; readonly text: 
     const output = await runCompiler(folder);
     return output.split('\n').flatMap((line) => {
       const fault = /^block-(\d+)\.ts\((\d+),\d+\): (error .*)$/.exec(line);
-      if (fault) return [`${blocks[Number(fault[1])]?.name}: line ${fault[2]} of the block: ${fault[3]}`];
+      if (fault) return [`${blocks[Number(fault[1])]?.name}: line ${Number(fault[2]) - 1} of the block: ${fault[3]}`];
       return line.includes('error TS') && !line.includes('ts/') ? [line] : [];
     });
   } finally {

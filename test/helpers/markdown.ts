@@ -3,6 +3,8 @@
 export interface ICodeBlock {
   readonly language: string;
   readonly text: string;
+  /** What a comment on the lines before it takes as given: `<!-- given: declare const proxy: SmartProxy; -->`. */
+  readonly given: string;
   /** Line of the first line of code, counted from 1. */
   readonly line: number;
 }
@@ -11,8 +13,9 @@ export interface ICodeBlock {
 export function codeBlocksOf(markdown: string): ICodeBlock[] {
   const blocks: ICodeBlock[] = [];
   for (const match of markdown.matchAll(/^(`{3,})([\w-]*)[^\n]*\n([\s\S]*?)^\1\s*$/gm)) {
-    const line = markdown.slice(0, match.index).split('\n').length + 1;
-    blocks.push({ language: match[2] ?? '', text: match[3] ?? '', line });
+    const before = markdown.slice(0, match.index);
+    const given = /<!-- given:((?:(?!-->)[\s\S])*)-->\s*$/.exec(before)?.[1]?.trim() ?? '';
+    blocks.push({ language: match[2] ?? '', text: match[3] ?? '', given, line: before.split('\n').length + 1 });
   }
   return blocks;
 }

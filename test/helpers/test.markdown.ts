@@ -22,9 +22,14 @@ const page = [
 
 tap.test('fenced blocks come with language, text and line', async () => {
   expect(codeBlocksOf(page)).toEqual([
-    { language: 'ts', text: 'const a = [1](2);\n', line: 5 },
-    { language: 'md', text: '```js\n```\n# no heading\n', line: 9 },
+    { language: 'ts', text: 'const a = [1](2);\n', given: '', line: 5 },
+    { language: 'md', text: '```js\n```\n# no heading\n', given: '', line: 9 },
   ]);
+});
+
+tap.test('what a comment takes as given belongs to the block that follows it', async () => {
+  const page = '<!-- given: a\nb -->\n\n```ts\nf(a);\n```\n\n```ts\ng();\n```\n<!-- other -->\n```ts\nh();\n```\n';
+  expect(codeBlocksOf(page).map(({ given }) => given)).toEqual(['a\nb', '', '']);
 });
 
 tap.test('links are found outside code only', async () => {
