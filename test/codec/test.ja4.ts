@@ -10,27 +10,60 @@ const example: IClientHello = {
   alpn: ['h2', 'http/1.1'],
   tlsVersion: 'TLSv1.3',
   versions: [0x0304, 0x0303],
-  ciphers: [
-    0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+  ciphers: Uint16Array.of(
+    0x1301,
+    0x1302,
+    0x1303,
+    0xc02b,
+    0xc02f,
+    0xc02c,
+    0xc030,
+    0xcca9,
+    0xcca8,
+    0xc013,
+    0xc014,
+    0x009c,
+    0x009d,
+    0x002f,
     0x0035,
-  ],
-  extensions: [
-    0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005, 0x0023, 0x0012, 0x002b, 0xff01, 0x000b,
-    0x000a, 0x0015,
-  ],
-  signatureAlgorithms: [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601],
+  ),
+  extensions: Uint16Array.of(
+    0x001b,
+    0x0000,
+    0x0033,
+    0x0010,
+    0x4469,
+    0x0017,
+    0x002d,
+    0x000d,
+    0x0005,
+    0x0023,
+    0x0012,
+    0x002b,
+    0xff01,
+    0x000b,
+    0x000a,
+    0x0015,
+  ),
+  signatureAlgorithms: Uint16Array.of(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601),
   hasEch: false,
 };
 
+const none = new Uint16Array(0);
+
 tap.test('the published example has the published fingerprint', async () => {
   expect(ja4Of(example)).toEqual('t13d1516h2_8daaf6152771_e5627efa2ab1');
-  expect(ja4Of({ ...example, signatureAlgorithms: [] })).toEqual('t13d1516h2_8daaf6152771_6d807ffa2a79');
+  expect(ja4Of({ ...example, signatureAlgorithms: none })).toEqual('t13d1516h2_8daaf6152771_6d807ffa2a79');
 });
 
 tap.test('order matters for signature algorithms alone', async () => {
-  const reversed = { ...example, ciphers: example.ciphers.toReversed(), extensions: example.extensions.toReversed() };
+  const reversed = {
+    ...example,
+    ciphers: example.ciphers.slice().reverse(),
+    extensions: example.extensions.slice().reverse(),
+  };
   expect(ja4Of(reversed)).toEqual(ja4Of(example));
-  const algorithms = { ...example, signatureAlgorithms: example.signatureAlgorithms.toReversed() };
+  const algorithms = { ...example, signatureAlgorithms: example.signatureAlgorithms.slice().reverse() };
   expect(ja4Of(algorithms)).not.toEqual(ja4Of(example));
 });
 
@@ -67,9 +100,9 @@ tap.test('the ALPN letters are those of the name, or of its hexadecimal form', a
 });
 
 tap.test('counts stop at 99, empty lists have zeros for a hash', async () => {
-  const many = Array.from({ length: 150 }, (_, i) => i + 1_000);
+  const many = Uint16Array.from({ length: 150 }, (_, i) => i + 1_000);
   expect(ja4Of({ ...example, ciphers: many, extensions: many }).slice(4, 8)).toEqual('9999');
-  const bare = { ...example, ciphers: [], extensions: [0, 16], signatureAlgorithms: [] };
+  const bare = { ...example, ciphers: none, extensions: Uint16Array.of(0, 16), signatureAlgorithms: none };
   expect(ja4Of(bare)).toEqual('t13d0002h2_000000000000_000000000000');
 });
 

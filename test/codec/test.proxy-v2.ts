@@ -274,7 +274,7 @@ tap.test('the longest header that the format allows is read, and thousands of TL
   const many = make(0x21, 0x11, ipv4, ...Array.from({ length: 21_000 }, () => tlv(0xe0)));
   const startedAt = performance.now();
   expect(read(many).tlvs.others).toHaveLength(21_000);
-  expect(performance.now() - startedAt).toBeLessThan(250);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
 });
 
 export default tap.start();

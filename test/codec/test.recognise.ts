@@ -130,7 +130,7 @@ tap.test('8 KiB that dribble in cost what 8 KiB cost, not their square', async (
   const bytes = Buffer.from(`X /${'a'.repeat(requestLineLimitBytes)}`);
   const startedAt = performance.now();
   for (let length = 0; length < requestLineLimitBytes; length++) recognise(bytes.subarray(0, length), length - 1);
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
 });
 
 tap.test('no bytes throw, no answer needs more than comes, and none changes with what follows', async () => {

@@ -1,7 +1,7 @@
 // Client and target addresses: their normal form, lists of them, and what some of them mean.
 
 import { readAddressPattern } from './address-pattern.js';
-import { foldAddress, formatAddress, parseAddress } from './fold.js';
+import { foldAddress, parseAddress, type TAddress } from './fold.js';
 import { formatIpv4, formatIpv6 } from './ip-number.js';
 
 export { foldAddress };
@@ -76,7 +76,11 @@ export class AddressSet {
   /** True if the address, in any spelling, is in the set; false for what is no address. */
   matches(address: string): boolean {
     const value = parseAddress(address);
-    if (value === null) return false;
+    return value !== null && this.includes(value);
+  }
+
+  /** `matches` for an address that was read already. */
+  includes(value: TAddress): boolean {
     if (this.#any) return true;
     if (typeof value === 'bigint') return within(this.#v6, value);
     if (within(this.#v4, value)) return true;
@@ -143,12 +147,12 @@ export function isPrivateAddress(address: string): boolean {
   const value = parseAddress(address);
   if (value === null || compiledPrivate.set === null) return true;
   const inner = typeof value === 'bigint' && value >> 112n === 0x2002n ? Number((value >> 80n) & 0xffffffffn) : value;
-  return compiledPrivate.set.matches(formatAddress(inner));
+  return compiledPrivate.set.includes(inner);
 }
 
 /** What per-client limits count by: the IPv4 address, or the /64 of an IPv6 address, which one host may fill. */
 export function limitKey(address: string): string {
   const value = parseAddress(address);
-  if (value === null) return '';
-  return typeof value === 'number' ? formatIpv4(value) : `${formatIpv6((value >> 64n) << 64n)}/64`;
+  if (typeof value !== 'bigint') return foldAddress(address);
+  return `${formatIpv6((value >> 64n) << 64n)}/64`;
 }

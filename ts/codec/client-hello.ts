@@ -7,25 +7,31 @@ import { gatherClientHello } from './tls-record.js';
 
 export { clientHelloLimitBytes } from './tls-record.js';
 
+/** Protocol names that a client may offer; some forty are registered. */
+export const alpnLimit = 128;
+
 /** TLS versions, as Node names them. */
 export type TOfferedTlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
-/** Lists are in the client's order; GREASE values (RFC 8701) are left out of all of them. */
+/**
+ * Lists are in the client's order; GREASE values (RFC 8701) are left out of all of them. It is kept as long as its
+ * connection, so it must not take more than the client sent: codes are packed.
+ */
 export interface IClientHello {
   /** Normalised; null: no SNI, or none that is a host name (an IP literal, a bad label). With ECH: the outer name. */
   readonly serverName: string | null;
   /** The name as sent; null: no SNI. Host name characters only, or an IP literal. */
   readonly rawServerName: string | null;
-  /** Protocol names, one character a byte. */
+  /** Protocol names, one character a byte; at most `alpnLimit`. */
   readonly alpn: readonly string[];
   /** The highest version offered that we know; null: SSL 3 or nothing known. */
   readonly tlsVersion: TOfferedTlsVersion | null;
   /** Of `supported_versions`, else the one of the old version field. */
   readonly versions: readonly number[];
-  readonly ciphers: readonly number[];
+  readonly ciphers: Uint16Array;
   /** Types. */
-  readonly extensions: readonly number[];
-  readonly signatureAlgorithms: readonly number[];
+  readonly extensions: Uint16Array;
+  readonly signatureAlgorithms: Uint16Array;
   /** Encrypted Client Hello, real or GREASE: nobody on the way can tell. */
   readonly hasEch: boolean;
 }
@@ -48,6 +54,8 @@ export function decodeClientHello(bytes: Buffer): TDecoded<IClientHello> {
     : { kind: 'done', value: hello, used: gathered.used };
 }
 
+const noCodes = new Uint16Array(0);
+
 type TDraft = { -readonly [K in keyof IClientHello]: IClientHello[K] };
 
 /** The hello, or what is wrong with it. */
@@ -68,8 +76,8 @@ function readHello(body: ByteReader): IClientHello | string {
     tlsVersion: null,
     versions: [legacyVersion],
     ciphers,
-    extensions: [],
-    signatureAlgorithms: [],
+    extensions: noCodes,
+    signatureAlgorithms: noCodes,
     hasEch: false,
   };
   // Before TLS 1.2 (RFC 5246 §7.4.1.2) a hello could end here.
@@ -101,7 +109,7 @@ function readExtensions(body: ByteReader, hello: TDraft): string | null {
     const fault = readExtension(type, content, hello);
     if (fault !== null) return fault;
   }
-  hello.extensions = extensions;
+  hello.extensions = Uint16Array.from(extensions);
   return null;
 }
 
@@ -114,7 +122,7 @@ function readExtension(type: number, content: ByteReader, hello: TDraft): string
   } else if (type === supportedVersions) {
     const versions = readCodes(content.sub(content.u8()));
     if (versions === null || !content.finished) return 'a malformed supported_versions extension';
-    hello.versions = versions;
+    hello.versions = [...versions];
   } else if (type === signatureAlgorithms) {
     const algorithms = readCodes(content.sub(content.u16()));
     if (algorithms === null || !content.finished) return 'a malformed signature_algorithms extension';
@@ -147,28 +155,29 @@ function readServerName(content: ByteReader, hello: TDraft): string | null {
   return null;
 }
 
-/** RFC 7301 §3.1: at least one name, none of them empty. */
+/** RFC 7301 §3.1: at least one name, none of them empty; null if they are too many. */
 function readAlpn(content: ByteReader): string[] | null {
   const list = content.sub(content.u16());
   if (!content.finished || list.left === 0) return null;
   const names: string[] = [];
   while (list.left > 0) {
     const name = list.latin1(list.u8());
-    if (name === '') return null;
+    if (name === '' || names.length === alpnLimit) return null;
     if (!isGreaseName(name)) names.push(name);
   }
   return names;
 }
 
 /** A non-empty list of 16-bit codes without GREASE. */
-function readCodes(list: ByteReader): number[] | null {
+function readCodes(list: ByteReader): Uint16Array | null {
   if (list.left === 0 || list.left % 2 !== 0) return null;
-  const codes: number[] = [];
+  const codes = new Uint16Array(list.left / 2);
+  let length = 0;
   while (list.left > 0) {
     const code = list.u16();
-    if (!isGrease(code)) codes.push(code);
+    if (!isGrease(code)) codes[length++] = code;
   }
-  return codes;
+  return length === codes.length ? codes : codes.slice(0, length);
 }
 
 /** 0x0a0a, 0x1a1a ... 0xfafa (RFC 8701 §2). */

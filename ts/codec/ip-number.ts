@@ -76,12 +76,17 @@ function hexDigit(text: string, at: number): number {
 function joinGroups(groups: readonly number[], gap: number): bigint | null {
   if (gap < 0 ? groups.length !== 8 : groups.length > 7) return null;
   const zeros = 8 - groups.length;
+  // Two numbers of 32 bits a time: bigint operations are dear.
   let value = 0n;
-  for (let i = 0; i < 8; i++) {
-    const group = gap < 0 || i < gap ? groups[i] : i < gap + zeros ? 0 : groups[i - zeros];
-    value = (value << 16n) | BigInt(group ?? 0);
+  for (let i = 0; i < 8; i += 2) {
+    value = (value << 32n) | BigInt(groupAt(groups, i, gap, zeros) * 65_536 + groupAt(groups, i + 1, gap, zeros));
   }
   return value;
+}
+
+function groupAt(groups: readonly number[], i: number, gap: number, zeros: number): number {
+  if (gap < 0 || i < gap) return groups[i] ?? 0;
+  return i < gap + zeros ? 0 : (groups[i - zeros] ?? 0);
 }
 
 /** `a.b.c.d` */
@@ -109,7 +114,9 @@ export function formatIpv6(address: bigint): string {
 
 /** The eight groups, first one first. */
 export function groupsOf(address: bigint): number[] {
+  // One conversion and eight short texts take a third of the time of sixteen bigint operations.
+  const hex = address.toString(16).padStart(32, '0');
   const groups: number[] = [];
-  for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((address >> shift) & 0xffffn));
+  for (let at = 0; at < 32; at += 4) groups.push(Number.parseInt(hex.slice(at, at + 4), 16));
   return groups;
 }

@@ -36,9 +36,9 @@ const versionCodes: ReadonlyMap<number, string> = new Map([
   [0xfefc, 'd3'],
 ]);
 
-const countOf = (codes: readonly number[]): string => String(Math.min(codes.length, 99)).padStart(2, '0');
+const countOf = (codes: Uint16Array): string => String(Math.min(codes.length, 99)).padStart(2, '0');
 
-const hex = (codes: readonly number[]): string[] => codes.map((code) => code.toString(16).padStart(4, '0'));
+const hex = (codes: Uint16Array): string[] => Array.from(codes, (code) => code.toString(16).padStart(4, '0'));
 
 /** First and last character of the name, or of its hexadecimal form where one of them is not alphanumeric. */
 function alpnCode(name: string | undefined): string {

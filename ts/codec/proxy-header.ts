@@ -25,7 +25,7 @@ export interface IProxyHeader {
   readonly tlvs: IProxyTlvs;
 }
 
-/** Additional facts of version 2. The buffers are copies. */
+/** Additional facts of version 2. The buffers share one copy of the header's end. */
 export interface IProxyTlvs {
   /** The protocol negotiated with the client, one character a byte. */
   readonly alpn?: string;

@@ -11,13 +11,14 @@ const uniqueId = 0x05;
 const ssl = 0x20;
 const netns = 0x30;
 
+const known: ReadonlySet<number> = new Set([alpn, authority, checksum, uniqueId, ssl, netns]);
 const maxUniqueIdBytes = 128;
 
 type TDraft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Reads all TLVs up to the reader's end, or says what is wrong with them. A known type given twice has two meanings and
- * is refused; unknown ones may repeat. The checksum is not judged here.
+ * is refused; unknown ones may repeat. The checksum is not judged here. Values are views of the reader's bytes.
  */
 export function readTlvs(reader: ByteReader): IProxyTlvs | string {
   const list = readList(reader);
@@ -36,7 +37,7 @@ export function readTlvs(reader: ByteReader): IProxyTlvs | string {
 function readTlv(tlv: IProxyTlv, tlvs: TDraft<IProxyTlvs>, others: IProxyTlv[], seen: Set<number>): string | null {
   const { type, value } = tlv;
   if (type === noop) return null;
-  if (![alpn, authority, checksum, uniqueId, ssl, netns].includes(type)) {
+  if (!known.has(type)) {
     others.push(tlv);
     return null;
   }
@@ -61,14 +62,13 @@ function readTlv(tlv: IProxyTlv, tlvs: TDraft<IProxyTlvs>, others: IProxyTlv[], 
   return null;
 }
 
-/** Copies, so that a header kept with a connection does not keep the chunk it came in. */
 function readList(reader: ByteReader): IProxyTlv[] | null {
   const list: IProxyTlv[] = [];
   while (reader.left > 0) {
     const type = reader.u8();
     const value = reader.slice(reader.u16());
     if (reader.failed) return null;
-    list.push({ type, value: Buffer.from(value) });
+    list.push({ type, value });
   }
   return list;
 }

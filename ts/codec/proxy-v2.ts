@@ -55,7 +55,8 @@ export function decodeProxyV2(bytes: Buffer): TDecoded<IProxyHeader> {
   if (facts !== undefined && used < fixedBytes + facts.size) return broken('a length too short for its addresses');
   if (bytes.length < used) return { kind: 'short', need: used };
   if (facts === undefined) return done(isLocal ? 'local' : 'proxy', 'unknown', null, null, {}, used);
-  const tlvs = readTlvs(new ByteReader(bytes, fixedBytes + facts.size, used));
+  // A copy: the values outlive the chunk that they came in, and must not keep it.
+  const tlvs = readTlvs(new ByteReader(Buffer.from(bytes.subarray(fixedBytes + facts.size, used))));
   if (typeof tlvs === 'string') return broken(tlvs);
   const checksumAt = tlvs.crc32c === undefined ? -1 : findChecksum(bytes, fixedBytes + facts.size, used);
   if (checksumAt >= 0 && checksumOf(bytes.subarray(0, used), checksumAt) !== tlvs.crc32c)

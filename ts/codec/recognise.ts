@@ -51,7 +51,7 @@ const space = 32;
 
 function recogniseHttp(bytes: Buffer, seen: number): TDecoded<IRecognised> {
   const prefaced = Math.min(bytes.length, http2Preface.length);
-  if (bytes.compare(http2Preface, 0, prefaced, 0, prefaced) === 0) {
+  if (bytes[0] === http2Preface[0] && bytes.compare(http2Preface, 0, prefaced, 0, prefaced) === 0) {
     return prefaced === http2Preface.length ? answer('http', true) : waitFor(bytes.length + 1);
   }
   let at = 0;
