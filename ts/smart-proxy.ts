@@ -171,7 +171,14 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** Why a connection would be treated as it would, step by step, by the code that decides. Changes nothing. */
   explain(query: IExplainQuery): IExplanation {
     const { config, table } = this.#snapshot;
-    return explain(query, { config, table, guard: this.#guard, pickerFor: (route) => this.#registry.pickerFor(route) });
+    return explain(query, {
+      config,
+      table,
+      guard: this.#guard,
+      live: this.#connections,
+      pickerFor: (route) => this.#registry.pickerFor(route),
+      ...(this.#state === 'running' ? { listening: this.#ports.listening } : {}),
+    });
   }
 
   /**

@@ -36,7 +36,8 @@ class Dial {
   #pick: ITargetPick | null = null;
   #addresses: readonly string[] = [];
   #tried = 0;
-  #failure: unknown = new ProxyError('NO_TARGET', 'no target fits this connection');
+  /** Why the last target was given up; undefined where none fitted in the first place. */
+  #failure: unknown;
   /** Ends what is under way for one attempt; late results compare it with their own. */
   #attempt = 0;
 
@@ -160,6 +161,7 @@ class Dial {
   }
 
   #giveUp(): void {
+    this.#failure ??= new ProxyError('NO_TARGET', 'no target fits this connection');
     const end = endOf(this.#failure);
     const { id, routed, target } = this.#connection;
     const facts = { connection: id, route: routed?.key, target, end, why: messageOf(this.#failure) };

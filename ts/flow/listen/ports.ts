@@ -29,6 +29,11 @@ export class Ports {
     return [...numbers].sort((a, b) => a - b);
   }
 
+  /** What is open, with the port that each point turned out to be. */
+  get listening(): { readonly point: IListeningPoint; readonly port: number }[] {
+    return [...this.#open.values()].map(({ point, listener }) => ({ point, port: listener.port }));
+  }
+
   get points(): IListeningPoint[] {
     return [...this.#open.values()].map(({ point }) => point);
   }
