@@ -24,4 +24,4 @@ export function runTestFile(options: {
   readonly cwd: string;
 }): Promise<ITestFileResult>;
 
-export function killRunning(): void;
+export function killRunning(): Promise<void>;

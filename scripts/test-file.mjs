@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 const reporter = fileURLToPath(new URL('test-reporter.mjs', import.meta.url));
 const marker = 'SMARTPROXY_TEST_FILE';
 const outputLimit = 200_000;
-const running = new Set();
+/** Of each file that runs now: its id, and the process group it is in. */
+const running = new Map();
 
 /**
  * Resolves to `{ file, tests, troubles, output, ms }` and never rejects. `tests` holds what the reporter wrote;
@@ -21,7 +22,7 @@ export async function runTestFile({ file, node, timeoutMs, env, cwd }) {
   const reportPath = join(tmpdir(), `smartproxy-report-${id}.jsonl`);
   const args = ['--import', 'tsx', '--test-reporter', reporter, '--test-reporter-destination', reportPath, file];
   const startedAt = performance.now();
-  const end = await runProcess(node, args, { cwd, env: { ...env, [marker]: id }, timeoutMs });
+  const end = await runProcess(id, node, args, { cwd, env: { ...env, [marker]: id }, timeoutMs });
   const tests = await readReport(reportPath);
   // node:test ends with 1 when a test failed; that is told already.
   const expected = tests.some(({ outcome }) => outcome === 'failed') ? 'ended with exit code 1' : null;
@@ -29,24 +30,30 @@ export async function runTestFile({ file, node, timeoutMs, env, cwd }) {
   const orphans = await findOrphans(id);
   if (orphans.length > 0) troubles.push(`left processes running: ${orphans.map(({ name }) => name).join(', ')}`);
   for (const { pid } of orphans) killQuietly(pid);
+  // Where there is no /proc to look into, its group at least is known.
+  if (end.pid !== undefined) killQuietly(-end.pid);
   if (orphans.length > 0) await findOrphans(id);
   if (tests.length === 0) troubles.push('no test ran');
   return { file, tests, troubles, output: end.output, ms: performance.now() - startedAt };
 }
 
 /** Kills what is running now; for when the runner itself is told to stop. */
-export function killRunning() {
-  for (const pid of running) killQuietly(-pid);
+export async function killRunning() {
+  const files = [...running];
+  for (const [, group] of files) killQuietly(-group);
+  for (const [id] of files) {
+    for (const { pid } of await findMarked(`${marker}=${id}`)) killQuietly(pid);
+  }
 }
 
 /** Resolves when the process is gone and its output is read. */
-function runProcess(program, args, { cwd, env, timeoutMs }) {
+function runProcess(id, program, args, { cwd, env, timeoutMs }) {
   return new Promise((resolve) => {
     let output = '';
     let trouble = null;
     // A group of its own, so that the whole tree can be killed at once.
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    running.add(child.pid);
+    running.set(id, child.pid);
     const timer = setTimeout(() => {
       trouble = `not done after ${timeoutMs / 1000} s: killed`;
       killQuietly(-child.pid);
@@ -61,13 +68,16 @@ function runProcess(program, args, { cwd, env, timeoutMs }) {
     });
     child.on('exit', (code, signal) => {
       if (code !== 0) trouble ??= `ended with ${signal ?? `exit code ${code}`}`;
-      // What it started may hold the pipes open; with the group gone they close.
-      setTimeout(() => killQuietly(-child.pid), 500).unref();
+      // What it left running may hold the pipes open for ever.
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, 500).unref();
     });
     child.on('close', () => {
       clearTimeout(timer);
-      running.delete(child.pid);
-      resolve({ output, trouble });
+      running.delete(id);
+      resolve({ output, trouble, pid: child.pid });
     });
   });
 }

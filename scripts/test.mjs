@@ -28,8 +28,8 @@ const wantedLines = 90;
 const isSlowRig = (file) => file.startsWith(`test${sep}rig${sep}`);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, () => {
-    killRunning();
+  process.once(signal, async () => {
+    await killRunning();
     process.exit(1);
   });
 }

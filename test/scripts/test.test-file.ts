@@ -51,20 +51,26 @@ tap.test('a file that hangs is killed when its time is up, with what it started'
   expect(troubles).toEqual(['not done after 2 s: killed', 'no test ran']);
 });
 
-tap.test('a process that outlives its file is found in any process group, and killed', async () => {
-  const { troubles, output } = await runText(`
-    import { spawn } from 'node:child_process';
-    import { test } from 'node:test';
-    test('good', () => {
-      const child = spawn('sleep', ['601'], { stdio: 'ignore', detached: true });
-      child.unref();
-      console.log('pid=' + child.pid);
-    });
-  `);
-  const pid = Number(/pid=(\d+)/.exec(output)?.[1]);
-  expect(troubles).toEqual([`left processes running: sleep 601 (${pid})`]);
-  expect(await isRunning(pid)).toBeFalse();
-});
+for (const [where, options] of [
+  ['in the group of the file', "{ stdio: 'ignore' }"],
+  ['in a group of its own', "{ stdio: 'ignore', detached: true }"],
+  ['holding the output of the file', "{ stdio: 'inherit', detached: true }"],
+] as const) {
+  tap.test(`a process that outlives its file ${where} is told and killed`, async () => {
+    const { troubles, output } = await runText(`
+      import { spawn } from 'node:child_process';
+      import { test } from 'node:test';
+      test('good', () => {
+        const child = spawn('sleep', ['601'], ${options});
+        child.unref();
+        console.log('pid=' + child.pid);
+      });
+    `);
+    const pid = Number(/pid=(\d+)/.exec(output)?.[1]);
+    expect(troubles).toEqual([`left processes running: sleep 601 (${pid})`]);
+    expect(await isRunning(pid)).toBeFalse();
+  });
+}
 
 async function runText(text: string, timeoutMs = 30_000): Promise<ITestFileResult> {
   const folder = await mkdtemp(join(tmpdir(), 'smartproxy-test-'));
