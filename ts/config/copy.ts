@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.js';
 import { type IPathFault, quote, type TKey } from './faults.js';
 
 /** What may not be the name of an option anywhere: it could reach a prototype. */
-const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** A configuration has about ten levels; what contains itself has more than any limit. */
 const maxDepth = 16;

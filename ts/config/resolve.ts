@@ -28,11 +28,19 @@ import { validateOptions } from './validate.js';
  * @throws ConfigError with every fault, never anything else
  */
 export function resolveConfig(input: unknown): IResolvedConfig {
+  const { options, faults, matches, lists } = inspect(input);
+  if (faults.length > 0) throw new ConfigError(finishFaults(faults));
+  return deepFreeze(build(options, matches, lists));
+}
+
+/** Every fault of a configuration. Never throws. */
+export const findFaults = (input: unknown): readonly IPathFault[] => inspect(input).faults;
+
+function inspect(input: unknown) {
   const { options, faults } = validateOptions(input);
   const lists = new AddressLists();
   const checked = checkTogether(options, faults, lists);
-  if (faults.length + checked.faults.length > 0) throw new ConfigError(finishFaults([...faults, ...checked.faults]));
-  return deepFreeze(build(options, checked.matches, lists));
+  return { options, lists, matches: checked.matches, faults: [...faults, ...checked.faults] };
 }
 
 interface ICheckedTogether {

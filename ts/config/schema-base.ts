@@ -37,12 +37,15 @@ export function checked<S extends TSchema>(schema: S, check: (value: plugins.zod
   });
 }
 
+/** What is out of bounds is not judged further, nor is the object around it: one fault is enough. */
+const abort = { abort: true } as const;
+
 /** A whole number. */
 export const whole = (min: number, max: number, what = 'a whole number') =>
   zod
     .int({ error: `${what} from ${min} to ${max}` })
-    .min(min)
-    .max(max);
+    .min(min, abort)
+    .max(max, abort);
 
 /** Milliseconds, at most ten years of them. */
 export const milliseconds = (min: number) => whole(min, maxMs, 'milliseconds, a whole number');

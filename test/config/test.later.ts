@@ -1,0 +1,71 @@
+import { laterOptions, laterValues } from '../../ts/config/later.js';
+import '../../ts/config/schema.js';
+import { knownOptions } from '../../ts/config/schema-base.js';
+import { faultsOf } from '../helpers/config-faults.js';
+import { expect, tap } from '../helpers/tapbundle.js';
+
+const target = { host: 'a.test', port: 80 };
+const forward = (part: object) => ({ match: { ports: 443 }, action: { type: 'forward', target, ...part } });
+
+/** A configuration with these options at each place that has options of later versions. */
+const at: Record<string, (part: object) => object> = {
+  options: (part) => ({ routes: [], ...part }),
+  route: (part) => ({ routes: [{ ...forward({}), ...part }] }),
+  match: (part) => ({ routes: [{ ...forward({}), match: { ports: 443, ...part } }] }),
+  'forward action': (part) => ({ routes: [forward(part)] }),
+  'block action': (part) => ({ routes: [{ match: { ports: 443 }, action: { type: 'block', ...part } }] }),
+  target: (part) => ({ routes: [forward({ target: { ...target, ...part } })] }),
+  'target match': (part) => ({ routes: [forward({ target: { ...target, match: part } })] }),
+  loadBalancing: (part) => ({ routes: [forward({ loadBalancing: part })] }),
+  healthCheck: (part) => ({ routes: [forward({ healthCheck: part })] }),
+  tls: (part) => ({ routes: [forward({ tls: { mode: 'passthrough', ...part } })] }),
+  security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
+};
+
+tap.test('an option of a later version is refused by what it is for', () => {
+  expect(Object.keys(laterOptions).sort()).toEqual(Object.keys(at).sort());
+  for (const [place, options] of Object.entries(laterOptions)) {
+    for (const [option, what] of Object.entries(options)) {
+      expect(knownOptions.get(place)).not.toContain(option);
+      const faults = faultsOf(at[place]?.({ [option]: 'secret' }));
+      expect(faults).toHaveLength(1);
+      expect(faults[0]?.path.endsWith(option)).toBeTrue();
+      expect(faults[0]?.want).toEqual(`nothing: not available in this version (${what})`);
+      expect(faults[0]?.got).toEqual('a string');
+    }
+  }
+});
+
+tap.test('a value of a later version is refused by what it is for', () => {
+  const configs: Record<string, (value: string) => object> = {
+    'action.type': (type) => ({ routes: [{ match: { ports: 443 }, action: { type } }] }),
+    'match.transport': (transport) => at.match?.({ transport }) ?? {},
+    'tls.mode': (mode) => at.tls?.({ mode }) ?? {},
+    'loadBalancing.key': (key) => at.loadBalancing?.({ key }) ?? {},
+  };
+  expect(Object.keys(laterValues).sort()).toEqual(Object.keys(configs).sort());
+  for (const [option, values] of Object.entries(laterValues)) {
+    for (const [value, what] of Object.entries(values)) {
+      const faults = faultsOf(configs[option]?.(value));
+      expect(faults).toHaveLength(1);
+      expect(faults[0]?.path).toEqual(`routes[0].${option.replace(/^(tls|loadBalancing)/, 'action.$1')}`);
+      expect(faults[0]).toEqual({
+        path: faults[0]?.path,
+        want: `nothing: not available in this version (${what})`,
+        got: `"${value}"`,
+      });
+    }
+  }
+});
+
+tap.test('who asks for preserveSourceIP is told of sendProxyProtocol', () => {
+  expect(faultsOf({ routes: [], preserveSourceIP: true })[0]?.want).toContain('sendProxyProtocol');
+});
+
+tap.test('a name of a later version is known only where it belongs', () => {
+  expect(faultsOf({ routes: [], path: '/' })[0]?.want).not.toContain('not available');
+  expect(faultsOf(at.route?.({ constructor: 1 })).map(({ path }) => path)).toEqual(['routes[0].constructor']);
+  expect(faultsOf(at.route?.({ toString: 1 }))[0]?.want).toContain('a known option');
+});
+
+export default tap.start();

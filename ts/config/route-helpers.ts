@@ -1,0 +1,137 @@
+// Routes for common purposes, from a few words. What comes out is a plain route, checked when it is used.
+
+import { ConfigError } from '../base/errors.js';
+import { mergePorts } from './ports.js';
+import type {
+  IForwardAction,
+  IHealthCheck,
+  ILoadBalancing,
+  IRouteConfig,
+  IRouteContext,
+  IRouteMatch,
+  ITarget,
+  TPortRange,
+  TRouteAction,
+  TSocketHandler,
+} from './types.js';
+
+/** What every helper passes on to the route as it is. */
+export interface IRouteExtras
+  extends Pick<IRouteConfig, 'name' | 'id' | 'description' | 'tags' | 'enabled' | 'priority' | 'security' | 'timeouts'>,
+    Pick<IRouteMatch, 'domains' | 'clientIp' | 'listenAddress'> {}
+
+/** Chooses a target's port for a connection; synchronous. */
+export type TPortMapper = (context: IRouteContext) => number;
+
+export interface IPortMappingOptions extends IRouteExtras {
+  ports: TPortRange;
+  targetHost: string | readonly string[];
+  portMapper: TPortMapper;
+}
+
+/** Forwards each port to the one that `portMapper` gives. */
+export const createPortMappingRoute = (options: IPortMappingOptions): IRouteConfig =>
+  routeOf(options, options.ports, forward({ host: options.targetHost, port: options.portMapper }));
+
+export interface IOffsetPortMappingOptions extends IRouteExtras {
+  ports: TPortRange;
+  targetHost: string | readonly string[];
+  /** Added to the port that the client connected to; may be negative. */
+  offset: number;
+}
+
+/**
+ * Forwards port n to port n + offset. Equal offsets give the identical function, so that an update which makes the
+ * route anew finds it unchanged.
+ *
+ * @throws ConfigError if a port would leave the range from 1 to 65535
+ */
+export function createOffsetPortMappingRoute(options: IOffsetPortMappingOptions): IRouteConfig {
+  const { ports, offset, targetHost } = options;
+  const spans = mergePorts(ports);
+  const fits = spans.every(({ from, to }) => from === 0 || (from + offset >= 1 && to + offset <= 65_535));
+  if (!Number.isInteger(offset) || !fits) {
+    const want = 'a whole number that keeps every port from 1 to 65535';
+    throw new ConfigError([{ path: 'offset', want, got: String(offset) }]);
+  }
+  return routeOf(options, ports, forward({ host: targetHost, port: mapperOf(offset) }));
+}
+
+/** One function an offset; there are at most 131 069 offsets that fit. */
+const mappers = new Map<number, TPortMapper>();
+
+function mapperOf(offset: number): TPortMapper {
+  const known = mappers.get(offset);
+  if (known) return known;
+  const mapper: TPortMapper = ({ port }) => port + offset;
+  mappers.set(offset, mapper);
+  return mapper;
+}
+
+export interface IDynamicRouteOptions extends IRouteExtras {
+  ports: TPortRange;
+  /** Called once for each connection; synchronous. */
+  targetHost: (context: IRouteContext) => string | readonly string[];
+  /** Default `'preserve'`: the port that the client connected to. */
+  portMapper?: TPortMapper | number | 'preserve';
+}
+
+/** Forwards each connection to where the functions say. */
+export const createDynamicRoute = (options: IDynamicRouteOptions): IRouteConfig =>
+  routeOf(options, options.ports, forward({ host: options.targetHost, port: options.portMapper ?? 'preserve' }));
+
+export interface ISocketHandlerRouteOptions extends IRouteExtras {
+  ports: TPortRange;
+  socketHandler: TSocketHandler;
+}
+
+/** Gives each connection to a function. */
+export const createSocketHandlerRoute = (options: ISocketHandlerRouteOptions): IRouteConfig =>
+  routeOf(options, options.ports, { type: 'socket-handler', socketHandler: options.socketHandler });
+
+export interface IHttpsPassthroughOptions extends IRouteExtras {
+  domains: string | readonly string[];
+  /** Default 443. */
+  ports?: TPortRange;
+  target: ITarget;
+}
+
+/** Passes TLS for some names through to a target, which terminates it. */
+export const createHttpsPassthroughRoute = (options: IHttpsPassthroughOptions): IRouteConfig =>
+  routeOf(options, options.ports ?? 443, { ...forward(options.target), tls: { mode: 'passthrough' } });
+
+export interface ILoadBalancerOptions extends IRouteExtras {
+  ports: TPortRange;
+  /** Where each has an `ITarget` of its own: weights, backups, different ports. */
+  targets: readonly ITarget[];
+  /** Default `'round-robin'`. */
+  algorithm?: NonNullable<ILoadBalancing['algorithm']>;
+  healthCheck?: IHealthCheck;
+  /** Take TLS only, and pass it through. Default false: whatever comes is forwarded. */
+  tlsPassthrough?: boolean;
+}
+
+/** Balances connections over several targets. */
+export function createLoadBalancerRoute(options: ILoadBalancerOptions): IRouteConfig {
+  const { algorithm, healthCheck, tlsPassthrough, targets, ports } = options;
+  const action: IForwardAction = { type: 'forward', targets };
+  if (algorithm !== undefined) action.loadBalancing = { algorithm };
+  if (healthCheck !== undefined) action.healthCheck = healthCheck;
+  if (tlsPassthrough) action.tls = { mode: 'passthrough' };
+  return routeOf(options, ports, action);
+}
+
+const forward = (target: ITarget): IForwardAction => ({ type: 'forward', target });
+
+const ofRoute = ['name', 'id', 'description', 'tags', 'enabled', 'priority', 'security', 'timeouts'] as const;
+const ofMatch = ['domains', 'clientIp', 'listenAddress'] as const;
+
+function routeOf(extras: IRouteExtras, ports: TPortRange, action: TRouteAction): IRouteConfig {
+  return { ...given(extras, ofRoute), match: { ports, ...given(extras, ofMatch) }, action };
+}
+
+/** Those of the named options that are there. */
+function given<K extends keyof IRouteExtras>(extras: IRouteExtras, names: readonly K[]): Pick<IRouteExtras, K> {
+  const entries = names.filter((name) => extras[name] !== undefined).map((name) => [name, extras[name]]);
+  return Object.fromEntries(entries) as Pick<IRouteExtras, K>;
+}
