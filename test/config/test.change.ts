@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { compareConfigs, listeningPoints } from '../../ts/config/change.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import type { IRouteConfig, ISmartProxyOptions, TPortRange } from '../../ts/config/types.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { makeRoute, resolveRoutes } from '../helpers/make-config.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
@@ -130,12 +131,10 @@ tap.test('one change among ten thousand routes is found quickly', () => {
   const routes = Array.from({ length: 10_000 }, (_, index) => named(`r${index}`));
   const before = resolveConfig({ routes });
   const after = resolveConfig({ routes: routes.with(5000, named('r5000', { priority: 1 })) });
-  const took = Array.from({ length: 5 }, () => {
-    const startedMs = performance.now();
+  const cpuMs = leastCpuMs(() => {
     expect(compareConfigs(before, after).routes.changed).toEqual([{ key: 'r5000', parts: ['priority'] }]);
-    return performance.now() - startedMs;
   });
-  expect(Math.min(...took)).toBeLessThan(60);
+  expect(cpuMs).toBeLessThan(60);
 });
 
 export default tap.start();

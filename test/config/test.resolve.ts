@@ -4,6 +4,7 @@ import { AddressSet } from '../../ts/codec/address.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import type { ISmartProxyOptions } from '../../ts/config/types.js';
 import { faultPaths, faultsOf } from '../helpers/config-faults.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { makeRoute } from '../helpers/make-config.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
@@ -262,13 +263,8 @@ tap.test('ten thousand routes take far less than the blink of an eye', () => {
   const routes = Array.from({ length: 10_000 }, (_, index) =>
     makeRoute({ name: `route-${index}`, match: { ports: 443, domains: `host-${index}.example.com` } }),
   );
-  const took = Array.from({ length: 5 }, () => {
-    const startedMs = performance.now();
-    expect(resolveConfig({ routes }).routes).toHaveLength(10_000);
-    return performance.now() - startedMs;
-  });
-  // The best of a few, because the machine has other things to do.
-  expect(Math.min(...took)).toBeLessThan(150);
+  const cpuMs = leastCpuMs(() => expect(resolveConfig({ routes }).routes).toHaveLength(10_000));
+  expect(cpuMs).toBeLessThan(150);
 });
 
 export default tap.start();

@@ -59,12 +59,11 @@ export const word = <const W extends readonly string[]>(words: W, error?: (input
 };
 
 /** Text that people read, without control characters. */
-export const label = (maxLength: number) =>
-  zod
-    .string({ error: `text of 1 to ${maxLength} printable characters` })
-    .min(1)
-    .max(maxLength)
-    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u);
+export function label(maxLength: number) {
+  const want = `text of 1 to ${maxLength} printable characters`;
+  const text = zod.string({ error: want }).min(1, abort).max(maxLength, abort);
+  return checked(text, (value) => (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) ? want : null));
+}
 
 /** A list with at least `min` entries. */
 export const list = <S extends TSchema>(entry: S, what: string, min = 0) =>
