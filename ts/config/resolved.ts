@@ -53,7 +53,7 @@ export interface IResolvedTimeouts {
 }
 
 export interface IResolvedRoute {
-  /** Identity across updates: `id`, else `name`, else made from the route's match and place. Unique. */
+  /** Identity across updates: `id`, else `name`, else made from the route's match and priority. Unique. */
   readonly key: string;
   readonly name: string | undefined;
   readonly id: string | undefined;
