@@ -30,7 +30,7 @@ const table: Readonly<Record<string, IRow>> = {
   admin: { imports: ['base'] },
   workers: { imports: ['base', 'config', 'smart-proxy.ts'] },
   compat: { imports: [...parts, 'smart-proxy.ts'] },
-  cli: { imports: ['index.ts'] },
+  cli: { imports: ['index.ts', 'utils.ts'] },
   'plugins.ts': { imports: [] },
   'smart-proxy.ts': { imports: parts },
   'utils.ts': { imports: parts },
