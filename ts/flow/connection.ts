@@ -37,13 +37,11 @@ export interface IConnectionRecord {
   readonly end: TEnd | null;
 }
 
-/** A direction that waits for its reader: what was queued when that last changed, and when it was last looked at. */
-export interface IStalled {
-  /** How many directions wait. */
-  directions: number;
+/** What a look at one direction found: bytes passed in all, bytes that wait for the reader, since when neither moved. */
+export interface IProgress {
+  passed: number;
   queued: number;
   sinceMs: number;
-  checkedMs: number;
 }
 
 /** What few routes need of a ClientHello. */
@@ -91,8 +89,9 @@ export class Connection implements IConnectionRecord {
   targetEndedMs = 0;
   /** When everything that the target had sent before its FIN was handed to the client's kernel. */
   flushedMs = 0;
-  /** Set while a side has more waiting for it than it takes. */
-  stalled: IStalled | null = null;
+  /** When its readers were last looked at, and what they were found to do; null before the first look. */
+  checkedMs = 0;
+  progress: readonly [toClient: IProgress, toTarget: IProgress] | null = null;
   /** The place in the deadline heap. */
   dueMs = 0;
 

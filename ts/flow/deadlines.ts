@@ -1,8 +1,9 @@
 // Every time limit of a connection, in one list, and the one timer that all connections share.
 
+import type { Socket } from 'node:net';
 import { BinaryHeap } from '../base/binary-heap.js';
 import { type IClock, type ITimer, maxDelayMs } from '../base/clock.js';
-import type { Connection } from './connection.js';
+import type { Connection, IProgress } from './connection.js';
 import type { TEnd } from './ends.js';
 
 interface IDeadline {
@@ -102,22 +103,35 @@ export class Deadlines {
   }
 
   #checkProgress(connection: Connection, nowMs: number): void {
-    const queued = queuedBytes(connection);
-    const { stalled } = connection;
-    if (stalled === null) return;
-    if (queued !== stalled.queued) {
-      stalled.queued = queued;
-      stalled.sinceMs = nowMs;
-      connection.lastActivityMs = nowMs;
-    } else if (nowMs - stalled.sinceMs >= (connection.timeouts?.stallTimeoutMs ?? 0)) {
+    const { incoming, outgoing, bytesSent, bytesReceived, timeouts } = connection;
+    connection.checkedMs = nowMs;
+    connection.progress ??= [unseen(nowMs), unseen(nowMs)];
+    const [toClient, toTarget] = connection.progress;
+    const took = [notice(toClient, incoming, bytesSent, nowMs), notice(toTarget, outgoing, bytesReceived, nowMs)];
+    // A slow reader's progress is activity too: only the kernel sees it, and only this look tells.
+    if (took.includes(true)) connection.lastActivityMs = nowMs;
+    const limitMs = timeouts?.stallTimeoutMs ?? 0;
+    if (nowMs - toClient.sinceMs >= limitMs || nowMs - toTarget.sinceMs >= limitMs)
       this.#end(connection, 'stall_timeout');
-      return;
-    }
-    stalled.checkedMs = nowMs;
   }
 }
 
-/** How often a stopped direction is looked at, as a part of the stall limit. */
+const unseen = (nowMs: number): IProgress => ({ passed: 0, queued: 0, sinceMs: nowMs });
+
+/**
+ * Notes how a direction has come on since the last look. It is stalled while bytes wait for its reader and none moves.
+ * @returns true if the reader has taken some that were waiting.
+ */
+function notice(progress: IProgress, reader: Socket | null, passed: number, nowMs: number): boolean {
+  const queued = reader === null ? 0 : queuedBytes(reader);
+  const took = queued < progress.queued;
+  if (queued === 0 || queued !== progress.queued || passed !== progress.passed) progress.sinceMs = nowMs;
+  progress.queued = queued;
+  progress.passed = passed;
+  return took;
+}
+
+/** How often a connection's progress is looked at, as a part of its stall limit. Nothing has to be noted in between. */
 const progressChecks = 4;
 
 /** After the target's FIN has reached the client's kernel: how long the client's own FIN is awaited, so that closing with unread bytes does not reset what it has not read yet. */
@@ -145,9 +159,7 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
     return { dueMs, what };
   }
   consider(connection.lastActivityMs, timeouts.inactivityTimeoutMs, 'inactivity_timeout');
-  if (connection.stalled !== null) {
-    consider(connection.stalled.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
-  }
+  if (connection.spliced) consider(connection.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
   if (timeouts.enableHalfOpen || connection.handled) return { dueMs, what };
   if (connection.flushedMs > 0) {
     consider(connection.flushedMs, lingerMs, connection.clientEndedFirst ? 'client_closed' : 'target_closed');
@@ -170,16 +182,11 @@ function noticeHandled(connection: Connection, nowMs: number): void {
 }
 
 /**
- * Bytes that wait for the slower side. `writableLength` moves only when a whole write is done; what libuv still holds
- * of it is known to the handle alone (Node's own socket time-out reads it there too), and without it a slow reader
- * of one large write would look dead.
+ * Bytes that wait for the reader. `writableLength` moves only when a whole write is done; what libuv still holds of it
+ * is known to the handle alone (Node's own socket time-out reads it there too), and without it a slow reader of one
+ * large write would look dead.
  */
-function queuedBytes(connection: Connection): number {
-  let bytes = 0;
-  for (const socket of [connection.incoming, connection.outgoing]) {
-    if (socket === null) continue;
-    const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-    bytes += socket.writableLength + (handle?.writeQueueSize ?? 0);
-  }
-  return bytes;
+function queuedBytes(reader: Socket): number {
+  const { _handle: handle } = reader as { _handle?: { writeQueueSize?: number } | null };
+  return reader.writableLength + (handle?.writeQueueSize ?? 0);
 }

@@ -74,10 +74,6 @@ export interface IPairHooks {
   enableHalfOpen?: boolean;
   onClientEnd?: () => void;
   onServerEnd?: () => void;
-  /** A side has more waiting for it than it takes; its sender was stopped. */
-  onBlocked?: () => void;
-  /** It took everything. */
-  onUnblocked?: () => void;
   /**
    * The target's last byte and FIN are with the client's kernel, but the client has not closed yet. Given: the caller
    * bounds the wait for it (the client's bytes still reach the target). Left out: cleanup at once.
@@ -111,14 +107,17 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     if (clientEnded && serverEnded && clientFlushed && serverFlushed) cleanup(first);
   };
 
+  // No `pipe`: this costs less a chunk. A destroyed writer never drains; its reader goes on, so that the end is seen.
   client.on('data', (chunk: Buffer) => {
     hooks.onClientData?.(chunk);
-    if (!server.write(chunk)) block(client, server, hooks);
+    if (!server.write(chunk) && !server.destroyed) client.pause();
   });
   server.on('data', (chunk: Buffer) => {
     hooks.onServerData?.(chunk);
-    if (!client.write(chunk)) block(server, client, hooks);
+    if (!client.write(chunk) && !client.destroyed) server.pause();
   });
+  server.on('drain', () => client.resume());
+  client.on('drain', () => server.resume());
 
   const onClientEnd = () => {
     if (clientEnded) return;
@@ -162,18 +161,6 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
   server.on('close', () => onServerGone('target_closed'));
   if (client.readableEnded) onClientEnd();
   if (server.readableEnded) onServerEnd();
-}
-
-/** Stops reading `from` until `to` has taken what waits for it. */
-function block(from: Socket, to: Socket, hooks: IPairHooks): void {
-  // A destroyed writer never drains; its reader goes on, so that the end of the stream is seen.
-  if (to.destroyed || from.isPaused()) return;
-  from.pause();
-  hooks.onBlocked?.();
-  to.once('drain', () => {
-    hooks.onUnblocked?.();
-    from.resume();
-  });
 }
 
 function endAfterFlush(socket: Socket, flushed: () => void): void {

@@ -17,6 +17,7 @@ export function forwardDirect(admitted: IAdmitted, deps: IForwardDeps): void {
     connection.phase = 'transfer';
     connection.spliced = true;
     connection.lastActivityMs = deps.clock.nowMs();
+    connection.checkedMs = connection.lastActivityMs;
     deps.connections.deadlines.reschedule(connection);
     setupBidirectionalForwarding(connection.incoming, socket, new Splice(connection, socket, deps));
   });
@@ -53,32 +54,11 @@ class Splice implements IPairHooks {
 
   onServerEnd(): void {
     this.#connection.targetEndedMs = this.#deps.clock.nowMs();
-    // From here on nothing but the client's progress tells that it still takes what the target sent.
-    if (this.#connection.incoming.writableLength > 0) this.onBlocked();
     this.#reschedule();
-  }
-
-  onBlocked(): void {
-    const { stalled } = this.#connection;
-    if (stalled !== null) {
-      stalled.directions += 1;
-      return;
-    }
-    const nowMs = this.#deps.clock.nowMs();
-    this.#connection.stalled = { directions: 1, queued: -1, sinceMs: nowMs, checkedMs: nowMs };
-    this.#reschedule();
-  }
-
-  onUnblocked(): void {
-    const { stalled } = this.#connection;
-    if (stalled === null) return;
-    stalled.directions -= 1;
-    if (stalled.directions === 0) this.#connection.stalled = null;
   }
 
   onFlushed(): void {
     this.#connection.flushedMs = this.#deps.clock.nowMs();
-    this.#connection.stalled = null;
     this.#reschedule();
   }
 
