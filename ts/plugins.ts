@@ -7,16 +7,14 @@ import * as crypto from 'node:crypto';
 import * as dns from 'node:dns';
 import * as events from 'node:events';
 import * as fs from 'node:fs';
+import * as module from 'node:module';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as process from 'node:process';
 import stream from 'node:stream';
 import * as url from 'node:url';
 
-export { childProcess, crypto, dns, events, fs, net, path, process, stream, url };
-
-// ipaddr.js: IPv6 text forms. IPv4 is parsed by us, strictly, because it accepts octal and short forms.
-import ipaddr from 'ipaddr.js';
+export { childProcess, crypto, dns, events, fs, module, net, path, process, stream, url };
 
 // minimatch: the odd host patterns and address globs that our compiled forms do not cover; patterns come from the
 // operator only and are compiled once.
@@ -25,7 +23,7 @@ import * as minimatch from 'minimatch';
 // zod: one schema gives types, all faults at once and JSON Schema. No dependencies of its own.
 import * as zod from 'zod';
 
-export { ipaddr, minimatch, zod };
+export { minimatch, zod };
 
 // --- async tools ---
 // async-mutex: the lock behind AsyncMutex.
@@ -48,3 +46,5 @@ export const loadPino = async (): Promise<typeof import('pino')> => (await impor
 export const loadYaml = (): Promise<typeof import('yaml')> => import('yaml');
 // jiti: configuration files in TypeScript on a Node that cannot strip types.
 export const loadJiti = (): Promise<typeof import('jiti')> => import('jiti');
+// node:tls: the origins and the clients of the demonstration.
+export const loadTls = (): Promise<typeof import('node:tls')> => import('node:tls');
