@@ -120,8 +120,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       this.#registry.attach(config.routes);
       this.#metrics.start();
       this.#state = 'running';
+      this.#reporter.emit('listening', this.getListeningPorts());
     });
-    this.#reporter.emit('listening', this.getListeningPorts());
   }
 
   /**
@@ -155,8 +155,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       }
       this.#guard.update(next.config);
       this.#snapshot = next;
+      if (options.closeRemoved) this.#pipeline.cut(new Set(change.routes.removed));
       await this.#ports.close(this.#ports.points.filter((point) => !this.#isWanted(point.address, point.port)));
-      if (options.closeRemoved) this.#cutRemoved(change.routes.removed);
       this.#reporter.emit('route-update', plan);
       return plan;
     });
@@ -197,7 +197,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async removeListeningPort(port: number): Promise<void> {
     await this.#updates.runExclusive(async () => {
       this.#extraPorts.delete(port);
-      await this.#ports.close(this.#ports.points.filter((point) => point.port === port));
+      const closing = this.#ports.listening.filter((open) => open.port === port || open.point.port === port);
+      await this.#ports.close(closing.map(({ point }) => point));
     });
   }
 
@@ -247,14 +248,5 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   #isWanted(address: string | null, port: number): boolean {
     if (address === null && this.#extraPorts.has(port)) return true;
     return this.#snapshot.table.portTable(address, port) !== undefined;
-  }
-
-  #cutRemoved(keys: readonly string[]): void {
-    const gone = new Set(keys);
-    for (const connection of this.#connections) {
-      if (connection.route !== null && gone.has(connection.route)) {
-        this.#connections.cleanupConnection(connection, 'route_removed');
-      }
-    }
   }
 }

@@ -26,6 +26,8 @@ export class Pipeline {
   readonly #connections: ConnectionManager;
   readonly #guard: Guard;
   readonly #snapshot: () => ISnapshot;
+  /** Routes that were cut off while a connection was still being read, and that it can match all the same. */
+  readonly #cutOff = new WeakMap<Connection, ReadonlySet<string>>();
 
   constructor({ connections, guard, snapshot }: IPipelineParts) {
     this.#connections = connections;
@@ -43,6 +45,15 @@ export class Pipeline {
     const { proxyIPs } = snapshot.config;
     if (proxyIPs?.matches(connection.clientIp)) void this.#readProxyHeader(connection, snapshot, table);
     else this.#admitClient(connection, snapshot, table);
+  }
+
+  /** Ends the connections of these routes, now; and later those that have arrived but have no route yet. */
+  cut(keys: ReadonlySet<string>): void {
+    for (const connection of this.#connections) {
+      const { route } = connection;
+      if (route === null) this.#cutOff.set(connection, new Set([...(this.#cutOff.get(connection) ?? []), ...keys]));
+      else if (keys.has(route)) this.#end(connection, 'route_removed');
+    }
   }
 
   /** Until it is forwarded, a client that closes without having sent anything has left. */
@@ -89,6 +100,7 @@ export class Pipeline {
     if (route === null) return this.#end(connection, 'no_route');
     connection.routed = route;
     connection.timeouts = route.timeouts;
+    if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
     const admitted = this.#guard.admit({ connection, facts, bytes, route });
     if (typeof admitted === 'string') return this.#end(connection, admitted);
     this.#connections.routed(connection);
