@@ -2,12 +2,16 @@
 
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
+export { configJsonSchema } from './config/json-schema.js';
+export * from './config/route-helpers.js';
+export { mergeRouteConfigs, type TRouteOverride, validateRouteConfig, validateRoutes } from './config/route-tools.js';
 export * from './config/types.js';
 export type { IConnectionRecord } from './flow/connection.js';
 export { ConnectionManager, type IConnectionManagerOptions } from './flow/connection-manager.js';
 export { endTable, endWords, type TEnd, type TEndedBy, type TPhase } from './flow/ends.js';
 export type { IExplainQuery, IExplanation } from './flow/explain.js';
 export { formatExplanation } from './flow/explain.js';
+export { SocketHandlers, type TLineListener } from './flow/forward/ready-handlers.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
 export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';
 export { WrappedSocket } from './flow/peek/wrapped-socket.js';

@@ -16,10 +16,12 @@ import * as url from 'node:url';
 
 export { childProcess, crypto, dns, events, fs, module, net, path, process, stream, url };
 
+// --- configuration ---
+
 // minimatch: the odd host patterns and address globs that our compiled forms do not cover; patterns come from the
 // operator only and are compiled once.
 import * as minimatch from 'minimatch';
-// --- configuration ---
+
 // zod: one schema gives types, all faults at once and JSON Schema. No dependencies of its own.
 import * as zod from 'zod';
 
