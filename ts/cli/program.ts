@@ -1,0 +1,108 @@
+// The commands with their arguments and options, for commander. docs/cli.md lists the same; a test compares them.
+
+import * as plugins from '../plugins.js';
+import { check, explain, forward, type IForwardArguments, type IRunArguments, run, schema } from './commands.js';
+import { demo } from './demo.js';
+import type { IHost } from './host.js';
+import { logLevels } from './log.js';
+
+type TCommander = Awaited<ReturnType<typeof plugins.loadCommander>>;
+type TCommand = InstanceType<TCommander['Command']>;
+
+export async function makeProgram(host: IHost): Promise<TCommand> {
+  const commander = await plugins.loadCommander();
+  const program = new commander.Command('smartproxy');
+  program
+    .description('A proxy for TCP and TLS: routes connections by port, name and address.')
+    .version(await version())
+    .configureOutput({ writeOut: (text) => host.out(chomp(text)), writeErr: (text) => host.err(chomp(text)) })
+    .exitOverride()
+    .helpCommand(false)
+    .showHelpAfterError('(--help tells what there is)');
+  addRun(program, commander, host);
+  addForward(program, commander, host);
+  addCheck(program, host);
+  addExplain(program, host);
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration file')
+    .action(() => schema(host));
+  program
+    .command('demo')
+    .description('show TLS by name and plain TCP on one port, on this machine, with real connections')
+    .option('--keep', 'go on until Ctrl-C, to try it by hand')
+    .action((given: { keep?: boolean }) => demo(given, host));
+  return program;
+}
+
+const config = ['--config <file>', 'the configuration: .json, .yaml, .yml, .js, .mjs or .ts'] as const;
+const json = ['--json', 'print JSON'] as const;
+
+function addRun(program: TCommand, commander: TCommander, host: IHost): void {
+  program
+    .command('run')
+    .description('run a proxy as a configuration file says, until a signal stops it')
+    .requiredOption(...config)
+    .option('--watch', 'reload the routes whenever the file changes')
+    .addOption(logLevel(commander))
+    .option(...json)
+    .action((given: IRunArguments) => run(given, host));
+}
+
+function addForward(program: TCommand, commander: TCommander, host: IHost): void {
+  program
+    .command('forward')
+    .description('forward one port, without a configuration file')
+    .argument('<from>', 'where to listen: port, address:port or [IPv6]:port')
+    .argument('<to>', 'where to send connections: host:port or [IPv6]:port')
+    .option('--domain <name>', 'take TLS connections for this name only; may be repeated', collect)
+    .addOption(
+      new commander.Option('--tls <mode>', 'take TLS connections only, and leave them as they are').choices([
+        'passthrough',
+      ]),
+    )
+    .addOption(
+      new commander.Option('--proxy-protocol <version>', 'tell the target the client by a PROXY header').choices([
+        '1',
+        '2',
+      ]),
+    )
+    .addOption(logLevel(commander))
+    .option(...json)
+    .action((from: string, to: string, given: IForwardArguments) => forward(from, to, given, host));
+}
+
+function addCheck(program: TCommand, host: IHost): void {
+  program
+    .command('check')
+    .description('tell every fault of a configuration file, each with its place')
+    .requiredOption(...config)
+    .option(...json)
+    .action((given: { config: string; json?: boolean }) => check(given, host));
+}
+
+function addExplain(program: TCommand, host: IHost): void {
+  program
+    .command('explain')
+    .description('tell step by step what would become of a connection, and why; nothing is opened')
+    .argument('<url>', 'what the client asks for: https://a.test:8443, tls://a.test, tcp://:2525 or host:port')
+    .requiredOption(...config)
+    .option('--from <address>', 'the address of the client')
+    .option('--tls', 'the client speaks TLS, whatever the URL says')
+    .option('--no-tls', 'the client does not speak TLS, whatever the URL says')
+    .option('--alpn <protocols>', 'the protocols that the client offers, separated by commas')
+    .option(...json)
+    .action((url: string, given) => explain(url, given, host));
+}
+
+const logLevel = ({ Option }: TCommander) =>
+  new Option('--log-level <level>', 'what is logged on standard error').choices(logLevels).default('info');
+
+const collect = (value: string, values: readonly string[] | undefined): string[] => [...(values ?? []), value];
+
+const chomp = (text: string): string => text.replace(/\n$/, '');
+
+async function version(): Promise<string> {
+  const manifest = await plugins.fs.promises.readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

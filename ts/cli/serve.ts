@@ -1,0 +1,78 @@
+// Runs a proxy until a signal stops it: the first lets connections finish, the second ends them.
+
+import type { SmartProxy } from '../index.js';
+import type { IHost } from './host.js';
+import type { Report } from './report.js';
+
+export interface IServeOptions {
+  readonly proxy: SmartProxy;
+  readonly host: IHost;
+  readonly report: Report;
+  /** What is served, for people. */
+  readonly what: string;
+  /** What SIGHUP does. Left out: what the system does. */
+  readonly onHangup?: () => void;
+}
+
+/** Ctrl-C reaches a program twice where a package manager that started it passes the signal on. */
+const sameKeyPressMs = 250;
+
+/**
+ * Resolves when the proxy has stopped.
+ * @throws ProxyError LISTEN_FAILED
+ */
+export async function serve({ proxy, host, report, what, onHangup }: IServeOptions): Promise<void> {
+  warnOfOldNode(host);
+  const stop = new Stop(proxy, report);
+  const onTerm = () => stop.ask();
+  const onInt = () => stop.ask(sameKeyPressMs);
+  host.signals.on('SIGTERM', onTerm);
+  host.signals.on('SIGINT', onInt);
+  if (onHangup) host.signals.on('SIGHUP', onHangup);
+  try {
+    await proxy.start();
+    report.listening(proxy.getListeningPorts(), what);
+    await stop.done;
+    report.stopped();
+  } finally {
+    host.signals.off('SIGTERM', onTerm);
+    host.signals.off('SIGINT', onInt);
+    if (onHangup) host.signals.off('SIGHUP', onHangup);
+  }
+}
+
+class Stop {
+  readonly done: Promise<void>;
+  readonly #proxy: SmartProxy;
+  readonly #report: Report;
+  #settle: (stopped: Promise<void>) => void = () => {};
+  #askedMs: number | null = null;
+
+  constructor(proxy: SmartProxy, report: Report) {
+    this.#proxy = proxy;
+    this.#report = report;
+    this.done = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** The second time, but not within `deafMs` of the first, at once. */
+  ask(deafMs = 0): void {
+    const nowMs = performance.now();
+    if (this.#askedMs === null) {
+      this.#askedMs = nowMs;
+      this.#report.stopping(this.#proxy.getConnections().length);
+      this.#settle(this.#proxy.stop());
+    } else if (nowMs - this.#askedMs >= deafMs) {
+      this.#settle(this.#proxy.stop({ graceMs: 0 }));
+    }
+  }
+}
+
+function warnOfOldNode({ nodeVersion, err }: IHost): void {
+  const major = Number.parseInt(nodeVersion, 10);
+  if (major >= 22) return;
+  err(
+    `smartproxy: Node ${major} is past its end of life: its security holes stay open; Node 22 and later are maintained`,
+  );
+}
