@@ -12,9 +12,12 @@ export interface IOrigin extends AsyncDisposable {
   readonly open: number;
 }
 
-/** Serves each connection with `serve`; errors of its sockets are its own business. */
-export async function startOrigin(serve: (socket: Socket) => void, options: net.ServerOpts = {}): Promise<IOrigin> {
-  return await listen(net.createServer({ allowHalfOpen: true, ...options }), 'connection', serve);
+/** Serves each connection with `serve`; errors of its sockets are its own business. Without a `port` it takes a free one. */
+export async function startOrigin(
+  serve: (socket: Socket) => void,
+  { port = 0, ...options }: net.ServerOpts & { port?: number } = {},
+): Promise<IOrigin> {
+  return await listen(net.createServer({ allowHalfOpen: true, ...options }), 'connection', serve, port);
 }
 
 /** Sends back what it gets, and its FIN after the client's. */
@@ -44,7 +47,7 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
-async function listen(server: Server, event: string, serve: (socket: Socket) => void): Promise<IOrigin> {
+async function listen(server: Server, event: string, serve: (socket: Socket) => void, port = 0): Promise<IOrigin> {
   const sockets: Socket[] = [];
   const raw = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -57,7 +60,7 @@ async function listen(server: Server, event: string, serve: (socket: Socket) => 
     socket.on('error', () => {});
     serve(socket);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
   return {
     port: (server.address() as AddressInfo).port,

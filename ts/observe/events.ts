@@ -25,7 +25,7 @@ export interface ISmartProxyEvents {
   error: [error: ProxyError];
 }
 
-/** Emits what the data plane reports. A listener that throws is logged and changes nothing. */
+/** Emits what the data plane reports. A listener that throws or rejects is logged and changes nothing for the others. */
 export class EventReporter implements IFlowObserver {
   readonly #emitter: EventEmitter;
   readonly #logger: ILogger;
@@ -36,12 +36,14 @@ export class EventReporter implements IFlowObserver {
   }
 
   emit<K extends keyof ISmartProxyEvents>(name: K, ...args: ISmartProxyEvents[K]): void {
-    // An `error` event that nobody hears would be thrown into the event loop.
-    if (this.#emitter.listenerCount(name) === 0) return;
-    try {
-      this.#emitter.emit(name, ...args);
-    } catch (error) {
-      this.#logger.error({ error, event: name, why: messageOf(error) }, 'an event listener threw');
+    // Called one by one: the emitter would stop at the first that throws, and throw an `error` event that nobody hears.
+    for (const listener of this.#emitter.rawListeners(name)) {
+      try {
+        const result: unknown = Reflect.apply(listener, this.#emitter, args);
+        if (result instanceof Promise) result.catch((error) => this.#failed(name, error));
+      } catch (error) {
+        this.#failed(name, error);
+      }
     }
   }
 
@@ -56,4 +58,8 @@ export class EventReporter implements IFlowObserver {
   }
 
   connectionRefused(): void {}
+
+  #failed(event: string, error: unknown): void {
+    this.#logger.error({ error, event, why: messageOf(error) }, 'an event listener threw');
+  }
 }
