@@ -151,16 +151,28 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     settle();
   };
 
-  client.on('end', onClientEnd);
-  server.on('end', onServerEnd);
-  // After the client's own FIN a reset only says that it no longer waits for an answer.
-  client.on('error', () => cleanup(clientEnded ? first : 'client_error'));
+  /** Its own FIN, or all of the target's bytes, came before: it only says that it no longer waits. */
+  const onClientBroken = () => cleanup(clientEnded || clientFlushed ? first : 'client_error');
+
+  client.on('end', () => (isReset(client) ? onClientBroken() : onClientEnd()));
+  server.on('end', () => (isReset(server) ? onServerGone('target_error') : onServerEnd()));
+  client.on('error', onClientBroken);
   server.on('error', () => onServerGone('target_error'));
   // A client that is done both ways may be gone before the target has taken its last bytes.
   client.on('close', () => (clientEnded && clientFlushed ? settle() : cleanup(first)));
   server.on('close', () => onServerGone('target_closed'));
   if (client.readableEnded) onClientEnd();
   if (server.readableEnded) onServerEnd();
+}
+
+/**
+ * True if what Node calls the end of this stream was a reset: libuv says EOF where a reset arrives together with the
+ * last bytes, and drops what it has not read yet. A connection that was reset has no peer; after a FIN it still has one,
+ * until our own FIN is out too.
+ */
+function isReset(socket: Socket): boolean {
+  const { _handle: handle } = socket as { _handle?: { getpeername?: (into: object) => number } | null };
+  return !socket.writableEnded && handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
 }
 
 function endAfterFlush(socket: Socket, flushed: () => void): void {
