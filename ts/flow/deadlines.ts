@@ -134,7 +134,10 @@ function notice(progress: IProgress, reader: Socket | null, passed: number, nowM
 /** How often a connection's progress is looked at, as a part of its stall limit. Nothing has to be noted in between. */
 const progressChecks = 4;
 
-/** After the target's FIN has reached the client's kernel: how long the client's own FIN is awaited, so that closing with unread bytes does not reset what it has not read yet. */
+/**
+ * After the target's FIN has reached the client's kernel: how long the client may be silent without closing. Closing
+ * while it still sends would reset it, and take from it what it has not read yet. `halfOpenTimeout` bounds the whole.
+ */
 const lingerMs = 2_000;
 
 const never: IDeadline = { dueMs: Number.POSITIVE_INFINITY, what: 'internal_error' };
@@ -162,7 +165,9 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
   if (connection.spliced) consider(connection.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
   if (timeouts.enableHalfOpen || connection.handled) return { dueMs, what };
   if (connection.flushedMs > 0) {
-    consider(connection.flushedMs, lingerMs, connection.clientEndedFirst ? 'client_closed' : 'target_closed');
+    const end = connection.clientEndedFirst ? 'client_closed' : 'target_closed';
+    consider(Math.max(connection.flushedMs, connection.lastActivityMs), lingerMs, end);
+    consider(connection.flushedMs, timeouts.halfOpenTimeoutMs, end);
   } else if (connection.clientEndedMs > 0 && connection.targetEndedMs === 0) {
     consider(
       Math.max(connection.lastActivityMs, connection.clientEndedMs),
