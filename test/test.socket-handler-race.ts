@@ -85,6 +85,24 @@ tap.test('a handler on a port that needs no bytes may speak first', async () => 
   expect(await world.ends()).toEqual(['normal']);
 });
 
+for (const [what, match] of Object.entries(matches)) {
+  tap.test(`a handler that answers without reading is done when the client is, with ${what}`, async () => {
+    await using world = await startProxy({
+      routes: [
+        {
+          name: 'curt',
+          match: { ports: 0, ...match },
+          action: { type: 'socket-handler', socketHandler: (socket) => void socket.end('no\r\n') },
+        },
+      ],
+    });
+    await using client = await connectTcp(world.port);
+    client.send('a question\r\nof some length\r\n');
+    expect((await client.end).toString()).toEqual('no\r\n');
+    expect(await world.ends()).toEqual(['normal']);
+  });
+}
+
 tap.test('a handler is told about the connection', async () => {
   let seen: object = {};
   await using world = await startHandler((socket, context) => {

@@ -1,5 +1,6 @@
 // Gives a connection to the user's function.
 
+import type { Socket } from 'node:net';
 import { messageOf } from '../../base/errors.js';
 import type { IResolvedSocketHandler } from '../../config/resolved.js';
 import { contextOf } from '../context.js';
@@ -34,7 +35,7 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
     if (connection.end !== null) return;
     try {
       const result: unknown = action.socketHandler(incoming, contextOf(connection));
-      Promise.resolve(result).catch(failed);
+      Promise.resolve(result).then(() => readOnceSaid(incoming), failed);
     } catch (error) {
       failed(error);
     }
@@ -42,4 +43,16 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   // The peek's `readable` listener is gone, but the stream learns of it in the next tick; before it, `data` would not flow.
   if (bytes === null) run();
   else process.nextTick(run);
+}
+
+/**
+ * A handler that says something and reads nothing, such as `(socket) => socket.end('bye')`, is done when that is sent. The
+ * client's FIN stands behind whatever it has sent, so that has to be read, or the connection would outlive both sides.
+ */
+function readOnceSaid(socket: Socket): void {
+  const read = () => {
+    if (socket.readableFlowing === null) socket.resume();
+  };
+  if (socket.writableFinished) read();
+  else socket.once('finish', read);
 }
