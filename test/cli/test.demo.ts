@@ -1,0 +1,60 @@
+import { get } from 'node:https';
+import { demo } from '../../ts/cli/demo.js';
+import { connectTcp } from '../helpers/clients.js';
+import { fakeHost } from '../helpers/fake-host.js';
+import { expect, tap } from '../helpers/tapbundle.js';
+
+tap.test('the demonstration shows each origin answering, why, and what was counted', async () => {
+  const host = fakeHost();
+  await demo({}, host);
+  const text = host.lines.join('\n');
+  for (const [client, name] of [
+    ['TLS, asks for apple.test', 'apple'],
+    ['TLS, asks for pear.test', 'pear'],
+    ['plain TCP', 'plain'],
+  ]) {
+    expect(text).toMatch(new RegExp(`^  ${client} +${name} +127\\.0\\.0\\.1:\\d+ +"hello from ${name}"$`, 'm'));
+  }
+  expect(text).toMatch(/^ {2}\+ match +route pear takes the connection$/m);
+  expect(text).toMatch(/^ {2}= forward to 127\.0\.0\.1:\d+$/m);
+  expect(text).toMatch(/^ {2}connections +3, 0 open$/m);
+  expect(text).toMatch(/^ {2}ended by +target_closed 3$/m);
+  expect(host.errors).toEqual([]);
+  const port = Number(/listens on 127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  await expect(connectTcp(port)).rejects.toThrow();
+});
+
+tap.test('its lines fit a terminal, and nothing stands at their ends', async () => {
+  const host = fakeHost();
+  await demo({}, host);
+  for (const line of host.lines.join('\n').split('\n')) {
+    if (line.length > 120 || line !== line.trimEnd()) throw new Error(`of ${line.length} characters: "${line}"`);
+  }
+});
+
+tap.test('with --keep it goes on, answers the client that it names, and ends by a signal', async () => {
+  const host = fakeHost();
+  const done = demo({ keep: true }, host);
+  const port = Number(/::127\.0\.0\.1:(\d+)/.exec(await host.line(/curl/))?.[1]);
+  expect(await ask(port, 'pear.test')).toEqual('hello from pear\n');
+  host.signals.emit('SIGINT');
+  await done;
+  expect(['SIGINT', 'SIGTERM'].map((name) => host.signals.listenerCount(name))).toEqual([0, 0]);
+  await expect(connectTcp(port)).rejects.toThrow();
+});
+
+/** As `curl --insecure --connect-to` does. */
+function ask(port: number, servername: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, servername, rejectUnauthorized: false, agent: false };
+    get(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+    }).on('error', reject);
+  });
+}
+
+export default tap.start();
