@@ -1,0 +1,44 @@
+// A proxy in a process of its own: see proxy-process.ts.
+
+import { Socket } from 'node:net';
+import { type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
+import type { IProcessState } from './proxy-process.js';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ISmartProxyOptions;
+const proxy = new SmartProxy({ listenAddress: '127.0.0.1', ...options });
+
+function sockets(): Socket[] {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  return handles.call(process).filter((handle): handle is Socket => handle instanceof Socket);
+}
+
+function queuedBytes(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
+  return Math.max(socket.writableLength, handle?.writeQueueSize ?? 0) + socket.readableLength;
+}
+
+function state(): IProcessState {
+  globalThis.gc?.();
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  const { connections, ends } = proxy.getMetrics();
+  return {
+    port: proxy.getListeningPorts()[0] ?? 0,
+    cpuMs: (user + system) / 1000,
+    memoryBytes: rss,
+    heapBytes: heapUsed,
+    bufferBytes: arrayBuffers,
+    mostQueuedBytes: Math.max(0, ...sockets().map(queuedBytes)),
+    live: connections.active,
+    ends: { ...ends },
+  };
+}
+
+process.on('message', async (question) => {
+  if (question === 'state') return void process.send?.(state());
+  await proxy.stop({ graceMs: 0 });
+  process.disconnect();
+});
+
+await proxy.start();
+process.send?.(state());

@@ -1,0 +1,58 @@
+// A live proxy in a process of its own, whose memory, processor time and descriptors can be told from the test's.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { ISmartProxyOptions } from '../../ts/index.js';
+
+export interface IProcessState {
+  readonly port: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  /** The JavaScript heap, in use: garbage is collected first. */
+  readonly heapBytes: number;
+  /** Outside of the JavaScript heap, and in use: garbage is collected first. */
+  readonly bufferBytes: number;
+  /** Of the socket that holds the most, in both directions. */
+  readonly mostQueuedBytes: number;
+  readonly live: number;
+  readonly ends: Readonly<Record<string, number>>;
+}
+
+export interface IProxyProcess extends AsyncDisposable {
+  readonly port: number;
+  state(): Promise<IProcessState>;
+}
+
+const child = fileURLToPath(new URL('./proxy-process-child.ts', import.meta.url));
+
+/** `descriptors`: how many the process may have open. Its options must be JSON. At disposal it must end by itself. */
+export async function startProxyProcess(
+  options: Partial<ISmartProxyOptions>,
+  descriptors?: number,
+): Promise<IProxyProcess> {
+  const command = [process.execPath, '--expose-gc', '--import', 'tsx', child, JSON.stringify(options)];
+  const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}:${descriptors}`];
+  const [program = '', ...args] = [...limit, ...command];
+  const running = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const gone = once(running, 'exit').then(([code, signal]) => `the proxy's process ended with ${signal ?? code}`);
+  const answer = async () => {
+    const [state] = await Promise.race([once(running, 'message'), gone.then((how) => Promise.reject(new Error(how)))]);
+    return state as IProcessState;
+  };
+  const { port } = await answer();
+  return {
+    port,
+    state: () => {
+      running.send('state');
+      return answer();
+    },
+    async [Symbol.asyncDispose]() {
+      const timer = setTimeout(() => running.kill('SIGKILL'), 5_000);
+      if (running.connected) running.send('stop');
+      const how = await gone;
+      clearTimeout(timer);
+      if (!how.endsWith(' 0')) throw new Error(how);
+    },
+  };
+}
