@@ -7,11 +7,12 @@ import { ConfigFileError, type IPlace } from './faults.js';
 let loads = 0;
 
 /**
- * Runs the file anew, each time. Of an ES module the modules that it imports stay as they were read first.
+ * Runs the file anew, each time. The modules that it imports may stay as they were read first.
  * @throws ConfigFileError if it cannot be run or exports nothing
  */
 export async function runCodeFile(file: string): Promise<unknown> {
-  const path = plugins.path.resolve(file);
+  // Node knows modules by where they really are.
+  const path = await plugins.fs.promises.realpath(file);
   try {
     const exported = path.endsWith('.ts') && !stripsTypes() ? await importByJiti(path) : await importNatively(path);
     if (exported === undefined) throw new Error('it has no default export');
@@ -27,8 +28,9 @@ export async function runCodeFile(file: string): Promise<unknown> {
 const stripsTypes = (): boolean => Boolean(Reflect.get(process.features, 'typescript'));
 
 async function importNatively(path: string): Promise<unknown> {
-  forgetCommonJs(plugins.path.dirname(path));
   const { href } = plugins.url.pathToFileURL(path);
+  // CommonJS modules are remembered by their path, whatever the address that they are imported under.
+  delete plugins.module.createRequire(href).cache[path];
   const module = (await import(loads++ === 0 ? href : `${href}?reload=${loads}`)) as { default?: unknown };
   return module.default;
 }
@@ -37,16 +39,6 @@ async function importByJiti(path: string): Promise<unknown> {
   const { createJiti } = await plugins.loadJiti();
   const { href } = plugins.url.pathToFileURL(path);
   return await createJiti(href, { moduleCache: false, fsCache: false }).import(path, { default: true });
-}
-
-/** CommonJS modules are remembered by their path, whatever the address that they were imported under. */
-function forgetCommonJs(folder: string): void {
-  const { cache } = plugins.module.createRequire(plugins.path.join(folder, 'x.js'));
-  const inside = folder + plugins.path.sep;
-  const installed = `${plugins.path.sep}node_modules${plugins.path.sep}`;
-  for (const path of Object.keys(cache)) {
-    if (path.startsWith(inside) && !path.slice(folder.length).includes(installed)) delete cache[path];
-  }
 }
 
 const told = (error: unknown): string => String(error).replace(/\s*\n\s*/g, ' ');
