@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import * as plugins from '../plugins.js';
+import { pump } from './pump.js';
 
 /** What `createSocketWithErrorHandler` takes. */
 export interface ISafeSocketOptions {
@@ -61,9 +62,9 @@ export type TPairEnd = 'client_closed' | 'target_closed' | 'client_error' | 'tar
 
 /** What whoever pairs two sockets wants to know. Hooks must not throw. */
 export interface IPairHooks {
-  /** Each chunk from the client, before it is passed on. */
+  /** Each chunk from the client, before it is passed on. Its memory is used again afterwards: copy what is kept. */
   onClientData?: (chunk: Buffer) => void;
-  /** Each chunk from the target, before it is passed on. */
+  /** Each chunk from the target, likewise. */
   onServerData?: (chunk: Buffer) => void;
   /**
    * Called once. The caller ends both sockets here; until then neither is destroyed, and after `client_closed` and
@@ -107,17 +108,8 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     if (clientEnded && serverEnded && clientFlushed && serverFlushed) cleanup(first);
   };
 
-  // No `pipe`: this costs less a chunk. A destroyed writer never drains; its reader goes on, so that the end is seen.
-  client.on('data', (chunk: Buffer) => {
-    hooks.onClientData?.(chunk);
-    if (!server.write(chunk) && !server.destroyed) client.pause();
-  });
-  server.on('data', (chunk: Buffer) => {
-    hooks.onServerData?.(chunk);
-    if (!client.write(chunk) && !client.destroyed) server.pause();
-  });
-  server.on('drain', () => client.resume());
-  client.on('drain', () => server.resume());
+  pump(client, server, (chunk) => hooks.onClientData?.(chunk));
+  pump(server, client, (chunk) => hooks.onServerData?.(chunk));
 
   const onClientEnd = () => {
     if (clientEnded) return;

@@ -1,0 +1,118 @@
+// Bulk transfers read into one buffer and still lose, repeat and mix nothing.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { pump } from '../../ts/flow/pump.js';
+import { readInto } from '../../ts/flow/read-into.js';
+import { connectTcp } from '../helpers/clients.js';
+import { startOrigin } from '../helpers/origins.js';
+import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
+import { expect, tap } from '../helpers/tapbundle.js';
+
+const piece = randomBytes(1_000_003);
+const pieces = 40;
+const digest = createHash('sha256');
+for (let count = 0; count < pieces; count++) digest.update(piece);
+const expected = digest.digest('hex');
+
+/** Offers all pieces at once, then the FIN. */
+function sendAll(socket: Socket): void {
+  for (let count = 0; count < pieces; count++) socket.write(piece);
+  socket.end();
+}
+
+/** The digest of what comes, read in pauses of `pauseMs` after every `perPause` bytes. */
+function digestOf(socket: Socket, pauseMs: number, perPause: number): Promise<string> {
+  const hash = createHash('sha256');
+  let taken = 0;
+  return new Promise((resolve, reject) => {
+    socket.on('data', (chunk) => {
+      hash.update(chunk);
+      taken += chunk.length;
+      if (pauseMs === 0 || taken < perPause) return;
+      taken = 0;
+      socket.pause();
+      setTimeout(() => socket.resume(), pauseMs);
+    });
+    socket.on('end', () => resolve(hash.digest('hex')));
+    socket.on('error', reject);
+  });
+}
+
+for (const [how, pauseMs] of [
+  ['fast', 0],
+  ['slow', 5],
+] as const) {
+  tap.test(`forty megabytes each way arrive whole at a ${how} reader`, async () => {
+    let upload: Promise<string> = Promise.resolve('');
+    await using origin = await startOrigin((socket) => {
+      upload = digestOf(socket, pauseMs, 700_000);
+      sendAll(socket);
+    });
+    await using world = await startProxy({ routes: [makeForwardRoute(origin.port)], settleMs: 10_000 });
+    await using client = await connectTcp(world.port, { allowHalfOpen: true });
+    client.socket.removeAllListeners('data');
+    const download = digestOf(client.socket, pauseMs, 500_000);
+    sendAll(client.socket);
+    expect(await download).toEqual(expected);
+    expect(await upload).toEqual(expected);
+    await world.ends();
+    const { bytesReceived, bytesSent } = world.ended[0]?.connection ?? {};
+    expect([bytesReceived, bytesSent]).toEqual([piece.length * pieces, piece.length * pieces]);
+  });
+}
+
+tap.test('eight bulk transfers at a time do not mix', async () => {
+  await using echo = await startOrigin((socket) => socket.pipe(socket));
+  await using world = await startProxy({ routes: [makeForwardRoute(echo.port)], settleMs: 10_000 });
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, index) => {
+      const own = Buffer.alloc(8_000_000, `client ${index} `);
+      await using client = await connectTcp(world.port, { allowHalfOpen: true });
+      client.socket.end(own);
+      expect((await client.end).equals(own)).toBeTrue();
+    }),
+  );
+});
+
+tap.test('this Node lets an accepted socket and a dialed one read into memory of ours', async () => {
+  const seen: string[] = [];
+  const readers: Socket[] = [];
+  await using origin = await startOrigin((socket) => {
+    readers.push(socket);
+    expect(readInto(socket, Buffer.alloc(4), (chunk) => void seen.push(chunk.toString()))).toBeTrue();
+    socket.resume();
+  });
+  await using client = await connectTcp(origin.port, { allowHalfOpen: true });
+  client.socket.end('123456789');
+  await new Promise((resolve) => readers[0]?.on('end', resolve));
+  expect(seen.join('')).toEqual('123456789');
+  expect(seen.length > 2).toBeTrue();
+});
+
+tap.test('a socket that already reads into memory, or has no handle, is left alone', async () => {
+  await using origin = await startOrigin((socket) => socket.resume());
+  await using client = await connectTcp(origin.port);
+  expect(readInto(client.socket, Buffer.alloc(4), () => {})).toBeTrue();
+  expect(readInto(client.socket, Buffer.alloc(4), () => {})).toBeFalse();
+  client.socket.destroy();
+  await client.closed;
+  expect(readInto(client.socket, Buffer.alloc(4), () => {})).toBeFalse();
+});
+
+tap.test('a reader that is gone does not stop its sender from being read to the end', async () => {
+  await using target = await startOrigin((socket) => void socket.once('data', () => socket.resetAndDestroy()));
+  await using source = await startOrigin((socket) => sendAll(socket));
+  await using from = await connectTcp(source.port);
+  await using to = await connectTcp(target.port);
+  from.socket.removeAllListeners('data');
+  let passed = 0;
+  pump(from.socket, to.socket, (chunk) => {
+    passed += chunk.length;
+  });
+  to.socket.on('close', () => from.socket.resume());
+  await new Promise((resolve) => from.socket.on('end', resolve));
+  expect(passed).toEqual(piece.length * pieces);
+});
+
+export default tap.start();

@@ -1,0 +1,65 @@
+// One direction of a forwarded connection: bytes from one socket to another, as fast as the other takes them.
+
+import type { Socket } from 'node:net';
+import { readInto } from './read-into.js';
+
+/** Called with each chunk before it is passed on. The chunk's memory is used again afterwards: nobody may keep it. */
+export type TPassed = (chunk: Buffer) => void;
+
+/**
+ * Passes on what `from` receives, and stops reading while `to` has enough waiting. No `pipe`: this costs less a chunk.
+ * FINs and errors are the caller's business.
+ */
+export function pump(from: Socket, to: Socket, passed: TPassed): void {
+  let fullReads = 0;
+  from.on('data', (chunk: Buffer) => {
+    passed(chunk);
+    to.write(chunk);
+    if (isFull(to)) from.pause();
+    if (chunk.length < fullReadBytes) fullReads = 0;
+    else if (++fullReads >= bulkAfterReads) readInBulk(from, to, passed);
+  });
+  to.on('drain', () => {
+    if (from.isPaused()) from.resume();
+  });
+}
+
+/**
+ * True if what the kernel did not take at once is more than should wait, so that `drain` will come. `write()` itself
+ * says "full" of every chunk as large as the mark, most of which the kernel has already taken. A destroyed writer
+ * never drains; its reader goes on, so that the end of the stream is seen.
+ */
+function isFull(to: Socket): boolean {
+  return to.writableLength >= to.writableHighWaterMark && !to.destroyed;
+}
+
+/** What libuv reads at most at a time. */
+const fullReadBytes = 65_536;
+/** So many full reads in a row, a megabyte, make a bulk transfer. */
+const bulkAfterReads = 16;
+const bulkBufferBytes = 262_144;
+/** Bulk transfers at a time that get a buffer of their own: 64 MB in all. Others go on as they are. */
+const maxBulkTransfers = 256;
+let bulkTransfers = 0;
+
+/**
+ * Each read of Node's streams takes 64 kB of fresh memory. A bulk transfer makes so much garbage of it that the whole
+ * program stops for collections, the longer the larger its heap is. So it reads into one buffer, and reads again only
+ * when that was written.
+ */
+function readInBulk(from: Socket, to: Socket, passed: TPassed): void {
+  if (bulkTransfers >= maxBulkTransfers || from.readableLength > 0 || to.writableLength > 0) return;
+  const taken = () => {
+    if (to.writableLength === 0 && from.isPaused()) from.resume();
+  };
+  const begun = readInto(from, Buffer.allocUnsafeSlow(bulkBufferBytes), (chunk) => {
+    passed(chunk);
+    to.write(chunk, taken);
+    if (to.writableLength > 0 && !to.destroyed) from.pause();
+  });
+  if (!begun) return;
+  bulkTransfers += 1;
+  from.once('close', () => {
+    bulkTransfers -= 1;
+  });
+}

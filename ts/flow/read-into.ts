@@ -1,0 +1,55 @@
+// Lets a socket that is already open read into memory of ours, as `net.connect({ onread })` does for new ones.
+
+import type { Socket } from 'node:net';
+
+/** Where Node keeps what `onread` was given. Accepted sockets have the same fields, but no option to set them. */
+interface IReadFields {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+}
+
+/** The part of a socket's handle that `onread` uses. */
+interface IReadHandle {
+  readonly reading: boolean;
+  useUserBuffer(buffer: Buffer): void;
+}
+
+/**
+ * From the next read on, `socket` reads into `buffer` and calls `read` with the part that was filled, instead of
+ * emitting `data`; `end`, `error`, `close`, `pause` and `resume` stay as they are. `read` is called again only after it
+ * has returned, with the same memory: whoever is not done with it pauses the socket. To be called while nothing is
+ * buffered in the stream. There is no way back.
+ *
+ * Uses what Node does not document; where that is not as expected nothing is changed.
+ * @returns false if it cannot be done.
+ */
+export function readInto(socket: Socket, buffer: Buffer, read: (chunk: Buffer) => void): boolean {
+  const { _handle: handle } = socket as { _handle?: Partial<IReadHandle> | null };
+  const fields = fieldsOf(socket);
+  if (fields === null || typeof handle?.useUserBuffer !== 'function') return false;
+  Object.assign(socket, {
+    [fields.buffer]: buffer,
+    [fields.callback]: (bytes: number) => read(bytes === buffer.length ? buffer : buffer.subarray(0, bytes)),
+  });
+  handle.useUserBuffer(buffer);
+  // A stream that is paused leaves its handle reading until it has enough; from now on it must not.
+  if (socket.isPaused()) socket.pause();
+  return true;
+}
+
+let known: IReadFields | null = null;
+
+function fieldsOf(socket: Socket): IReadFields | null {
+  known ??= findFields(Object.getOwnPropertySymbols(socket));
+  return known !== null && unused(socket, known.buffer) && unused(socket, known.callback) ? known : null;
+}
+
+function findFields(symbols: readonly symbol[]): IReadFields | null {
+  const buffer = symbols.find(({ description }) => description === 'kBuffer');
+  const callback = symbols.find(({ description }) => description === 'kBufferCb');
+  return buffer === undefined || callback === undefined ? null : { buffer, callback };
+}
+
+/** Present and not set: the socket reads by `data`. */
+const unused = (socket: Socket, field: symbol): boolean =>
+  Object.hasOwn(socket, field) && (socket as unknown as Record<symbol, unknown>)[field] === null;
