@@ -1,5 +1,6 @@
 import { get } from 'node:https';
 import { demo } from '../../ts/cli/demo.js';
+import { CommandError } from '../../ts/cli/host.js';
 import { connectTcp } from '../helpers/clients.js';
 import { fakeHost } from '../helpers/fake-host.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -41,6 +42,20 @@ tap.test('with --keep it goes on, answers the client that it names, and ends by 
   await done;
   expect(['SIGINT', 'SIGTERM'].map((name) => host.signals.listenerCount(name))).toEqual([0, 0]);
   await expect(connectTcp(port)).rejects.toThrow();
+});
+
+tap.test('with a wrong answer it fails, and leaves nothing behind', async () => {
+  for (const wrong of ['apple', 'plain']) {
+    const host = fakeHost();
+    const error: unknown = await demo({}, host, (name) => `hello from ${name === wrong ? 'elsewhere' : name}`).catch(
+      (caught: unknown) => caught,
+    );
+    if (!(error instanceof CommandError)) throw new Error(`want a CommandError, got ${error}`);
+    expect(error.exitCode).toEqual(2);
+    expect(error.message).toMatch(/^the demonstration failed: .*got "hello from elsewhere"/);
+    const port = Number(/listens on 127\.0\.0\.1:(\d+)/.exec(host.lines.join('\n'))?.[1]);
+    await expect(connectTcp(port)).rejects.toThrow();
+  }
 });
 
 /** As `curl --insecure --connect-to` does. */

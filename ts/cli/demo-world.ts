@@ -32,11 +32,11 @@ export async function readIdentity(): Promise<IIdentity> {
   return { cert, key };
 }
 
-/** Terminates TLS itself and answers each request with its name, in HTTP so that curl can ask too. */
-export async function startTlsOrigin(name: string, { cert, key }: IIdentity): Promise<IOrigin> {
+/** Terminates TLS itself and answers each request with one line, in HTTP so that curl can ask too. */
+export async function startTlsOrigin(name: string, line: string, { cert, key }: IIdentity): Promise<IOrigin> {
   const tls = await plugins.loadTls();
   const server = tls.createServer({ cert, key }, (socket) => {
-    const body = `hello from ${name}\n`;
+    const body = `${line}\n`;
     const head = `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close`;
     socket.once('data', () => socket.end(`${head}\r\n\r\n${body}`));
     socket.on('error', () => {});
@@ -44,10 +44,10 @@ export async function startTlsOrigin(name: string, { cert, key }: IIdentity): Pr
   return await listen(name, server);
 }
 
-/** Answers what it is sent with its name. */
-export async function startPlainOrigin(name: string): Promise<IOrigin> {
+/** Answers whatever it is sent with one line. */
+export async function startPlainOrigin(name: string, line: string): Promise<IOrigin> {
   const server = plugins.net.createServer((socket) => {
-    socket.once('data', () => socket.end(`hello from ${name}\n`));
+    socket.once('data', () => socket.end(`${line}\n`));
   });
   return await listen(name, server);
 }

@@ -13,13 +13,20 @@ import {
 } from './demo-world.js';
 import { CommandError, type IHost } from './host.js';
 
-/** @throws CommandError if anything is not as it should be */
-export async function demo({ keep = false }: { readonly keep?: boolean }, host: IHost): Promise<void> {
+/**
+ * `lineOf`: what an origin answers.
+ * @throws CommandError if anything is not as it should be
+ */
+export async function demo(
+  { keep = false }: { readonly keep?: boolean },
+  host: IHost,
+  lineOf: (name: string) => string = greeting,
+): Promise<void> {
   const identity = await readIdentity();
   const origins: IOrigin[] = [];
   try {
-    for (const name of ['apple', 'pear']) origins.push(await startTlsOrigin(name, identity));
-    origins.push(await startPlainOrigin('plain'));
+    for (const name of ['apple', 'pear']) origins.push(await startTlsOrigin(name, lineOf(name), identity));
+    origins.push(await startPlainOrigin('plain', lineOf('plain')));
     await using proxy = new SmartProxy({
       listenAddress: address,
       routes: origins.map(routeTo),
@@ -38,6 +45,8 @@ export async function demo({ keep = false }: { readonly keep?: boolean }, host: 
     await Promise.all(origins.map((origin) => origin.close()));
   }
 }
+
+const greeting = (name: string): string => `hello from ${name}`;
 
 interface IAsked {
   /** For people. */
@@ -84,7 +93,7 @@ async function row(proxy: SmartProxy, { client, name, visit }: IAsked): Promise<
     throw failed(`${client}: ${error.message}`);
   });
   const record = await ended.by(clientPort);
-  if (reply !== `hello from ${name}` || record.route !== name) {
+  if (reply !== greeting(name) || record.route !== name) {
     throw failed(`${client}: want ${name}, got ${JSON.stringify(reply)} by the route ${record.route}`);
   }
   return [client, name, `${record.target?.host}:${record.target?.port}`, `"${reply}"`];

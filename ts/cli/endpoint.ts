@@ -17,7 +17,3 @@ export function readEndpoint(text: string, what: string): IEndpoint {
   }
   return { host: match[1] ?? match[2] ?? null, port };
 }
-
-/** The other way round. */
-export const endpointText = (host: string, port: number): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
