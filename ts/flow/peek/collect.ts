@@ -53,6 +53,8 @@ export function collect<T>(
       pendingBytes += chunk.length;
       if (tryDecode(false)) return;
     }
+    // Said here and not at `end`: after `end` nobody could put the bytes back for others to read.
+    if (hasEnded(socket)) tryDecode(true);
   };
   const onEnd = () => tryDecode(true);
 
@@ -60,4 +62,10 @@ export function collect<T>(
   socket.on('readable', onReadable);
   socket.on('end', onEnd);
   return stop;
+}
+
+/** True once the FIN has been read; Node itself tells only after `end`. */
+function hasEnded(socket: Socket): boolean {
+  const { _readableState: state } = socket as { _readableState?: { ended?: boolean } };
+  return state?.ended === true;
 }
