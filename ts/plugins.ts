@@ -11,10 +11,9 @@ import * as module from 'node:module';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as process from 'node:process';
-import stream from 'node:stream';
 import * as url from 'node:url';
 
-export { childProcess, crypto, dns, events, fs, module, net, path, process, stream, url };
+export { childProcess, crypto, dns, events, fs, module, net, path, process, url };
 
 // --- configuration ---
 

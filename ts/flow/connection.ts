@@ -82,6 +82,8 @@ export class Connection implements IConnectionRecord {
   lastActivityMs: number;
   /** When the present dial began. */
   dialingMs = 0;
+  /** How long it may take. */
+  dialLimitMs = 0;
   /** Called when the dial has taken too long. */
   dialTimedOut: (() => void) | null = null;
   /** When the client, then the target, sent its FIN. */

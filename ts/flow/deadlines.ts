@@ -158,7 +158,7 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
   };
   consider(connection.acceptedMs, timeouts.maxConnectionLifetimeMs, 'max_lifetime');
   if (phase === 'dial') {
-    if (connection.dialingMs > 0) consider(connection.dialingMs, timeouts.connectionTimeoutMs, 'dial');
+    if (connection.dialingMs > 0) consider(connection.dialingMs, connection.dialLimitMs, 'dial');
     return { dueMs, what };
   }
   consider(connection.lastActivityMs, timeouts.inactivityTimeoutMs, 'inactivity_timeout');

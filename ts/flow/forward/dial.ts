@@ -19,7 +19,7 @@ export type TDialed = (socket: Socket, pick: ITargetPick) => void;
  * repeats nothing. If the client leaves, the dial is aborted.
  */
 export function dial(admitted: IAdmitted, deps: IForwardDeps, dialed: TDialed): void {
-  new Dial(admitted, deps, dialed).start();
+  new Dial(admitted.connection, deps, dialed).start(admitted);
 }
 
 /** Targets tried for one connection: a client waits no longer than this many connection timeouts. */
@@ -29,38 +29,35 @@ const maxAddresses = 3;
 
 class Dial {
   readonly #connection: Connection;
-  readonly #admitted: IAdmitted;
   readonly #deps: IForwardDeps;
-  readonly #dialed: TDialed;
+  /** null once it was called: the first bytes that it holds are not kept for the life of the connection. */
+  #dialed: TDialed | null;
   #session: IPickSession | null = null;
   #pick: ITargetPick | null = null;
   #addresses: readonly string[] = [];
+  /** The one of them that is being connected to. */
+  #index = 0;
   #tried = 0;
   /** Why the last target was given up; undefined where none fitted in the first place. */
   #failure: unknown;
   /** Ends what is under way for one attempt; late results compare it with their own. */
   #attempt = 0;
 
-  constructor(admitted: IAdmitted, deps: IForwardDeps, dialed: TDialed) {
-    this.#admitted = admitted;
-    this.#connection = admitted.connection;
+  constructor(connection: Connection, deps: IForwardDeps, dialed: TDialed) {
+    this.#connection = connection;
     this.#deps = deps;
     this.#dialed = dialed;
   }
 
-  start(): void {
+  start({ route, facts }: IAdmitted): void {
     const connection = this.#connection;
     connection.phase = 'dial';
-    connection.dialTimedOut = () => {
-      connection.outgoing?.destroy();
-      this.#failed(new ProxyError('TARGET_TIMEOUT', `${this.#pick?.host}:${this.#pick?.port} did not accept in time`));
-    };
+    connection.dialTimedOut = () => this.#timedOut();
     connection.whenEnded(() => {
       this.#attempt += 1;
       this.#pick?.lease.release();
     });
-    const picker = this.#deps.pickerFor(this.#admitted.route);
-    this.#session = picker.session(this.#admitted.facts, () => contextOf(connection));
+    this.#session = this.#deps.pickerFor(route).session(facts, () => contextOf(connection));
     this.#tryNextTarget();
   }
 
@@ -76,8 +73,8 @@ class Dial {
     this.#attempt += 1;
     const { host, port } = this.#pick;
     this.#connection.target = { host, port };
-    this.#connection.dialingMs = this.#deps.clock.nowMs();
-    this.#deps.connections.deadlines.reschedule(this.#connection);
+    this.#addresses = [];
+    this.#limit(1);
     this.#resolve(host);
   }
 
@@ -109,10 +106,32 @@ class Dial {
     this.#connect(0);
   }
 
+  /** Gives what begins now one of `shares` parts of the time for this target: an address that swallows everything leaves some for the next. */
+  #limit(shares: number): void {
+    const connection = this.#connection;
+    connection.dialingMs = this.#deps.clock.nowMs();
+    connection.dialLimitMs = (connection.timeouts?.connectionTimeoutMs ?? 0) / shares;
+    this.#deps.connections.deadlines.reschedule(connection);
+  }
+
+  #timedOut(): void {
+    this.#attempt += 1;
+    this.#connection.outgoing?.destroy();
+    const { host, port } = this.#pick ?? {};
+    this.#addressFailed(new ProxyError('TARGET_TIMEOUT', `${host}:${port} did not accept in time`));
+  }
+
+  #addressFailed(error: unknown): void {
+    if (this.#index + 1 < this.#addresses.length) this.#connect(this.#index + 1);
+    else this.#failed(error);
+  }
+
   #connect(index: number): void {
     const host = this.#addresses[index];
     const pick = this.#pick;
     if (host === undefined || pick === null) return;
+    this.#index = index;
+    if (this.#addresses.length > 1) this.#limit(this.#addresses.length);
     const attempt = this.#attempt;
     const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#deps.socket;
     const socket = createSocketWithErrorHandler({
@@ -128,8 +147,7 @@ class Dial {
       onError: (error) => {
         if (attempt !== this.#attempt) return this.#late(error);
         if (this.#connection.spliced) return;
-        if (index + 1 < this.#addresses.length) this.#connect(index + 1);
-        else this.#failed(error);
+        this.#addressFailed(error);
       },
     });
     this.#connection.outgoing = socket;
@@ -139,7 +157,10 @@ class Dial {
     pick.lease.connected();
     this.#connection.dialingMs = 0;
     this.#connection.dialTimedOut = null;
-    this.#dialed(socket, pick);
+    const dialed = this.#dialed;
+    this.#dialed = null;
+    this.#session = null;
+    dialed?.(socket, pick);
   }
 
   #failed(error: unknown): void {
