@@ -21,7 +21,7 @@ function state(): IProcessState {
   globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
-  const { connections, ends } = proxy.getMetrics();
+  const { connections, ends, refused } = proxy.getMetrics();
   return {
     port: proxy.getListeningPorts()[0] ?? 0,
     cpuMs: (user + system) / 1000,
@@ -31,6 +31,7 @@ function state(): IProcessState {
     mostQueuedBytes: Math.max(0, ...sockets().map(queuedBytes)),
     live: connections.active,
     ends: { ...ends },
+    refused: { ...refused },
   };
 }
 

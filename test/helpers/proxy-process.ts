@@ -17,6 +17,8 @@ export interface IProcessState {
   readonly mostQueuedBytes: number;
   readonly live: number;
   readonly ends: Readonly<Record<string, number>>;
+  /** Closed on arrival. */
+  readonly refused: Readonly<Record<string, number>>;
 }
 
 export interface IProxyProcess extends AsyncDisposable {

@@ -47,6 +47,25 @@ tap.test('a client that closes after its question gets its whole answer', async 
   expect(await world.ends()).toEqual(['client_closed']);
 });
 
+tap.test('a socket handler gets the few bytes that came together with the FIN', async () => {
+  await using world = await startProxy({
+    routes: [
+      {
+        match: { ports: 0, protocol: 'other' },
+        action: {
+          type: 'socket-handler',
+          socketHandler: (socket) => void socket.on('data', (data) => socket.end(data)),
+        },
+      },
+    ],
+  });
+  await using client = await connectTcp(world.port, { allowHalfOpen: true });
+  // The beginning of `POST`: only the FIN says that no more comes.
+  client.socket.end('PO');
+  expect((await client.end).toString()).toEqual('PO');
+  expect(await world.ends()).toEqual(['normal']);
+});
+
 tap.test('a FIN waits for the 50 MB before it, whoever sends them and however slowly they are read', async () => {
   await using origin = await startOrigin(() => {});
   await using world = await startProxy({ routes: [makeForwardRoute(origin.port)] });
