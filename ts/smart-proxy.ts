@@ -12,6 +12,7 @@ import type { IConnectionRecord } from './flow/connection.js';
 import { ConnectionManager } from './flow/connection-manager.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
 import { makeProbe } from './flow/forward/health-check.js';
+import { guardResolver } from './flow/forward/host-resolver.js';
 import { Resolver } from './flow/forward/resolver.js';
 import { TargetRegistry } from './flow/forward/target-registry.js';
 import type { IResolver } from './flow/forward/target-types.js';
@@ -30,7 +31,7 @@ import * as plugins from './plugins.js';
 export interface IHostParts {
   /** Default: the machine's time. */
   readonly clock?: IClock;
-  /** Default: the hosts file and DNS, cached by TTL. */
+  /** Asked for the names of targets, not for addresses. Default: the hosts file and DNS, cached by TTL. */
   readonly resolver?: IResolver;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
@@ -83,7 +84,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     });
     this.#guard = new Guard({ config, clock, live: () => this.#connections });
     this.#ownResolver = parts.resolver === undefined ? new Resolver({ clock }) : null;
-    this.#resolver = parts.resolver ?? (this.#ownResolver as Resolver);
+    this.#resolver = this.#ownResolver ?? guardResolver(parts.resolver as IResolver);
     this.#registry = new TargetRegistry({
       clock,
       logger: this.#logger,
@@ -95,6 +96,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     this.#pipeline = new Pipeline({
       connections: this.#connections,
       guard: this.#guard,
+      logger: this.#logger,
       snapshot: () => this.#snapshot,
     });
     this.#ports = new Ports({

@@ -18,13 +18,14 @@ const ignore = () => {};
 /** The default: the library writes nothing. */
 export const silentLogger: ILogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** Wraps a host's logger so that an exception in it never reaches the data path. */
+/** Wraps a host's logger so that what it throws or rejects with never reaches the data path or the event loop. */
 export function guardLogger(logger: ILogger): ILogger {
   const guarded =
     (level: keyof ILogger): TLogMethod =>
     (fields, message) => {
       try {
-        logger[level](fields, message);
+        const result: unknown = logger[level](fields, message);
+        if (result instanceof Promise) result.catch(ignore);
       } catch {
         // A logger that throws loses its line, nothing else.
       }

@@ -1,7 +1,8 @@
 // The order of the stages, and nowhere else: listen, peek, match, guard, forward.
 
 import type { Socket } from 'node:net';
-import { ProxyError } from '../base/errors.js';
+import { messageOf, ProxyError } from '../base/errors.js';
+import type { ILogger } from '../base/logger.js';
 import type { IListeningPoint } from '../config/change.js';
 import type { Connection } from './connection.js';
 import { type ConnectionManager, clientLeft } from './connection-manager.js';
@@ -17,6 +18,7 @@ import type { IPeeked } from './stages.js';
 export interface IPipelineParts {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
+  readonly logger: ILogger;
   /** Read once a connection, on arrival. */
   readonly snapshot: () => ISnapshot;
 }
@@ -25,13 +27,15 @@ export interface IPipelineParts {
 export class Pipeline {
   readonly #connections: ConnectionManager;
   readonly #guard: Guard;
+  readonly #logger: ILogger;
   readonly #snapshot: () => ISnapshot;
   /** Routes that were cut off while a connection was still being read, and that it can match all the same. */
   readonly #cutOff = new WeakMap<Connection, ReadonlySet<string>>();
 
-  constructor({ connections, guard, snapshot }: IPipelineParts) {
+  constructor({ connections, guard, logger, snapshot }: IPipelineParts) {
     this.#connections = connections;
     this.#guard = guard;
+    this.#logger = logger;
     this.#snapshot = snapshot;
   }
 
@@ -83,28 +87,42 @@ export class Pipeline {
   }
 
   #admitClient(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): void {
-    const refusal = this.#guard.admitClient(connection);
-    if (refusal !== null) return this.#end(connection, refusal);
-    if (table === undefined) return this.#end(connection, 'no_route');
-    connection.phase = 'peek';
-    peek(connection, table.need, (peeked) => {
-      if (typeof peeked === 'string') return this.#end(connection, peeked);
-      this.#route(peeked, snapshot, table);
-    });
+    try {
+      const refusal = this.#guard.admitClient(connection);
+      if (refusal !== null) return this.#end(connection, refusal);
+      if (table === undefined) return this.#end(connection, 'no_route');
+      connection.phase = 'peek';
+      peek(connection, table.need, (peeked) => {
+        if (typeof peeked === 'string') return this.#end(connection, peeked);
+        this.#route(peeked, snapshot, table);
+      });
+    } catch (error) {
+      this.#failed(connection, error);
+    }
   }
 
   #route(peeked: IPeeked, snapshot: ISnapshot, table: PortTable): void {
     const { connection, facts, bytes } = peeked;
-    connection.phase = 'guard';
-    const route = table.match(facts);
-    if (route === null) return this.#end(connection, 'no_route');
-    connection.routed = route;
-    connection.timeouts = route.timeouts;
-    if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
-    const admitted = this.#guard.admit({ connection, facts, bytes, route });
-    if (typeof admitted === 'string') return this.#end(connection, admitted);
-    this.#connections.routed(connection);
-    forward(admitted, snapshot.forward);
+    try {
+      connection.phase = 'guard';
+      const route = table.match(facts);
+      if (route === null) return this.#end(connection, 'no_route');
+      connection.routed = route;
+      connection.timeouts = route.timeouts;
+      if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
+      const admitted = this.#guard.admit({ connection, facts, bytes, route });
+      if (typeof admitted === 'string') return this.#end(connection, admitted);
+      this.#connections.routed(connection);
+      forward(admitted, snapshot.forward);
+    } catch (error) {
+      this.#failed(connection, error);
+    }
+  }
+
+  /** No stage throws. If one does, that costs this connection, not the host program. */
+  #failed(connection: Connection, error: unknown): void {
+    this.#logger.error({ connection: connection.id, error, why: messageOf(error) }, 'a stage threw');
+    this.#end(connection, 'internal_error');
   }
 
   #end(connection: Connection, end: TEnd): void {
