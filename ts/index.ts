@@ -24,6 +24,7 @@ export {
   setupBidirectionalForwarding,
   setupSocketHandlers,
   type TPairEnd,
+  type TSocketClose,
 } from './flow/socket-utils.js';
 export type { ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';

@@ -9,6 +9,7 @@ import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import type { TEnd } from './ends.js';
 import type { IFlowObserver } from './observer.js';
+import { setupSocketHandlers, type TSocketClose } from './socket-utils.js';
 
 export interface IConnectionManagerOptions {
   readonly clock: IClock;
@@ -82,8 +83,12 @@ export class ConnectionManager extends LifecycleComponent {
     const id = `${this.#idPrefix}${this.#accepted.toString(36)}`;
     const connection = new Connection(id, socket, localPort, clientIp, this.#clock.nowMs(), this.#clock.wallMs());
     this.#live.add(connection);
-    socket.on('error', (error) => this.#clientFailed(connection, error));
-    socket.on('close', () => this.#clientGone(connection));
+    connection.unwatch = setupSocketHandlers(
+      socket,
+      (reason, error) => this.#clientClosed(connection, reason, error),
+      undefined,
+      'client',
+    );
     this.deadlines.watch(connection);
     for (const observer of this.#observers) observer.connectionOpened(connection);
     return connection;
@@ -139,20 +144,27 @@ export class ConnectionManager extends LifecycleComponent {
     for (const connection of this.#live) this.cleanupConnection(connection, 'shutdown');
   }
 
-  #clientFailed(connection: Connection, error: Error): void {
+  /** Until a target is paired with it, or for as long as a socket handler has it. */
+  #clientClosed(connection: Connection, reason: TSocketClose<'client'>, error?: Error): void {
     if (connection.end !== null) return;
-    this.#logger.debug({ connection: connection.id, error }, 'client socket failed');
-    if (!connection.spliced) this.cleanupConnection(connection, 'client_error');
+    if (reason === 'client_ended') return this.#clientEnded(connection);
+    this.#logger.debug({ connection: connection.id, reason, error }, 'client socket closed');
+    this.cleanupConnection(connection, reason === 'client_error' ? reason : clientLeft(connection));
   }
 
-  #clientGone(connection: Connection): void {
-    if (connection.end !== null || connection.spliced) return;
-    this.cleanupConnection(connection, clientLeft(connection));
+  #clientEnded(connection: Connection): void {
+    const { phase, handled, incoming } = connection;
+    if (handled && !incoming.writableEnded) connection.clientEndedMs = this.#clock.nowMs();
+    // The peek knows better: what has come may be enough.
+    if (phase !== 'dial') return;
+    // What was sent before the FIN may be a whole request, whose answer the client still reads. In TLS it cannot be.
+    const mayWait = connection.bytesReceived > 0 && !connection.isTLS;
+    if (!mayWait && !connection.timeouts?.enableHalfOpen) this.cleanupConnection(connection, clientLeft(connection));
   }
 }
 
 /** The word for a client socket that closed in order and is not spliced, by how far the connection had come. */
-export function clientLeft(connection: Connection): TEnd {
+function clientLeft(connection: Connection): TEnd {
   const { phase } = connection;
   if (phase === 'accept' || phase === 'peek') return 'closed_before_data';
   if (phase === 'guard' || phase === 'dial') return 'closed_during_dial';

@@ -26,6 +26,8 @@ export interface IConnectionRecord {
   readonly sni: string | null;
   readonly ja4: string | null;
   readonly isTLS: boolean;
+  /** True while the HTTP engine has it; this version has none. */
+  readonly usingNetworkProxy: boolean;
   /** From the client. */
   readonly bytesReceived: number;
   /** To the client. */
@@ -70,6 +72,7 @@ export class Connection implements IConnectionRecord {
   tlsVersion: TTlsVersion | null = null;
   alpn: readonly string[] = [];
   isTLS = false;
+  readonly usingNetworkProxy = false;
   bytesReceived = 0;
   bytesSent = 0;
   end: TEnd | null = null;
@@ -77,6 +80,8 @@ export class Connection implements IConnectionRecord {
   handled = false;
   /** True once client and target are paired: the splice then decides how the connection ends. */
   spliced = false;
+  /** Stops what watches the client's socket until then. */
+  unwatch: () => void = nothing;
 
   // --- deadlines.ts reads these; all in milliseconds of the clock, 0 where not running ---
   lastActivityMs: number;
@@ -185,9 +190,39 @@ export class Connection implements IConnectionRecord {
   /** Plain data, for showing. */
   snapshot(): IConnectionRecord {
     this.countHandled();
-    const { id, clientIp, clientPort, serverIp, serverPort, localPort, phase, route, target, sni, ja4, isTLS } = this;
+    const {
+      id,
+      clientIp,
+      clientPort,
+      serverIp,
+      serverPort,
+      localPort,
+      phase,
+      route,
+      target,
+      sni,
+      ja4,
+      isTLS,
+      usingNetworkProxy,
+    } = this;
     const { bytesReceived, bytesSent, since, connectionClosed, end } = this;
-    const facts = { id, clientIp, clientPort, serverIp, serverPort, localPort, phase, route, target, sni, ja4, isTLS };
+    const facts = {
+      id,
+      clientIp,
+      clientPort,
+      serverIp,
+      serverPort,
+      localPort,
+      phase,
+      route,
+      target,
+      sni,
+      ja4,
+      isTLS,
+      usingNetworkProxy,
+    };
     return { ...facts, bytesReceived, bytesSent, since, connectionClosed, end };
   }
 }
+
+function nothing(): void {}

@@ -5,7 +5,7 @@ import { messageOf, ProxyError } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import type { IListeningPoint } from '../config/change.js';
 import type { Connection } from './connection.js';
-import { type ConnectionManager, clientLeft } from './connection-manager.js';
+import type { ConnectionManager } from './connection-manager.js';
 import type { TEnd } from './ends.js';
 import { forward } from './forward/forward.js';
 import type { Guard } from './guard/guard.js';
@@ -45,7 +45,6 @@ export class Pipeline {
     if (connection === null) return;
     const snapshot = this.#snapshot();
     const table = snapshot.table.portTable(point.address, point.port);
-    this.#watchForLeaving(connection);
     const { proxyIPs } = snapshot.config;
     if (proxyIPs?.matches(connection.clientIp)) void this.#readProxyHeader(connection, snapshot, table);
     else this.#admitClient(connection, snapshot, table);
@@ -58,19 +57,6 @@ export class Pipeline {
       if (route === null) this.#cutOff.set(connection, new Set([...(this.#cutOff.get(connection) ?? []), ...keys]));
       else if (keys.has(route)) this.#end(connection, 'route_removed');
     }
-  }
-
-  /** Until it is forwarded, a client that closes without having sent anything has left. */
-  #watchForLeaving(connection: Connection): void {
-    const { incoming } = connection;
-    incoming.once('end', () => {
-      // The peek knows better: what has come may be enough. Once it is spliced or handled, others see to it.
-      if (connection.end !== null || connection.phase !== 'dial') return;
-      // What was sent before the FIN may be a whole request, whose answer the client still reads. In TLS it cannot be.
-      const mayWait = connection.bytesReceived > 0 && !connection.isTLS;
-      if (mayWait || connection.timeouts?.enableHalfOpen) return;
-      this.#connections.cleanupConnection(connection, clientLeft(connection));
-    });
   }
 
   async #readProxyHeader(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): Promise<void> {

@@ -196,31 +196,34 @@ export function createIndependentSocketHandlers(
   });
 }
 
+/** What `setupSocketHandlers` reports, with the label in front. */
+export type TSocketClose<L extends string> = `${L}_ended` | `${L}_error` | `${L}_closed`;
+
 /**
- * Watches one socket that is not paired yet. `onClose` is called once, with what ended it (`label` says which socket
- * in `reason`); `onTimeout` only if the socket has a time-out of its own. Returns a function that stops watching;
- * errors stay handled.
+ * Watches a socket that is not paired yet. `onClose` hears of the peer's FIN (`<label>_ended`) and of the end of the
+ * socket (`<label>_error` with the error, else `<label>_closed`), each at most once; `onTimeout` of the socket's own
+ * time-out, if it has one. Returns a function that stops watching; errors stay handled after it.
  */
-export function setupSocketHandlers(
+export function setupSocketHandlers<const L extends string = 'socket'>(
   socket: Socket,
-  onClose: (reason: 'error' | 'ended' | 'closed', error?: Error) => void,
+  onClose: (reason: TSocketClose<L>, error?: Error) => void,
   onTimeout?: () => void,
+  label: L = 'socket' as L,
 ): () => void {
-  const close = (reason: 'error' | 'ended' | 'closed', error?: Error) => {
+  let watching = true;
+  const onEnd = () => onClose(`${label}_ended`);
+  const onGone = (error?: Error | boolean) => {
+    if (!watching) return;
     stop();
-    onClose(reason, error);
+    if (error instanceof Error) onClose(`${label}_error`, error);
+    else onClose(`${label}_closed`);
   };
-  const onError = (error: Error) => close('error', error);
-  const onEnd = () => close('ended');
-  const onClosed = () => close('closed');
   const stop = () => {
-    socket.off('error', onError).off('end', onEnd).off('close', onClosed);
+    watching = false;
+    socket.off('end', onEnd).off('close', onGone);
     if (onTimeout !== undefined) socket.off('timeout', onTimeout);
   };
-  socket.on('error', ignore);
-  socket.on('error', onError).on('end', onEnd).on('close', onClosed);
+  socket.on('error', onGone).on('end', onEnd).on('close', onGone);
   if (onTimeout !== undefined) socket.on('timeout', onTimeout);
   return stop;
 }
-
-function ignore(): void {}

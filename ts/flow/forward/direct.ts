@@ -20,6 +20,7 @@ export function forwardDirect(admitted: IAdmitted, deps: IForwardDeps): void {
     connection.checkedMs = connection.lastActivityMs;
     deps.connections.deadlines.reschedule(connection);
     setupBidirectionalForwarding(connection.incoming, socket, new Splice(connection, socket, deps));
+    connection.unwatch();
   });
 }
 

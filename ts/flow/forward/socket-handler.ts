@@ -20,9 +20,6 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   deps.connections.deadlines.reschedule(connection);
   // As on any net.Server: whoever has read the client's FIN and does not end would otherwise keep the socket for hours.
   incoming.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
-  incoming.on('end', () => {
-    if (!incoming.writableEnded) connection.clientEndedMs = deps.clock.nowMs();
-  });
   if (bytes !== null) incoming.unshift(bytes);
 
   const failed = (error: unknown) => {
