@@ -94,7 +94,7 @@ export class Deadlines {
       connection.dialTimedOut?.();
     } else if (dueMs <= nowMs && what === 'progress') {
       this.#checkProgress(connection, nowMs);
-    } else if (dueMs <= nowMs) {
+    } else if (dueMs <= nowMs && !(isSilence(what) && connection.spliced && readersMoved(connection, nowMs))) {
       this.#end(connection, what as TEnd);
     }
     if (connection.end !== null) return;
@@ -103,17 +103,28 @@ export class Deadlines {
   }
 
   #checkProgress(connection: Connection, nowMs: number): void {
-    const { incoming, outgoing, bytesSent, bytesReceived, timeouts } = connection;
-    connection.checkedMs = nowMs;
-    connection.progress ??= [unseen(nowMs), unseen(nowMs)];
-    const [toClient, toTarget] = connection.progress;
-    const took = [notice(toClient, incoming, bytesSent, nowMs), notice(toTarget, outgoing, bytesReceived, nowMs)];
-    // A slow reader's progress is activity too: only the kernel sees it, and only this look tells.
-    if (took.includes(true)) connection.lastActivityMs = nowMs;
-    const limitMs = timeouts?.stallTimeoutMs ?? 0;
-    if (nowMs - toClient.sinceMs >= limitMs || nowMs - toTarget.sinceMs >= limitMs)
-      this.#end(connection, 'stall_timeout');
+    readersMoved(connection, nowMs);
+    const limitMs = connection.timeouts?.stallTimeoutMs ?? 0;
+    if (connection.progress?.some(({ sinceMs }) => nowMs - sinceMs >= limitMs)) this.#end(connection, 'stall_timeout');
   }
+}
+
+/** The limits on how long nothing happens. */
+const isSilence = (what: IDeadline['what']): boolean => what === 'inactivity_timeout' || what === 'half_open_timeout';
+
+/**
+ * Looks at both readers. One that takes what waited for it is active: only the kernel sees it, and only a look tells.
+ * At the first look, whoever has something waiting is taken to be.
+ */
+function readersMoved(connection: Connection, nowMs: number): boolean {
+  const { incoming, outgoing, bytesSent, bytesReceived, progress } = connection;
+  const [toClient, toTarget] = progress ?? [unseen(nowMs), unseen(nowMs)];
+  connection.progress = [toClient, toTarget];
+  connection.checkedMs = nowMs;
+  const took = [notice(toClient, incoming, bytesSent, nowMs), notice(toTarget, outgoing, bytesReceived, nowMs)];
+  const moved = took.includes(true) || (progress === null && toClient.queued + toTarget.queued > 0);
+  if (moved) connection.lastActivityMs = nowMs;
+  return moved;
 }
 
 const unseen = (nowMs: number): IProgress => ({ passed: 0, queued: 0, sinceMs: nowMs });
