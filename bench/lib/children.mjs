@@ -61,13 +61,30 @@ export function startScript(place, script, args = [], nodeArgs = []) {
   );
 }
 
+/** The longest that anything may take before it counts as hanging, ms. */
+const hangingMs = 60_000;
+
+/** What `promise` gives; rejects if that takes suspiciously long. */
+export async function orHanging(promise, what) {
+  let timer;
+  const hanging = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} hangs`)), hangingMs);
+  });
+  try {
+    return await Promise.race([promise, hanging]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The first message of a script; rejects if it ends without one. */
 export function firstMessage(child) {
-  return new Promise((resolve, reject) => {
+  const message = new Promise((resolve, reject) => {
     child.once('message', resolve);
     child.once('error', reject);
     child.once('exit', (code, signal) => reject(new Error(`ended with ${signal ?? code} before it was ready`)));
   });
+  return orHanging(message, child.spawnargs.at(-2));
 }
 
 /** Ends a child and what it started; resolves when it has gone. */

@@ -1,6 +1,6 @@
 // The two processes at the far ends: load generator and origin.
 
-import { endChild, firstMessage, startScript } from './children.mjs';
+import { endChild, firstMessage, orHanging, startScript } from './children.mjs';
 
 /** A script that answers each message by one with the same `id`. */
 async function startAnswering(script) {
@@ -18,12 +18,14 @@ async function startAnswering(script) {
     for (const { reject } of waiting.values()) reject(new Error(`${script} has ended`));
   });
   return {
-    ask: (message) =>
-      new Promise((resolve, reject) => {
+    ask(message) {
+      const answer = new Promise((resolve, reject) => {
         const id = nextId++;
         waiting.set(id, { resolve, reject });
         child.send({ id, ...message });
-      }),
+      });
+      return orHanging(answer, message.work ?? message.listen);
+    },
     dispose: () => endChild(child),
   };
 }

@@ -42,7 +42,7 @@ export async function takeTurns(names, context, { makePlan, warmUp, work }) {
     for (const name of names) {
       const proxy = await peers[name].start(await makePlan(name));
       running.push({ name, proxy, runs: [] });
-      await warmUp(proxy.port);
+      await warmUp(proxy.port, name);
     }
     for (let round = 0; round < context.rounds; round++) {
       for (const { proxy, runs } of running) runs.push(await measure(proxy, work));

@@ -2,9 +2,7 @@
 
 import { connect } from 'node:net';
 
-const message = Buffer.alloc(128, 'm');
-
-function visit(port) {
+function visit(port, message) {
   return new Promise((resolve, reject) => {
     let got = 0;
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -18,13 +16,17 @@ function visit(port) {
   });
 }
 
-/** `count` visits, `atOnce` at a time; a visit is over when both sides have closed. */
-export async function churn({ port, count, atOnce }) {
+/**
+ * `count` visits, `atOnce` at a time; a visit is over when both sides have closed. `hex`: what is sent and must come
+ * back, by default 128 bytes.
+ */
+export async function churn({ port, count, atOnce, hex }) {
+  const message = hex === undefined ? Buffer.alloc(128, 'm') : Buffer.from(hex, 'hex');
   let left = count;
   const run = async () => {
     while (left > 0) {
       left--;
-      await visit(port);
+      await visit(port, message);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, run));

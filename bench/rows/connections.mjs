@@ -34,7 +34,7 @@ export const connections = {
     descriptorLimit() >= amount.count * 2 + 500 ? null : `it needs ${amount.count * 2 + 500} file descriptors`,
   async run(context) {
     const count = Math.round(amount.count * context.scale);
-    const names = available(['smartproxy', 'haproxy', 'nginx'], context);
+    const names = available(['smartproxy', 'haproxy', 'nginx', 'pipe'], context);
     const runs = {};
     for (const name of names) runs[name] = await measureOne(peers[name], context, count);
     const samples = (figure) => Object.fromEntries(names.map((name) => [name, figure(runs[name])]));

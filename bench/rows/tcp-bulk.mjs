@@ -2,7 +2,7 @@
 
 import { available, coreShare, pick, takeTurns } from '../lib/turns.mjs';
 
-const amount = { streams: 4, bytes: 320e6 };
+const amount = { streams: 4, bytes: 240e6 };
 
 const directions = [
   { name: 'down', kind: 'source', work: 'receive' },

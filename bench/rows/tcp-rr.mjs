@@ -2,7 +2,7 @@
 
 import { available, coreShare, pick, takeTurns } from '../lib/turns.mjs';
 
-const amount = { connections: 64, perConnection: 1_000, bytes: 128 };
+const amount = { connections: 64, perConnection: 600, bytes: 128 };
 
 export const tcpRr = {
   name: 'tcp-rr',
