@@ -115,7 +115,7 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     if (clientEnded) return;
     clientEnded = true;
     hooks.onClientEnd?.();
-    if (!serverFlushed) endAfterFlush(server, onServerFlushed);
+    if (!serverFlushed) endAfterFlush(server, serverEnded && clientFlushed, onServerFlushed);
     settle();
   };
   const onServerFlushed = () => {
@@ -127,7 +127,7 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     serverEnded = true;
     if (!clientEnded) first = 'target_closed';
     hooks.onServerEnd?.();
-    endAfterFlush(client, onClientFlushed);
+    endAfterFlush(client, clientEnded && serverFlushed, onClientFlushed);
   };
   const onClientFlushed = () => {
     clientFlushed = true;
@@ -146,8 +146,8 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
   /** Its own FIN, or all of the target's bytes, came before: it only says that it no longer waits. */
   const onClientBroken = () => cleanup(clientEnded || clientFlushed ? first : 'client_error');
 
-  client.on('end', () => (isReset(client) ? onClientBroken() : onClientEnd()));
-  server.on('end', () => (isReset(server) ? onServerGone('target_error') : onServerEnd()));
+  client.on('end', () => unlessReset(client, onClientEnd));
+  server.on('end', () => unlessReset(server, onServerEnd));
   client.on('error', onClientBroken);
   server.on('error', () => onServerGone('target_error'));
   // A client that is done both ways may be gone before the target has taken its last bytes.
@@ -158,17 +158,28 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
 }
 
 /**
- * True if what Node calls the end of this stream was a reset: libuv says EOF where a reset arrives together with the
- * last bytes, and drops what it has not read yet. A connection that was reset has no peer; after a FIN it still has one,
- * until our own FIN is out too.
+ * Calls `ended` at the end of a stream, unless the end was a reset; then there will be an `error`. Where a reset arrives
+ * together with the last bytes, libuv says EOF. But a connection that was reset has no peer any more (after a FIN it has
+ * one, until our own FIN is out too), and the kernel refuses writes to it: by EPIPE if a FIN came before the reset, which
+ * makes the end a real one.
  */
-function isReset(socket: Socket): boolean {
+function unlessReset(socket: Socket, ended: () => void): void {
   const { _handle: handle } = socket as { _handle?: { getpeername?: (into: object) => number } | null };
-  return !socket.writableEnded && handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
+  if (socket.writableEnded || handle?.getpeername === undefined || handle.getpeername({}) === 0) return ended();
+  socket.write(nothing, (error) => {
+    if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') ended();
+  });
 }
 
-function endAfterFlush(socket: Socket, flushed: () => void): void {
-  if (socket.destroyed || socket.writableFinished) return flushed();
+const nothing = Buffer.alloc(0);
+
+/**
+ * Sends a FIN after everything that waits, then calls `flushed`. If the pair is done but for this FIN and nothing waits,
+ * the close that follows says the same, without the work of one; TLS would miss its close_notify (RFC 8446 §6.1).
+ */
+function endAfterFlush(socket: Socket, isLast: boolean, flushed: () => void): void {
+  const closeSuffices = isLast && socket.writableLength === 0 && !('encrypted' in socket);
+  if (closeSuffices || socket.destroyed || socket.writableFinished) return flushed();
   socket.once('finish', flushed);
   socket.end();
 }
