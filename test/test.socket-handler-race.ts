@@ -115,6 +115,21 @@ tap.test('a handler is told about the connection', async () => {
   expect(seen).toEqual({ clientIp: '127.0.0.1', port: world.port, routeName: 'handler', isTls: false, aborted: false });
 });
 
+tap.test('a handler that has ended its side does not keep a client that stays for ever', async () => {
+  await using world = await startProxy({
+    routes: [
+      {
+        match: { ports: 0 },
+        action: { type: 'socket-handler', socketHandler: (socket) => void socket.end('bye') },
+        timeouts: { halfOpenTimeout: 80 },
+      },
+    ],
+  });
+  await using client = await connectTcp(world.port, { allowHalfOpen: true });
+  expect((await client.end).toString()).toEqual('bye');
+  expect(await world.ends()).toEqual(['half_open_timeout']);
+});
+
 tap.test('the signal aborts when the client leaves', async () => {
   let aborted: Promise<unknown> = Promise.resolve();
   await using world = await startHandler((_socket, { signal }) => {

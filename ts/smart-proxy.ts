@@ -104,6 +104,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       socket: config.socket,
       logger: this.#logger,
       onSocket: (socket, point, port) => this.#pipeline.take(socket, point, port),
+      onError: (error) => this.#reporter.emit('error', error),
     });
   }
 

@@ -121,17 +121,30 @@ tap.test('after the client has closed, silence is limited and an answer is not',
   expect(log).toEqual(['half_open_timeout at 550']);
 });
 
-tap.test('with enableHalfOpen and under a socket handler only the idle limit counts', async () => {
+tap.test(
+  'with enableHalfOpen, and under a handler whose client has closed its side, only the idle limit counts',
+  async () => {
+    const { clock, log, watch } = makeWorld();
+    const closed = { clientEndedMs: 1, targetEndedMs: 2, flushedMs: 2 };
+    watch(closed, { enableHalfOpen: true, halfOpenTimeoutMs: 10, inactivityTimeoutMs: 5_000 });
+    const incoming = { bytesRead: 0, bytesWritten: 0 } as Socket;
+    const handled = { incoming, handled: true } as Partial<Connection>;
+    watch({ ...handled, clientEndedMs: 1 }, { halfOpenTimeoutMs: 10, inactivityTimeoutMs: 5_000 });
+    clock.advance(4_999);
+    expect(log).toEqual([]);
+    clock.advance(1);
+    expect(log).toEqual(['inactivity_timeout at 5000', 'inactivity_timeout at 5000']);
+  },
+);
+
+tap.test('a handler that has ended its side is done with a client that stays silent', async () => {
   const { clock, log, watch } = makeWorld();
-  const closed = { clientEndedMs: 1, targetEndedMs: 2, flushedMs: 2 };
-  watch(closed, { enableHalfOpen: true, halfOpenTimeoutMs: 10, inactivityTimeoutMs: 5_000 });
   const incoming = { bytesRead: 0, bytesWritten: 0 } as Socket;
-  const handled = { incoming, handled: true } as Partial<Connection>;
-  watch({ ...closed, ...handled }, { halfOpenTimeoutMs: 10, inactivityTimeoutMs: 5_000 });
-  clock.advance(4_999);
+  watch({ incoming, handled: true, flushedMs: 2 } as Partial<Connection>, { halfOpenTimeoutMs: 10 });
+  clock.advance(11);
   expect(log).toEqual([]);
   clock.advance(1);
-  expect(log).toEqual(['inactivity_timeout at 5000', 'inactivity_timeout at 5000']);
+  expect(log).toEqual(['half_open_timeout at 12']);
 });
 
 tap.test("bytes of a handler's socket are activity", async () => {

@@ -19,6 +19,7 @@ export function makeConnection(parts: IConnectionParts = {}): Connection {
   const { clientIp = '192.0.2.1', acceptedMs = 0, routed = null, incoming = unopened } = parts;
   made++;
   const connection = new Connection(made.toString(36), incoming, 443, clientIp, acceptedMs, acceptedMs);
+  connection.serial = made;
   connection.routed = routed;
   return connection;
 }

@@ -16,6 +16,7 @@ interface IErrorFacts {
 export const errorTable = {
   CONFIG_INVALID: { blame: 'operator', status: 500, tryNext: false },
   LISTEN_FAILED: { blame: 'operator', status: 500, tryNext: false },
+  ACCEPT_FAILED: { blame: 'proxy', status: 503, tryNext: false },
   NOT_RUNNING: { blame: 'operator', status: 500, tryNext: false },
   HANDLER_FAILED: { blame: 'operator', status: 500, tryNext: false },
   TARGET_FUNCTION_FAILED: { blame: 'operator', status: 500, tryNext: false },

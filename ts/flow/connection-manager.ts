@@ -27,7 +27,11 @@ export class ConnectionManager extends LifecycleComponent {
   maxConnections: number;
   initialDataTimeoutMs: number;
   readonly deadlines: Deadlines;
-  readonly #live = new Set<Connection>();
+  /**
+   * In no order; each connection knows its place. A Set would do, but when it rehashes it leaves tables behind that still
+   * point to connections, and V8 keeps those alive, with their sockets, until its next full collection.
+   */
+  readonly #live: Connection[] = [];
   readonly #clock: IClock;
   readonly #logger: ILogger;
   readonly #observers: readonly IFlowObserver[];
@@ -52,7 +56,7 @@ export class ConnectionManager extends LifecycleComponent {
   }
 
   get size(): number {
-    return this.#live.size;
+    return this.#live.length;
   }
 
   get accepted(): number {
@@ -63,8 +67,9 @@ export class ConnectionManager extends LifecycleComponent {
     return this.#ended;
   }
 
+  /** Those that live now; ending some of them on the way is fine. */
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.#live.values();
+    return this.#live.slice().values();
   }
 
   /**
@@ -73,7 +78,7 @@ export class ConnectionManager extends LifecycleComponent {
    */
   createConnection(socket: Socket, localPort = socket.localPort ?? 0): Connection | null {
     const clientIp = foldAddress(socket.remoteAddress ?? '');
-    if (this.#live.size >= this.maxConnections || this.isShuttingDown) {
+    if (this.#live.length >= this.maxConnections || this.isShuttingDown) {
       socket.on('error', ignore);
       socket.destroy();
       for (const observer of this.#observers) observer.connectionRefused(clientIp, 'connection_limit');
@@ -82,7 +87,8 @@ export class ConnectionManager extends LifecycleComponent {
     this.#accepted += 1;
     const id = `${this.#idPrefix}${this.#accepted.toString(36)}`;
     const connection = new Connection(id, socket, localPort, clientIp, this.#clock.nowMs(), this.#clock.wallMs());
-    this.#live.add(connection);
+    connection.serial = this.#accepted;
+    connection.place = this.#live.push(connection) - 1;
     connection.unwatch = setupSocketHandlers(
       socket,
       (reason, error) => this.#clientClosed(connection, reason, error),
@@ -101,7 +107,7 @@ export class ConnectionManager extends LifecycleComponent {
    */
   cleanupConnection(connection: Connection, end: TEnd): boolean {
     if (connection.end !== null) return false;
-    this.#live.delete(connection);
+    this.#remove(connection);
     this.deadlines.forget(connection);
     this.#ended += 1;
     connection.finish(end);
@@ -110,7 +116,7 @@ export class ConnectionManager extends LifecycleComponent {
     if (outgoing !== null) closeSocket(outgoing, end);
     this.#logger.debug({ connection: connection.id, end, phase: connection.phase }, 'connection ended');
     for (const observer of this.#observers) observer.connectionEnded(connection, end);
-    if (this.#live.size === 0) for (const resolve of this.#waitingForEmpty) resolve();
+    if (this.#live.length === 0) for (const resolve of this.#waitingForEmpty) resolve();
     return true;
   }
 
@@ -126,7 +132,7 @@ export class ConnectionManager extends LifecycleComponent {
 
   /** Resolves when no connection is left or when `withinMs` have passed, whichever is first. */
   async whenEmpty(withinMs: number): Promise<void> {
-    if (this.#live.size === 0 || withinMs <= 0) return;
+    if (this.#live.length === 0 || withinMs <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.#clock.setTimer(done, withinMs);
       const waiting = this.#waitingForEmpty;
@@ -141,7 +147,15 @@ export class ConnectionManager extends LifecycleComponent {
 
   /** Ends every connection; only `stop` and a failed `start` do this. */
   protected override onCleanup(): void {
-    for (const connection of this.#live) this.cleanupConnection(connection, 'shutdown');
+    for (const connection of this) this.cleanupConnection(connection, 'shutdown');
+  }
+
+  /** The last one takes its place. */
+  #remove({ place }: Connection): void {
+    const last = this.#live.pop();
+    if (last === undefined || last.place === place) return;
+    this.#live[place] = last;
+    last.place = place;
   }
 
   /** Until a target is paired with it, or for as long as a socket handler has it. */

@@ -58,6 +58,9 @@ export type TRelease = () => void;
 /** The live record. Only ConnectionManager makes and ends it. */
 export class Connection implements IConnectionRecord {
   phase: TPhase = 'accept';
+  /** Counts connections; and where it stands in the table. */
+  serial = 0;
+  place = 0;
   clientIp: string;
   clientPort: number;
   serverPort: number;

@@ -17,9 +17,9 @@ interface IDeadline {
  * deadline fires, so a busy connection costs nothing here. Call `reschedule` where a deadline comes nearer.
  */
 export class Deadlines {
-  readonly #heap = new BinaryHeap<Connection>(
+  readonly #heap = new BinaryHeap<Connection, number>(
     (a, b) => a.dueMs - b.dueMs,
-    (connection) => connection,
+    ({ serial }) => serial,
   );
   readonly #clock: IClock;
   readonly #initialDataTimeoutMs: () => number;
@@ -44,14 +44,14 @@ export class Deadlines {
   }
 
   forget(connection: Connection): void {
-    this.#heap.remove(connection);
+    this.#heap.remove(connection.serial);
     if (this.#heap.size === 0) this.#disarm();
   }
 
   /** To be called when a deadline of the connection has come nearer than it was. */
   reschedule(connection: Connection): void {
     const { dueMs } = this.#next(connection);
-    if (dueMs >= connection.dueMs || !this.#heap.has(connection)) return;
+    if (dueMs >= connection.dueMs || !this.#heap.has(connection.serial)) return;
     connection.dueMs = dueMs;
     this.#heap.update(connection);
     this.#arm();
@@ -174,20 +174,25 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
   }
   consider(connection.lastActivityMs, timeouts.inactivityTimeoutMs, 'inactivity_timeout');
   if (connection.spliced) consider(connection.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
-  if (timeouts.enableHalfOpen || connection.handled) return { dueMs, what };
+  if (timeouts.enableHalfOpen) return { dueMs, what };
+  if (connection.handled) {
+    // A handler that has ended its side has nothing more to say to a client that stays.
+    if (connection.flushedMs > 0) consider(quietSince(connection), timeouts.halfOpenTimeoutMs, 'half_open_timeout');
+    return { dueMs, what };
+  }
   if (connection.flushedMs > 0) {
     const end = connection.clientEndedFirst ? 'client_closed' : 'target_closed';
     consider(Math.max(connection.flushedMs, connection.lastActivityMs), lingerMs, end);
     consider(connection.flushedMs, timeouts.halfOpenTimeoutMs, end);
   } else if (connection.clientEndedMs > 0 && connection.targetEndedMs === 0) {
-    consider(
-      Math.max(connection.lastActivityMs, connection.clientEndedMs),
-      timeouts.halfOpenTimeoutMs,
-      'half_open_timeout',
-    );
+    consider(quietSince(connection), timeouts.halfOpenTimeoutMs, 'half_open_timeout');
   }
   return { dueMs, what };
 }
+
+/** The last byte, or the FIN after which one side alone speaks. */
+const quietSince = ({ lastActivityMs, clientEndedMs, flushedMs }: Connection): number =>
+  Math.max(lastActivityMs, clientEndedMs, flushedMs);
 
 /** A handler's bytes are seen only when looked for: moved counters are activity since the last look. */
 function noticeHandled(connection: Connection, nowMs: number): void {

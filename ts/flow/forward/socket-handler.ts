@@ -20,6 +20,10 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   deps.connections.deadlines.reschedule(connection);
   // As on any net.Server: whoever has read the client's FIN and does not end would otherwise keep the socket for hours.
   incoming.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
+  incoming.once('finish', () => {
+    connection.flushedMs = deps.clock.nowMs();
+    deps.connections.deadlines.reschedule(connection);
+  });
   if (bytes !== null) incoming.unshift(bytes);
 
   const failed = (error: unknown) => {

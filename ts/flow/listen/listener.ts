@@ -15,6 +15,8 @@ export interface IListenerOptions {
   readonly logger: ILogger;
   /** Gets each accepted socket, at once: whoever takes it adopts it before returning. */
   readonly onSocket: (socket: Socket) => void;
+  /** Gets failures to accept, ACCEPT_FAILED, at most one a second. */
+  readonly onError: (error: ProxyError) => void;
 }
 
 /** Owns one `net.Server`. `open` it once, `close` it once. */
@@ -81,6 +83,8 @@ export class Listener {
     if (nowMs - this.#loggedMs < 1_000) return;
     this.#loggedMs = nowMs;
     this.#options.logger.error({ error, port: this.port }, 'accepting failed');
+    const message = `cannot accept on port ${this.port}: ${error.message}`;
+    this.#options.onError(new ProxyError('ACCEPT_FAILED', message, { cause: error }));
   }
 
   #failure(cause: unknown): ProxyError {

@@ -1,6 +1,7 @@
 // The set of open listeners, opened and closed point by point as routes come and go.
 
 import type { Socket } from 'node:net';
+import type { ProxyError } from '../../base/errors.js';
 import type { ILogger } from '../../base/logger.js';
 import type { IListeningPoint } from '../../config/change.js';
 import type { IResolvedSocketOptions } from '../../config/resolved.js';
@@ -12,6 +13,7 @@ export interface IPortsOptions {
   readonly socket: IResolvedSocketOptions;
   readonly logger: ILogger;
   readonly onSocket: (socket: Socket, point: IListeningPoint, port: number) => void;
+  readonly onError: (error: ProxyError) => void;
 }
 
 /** Calls must not overlap: SmartProxy serialises them. */
@@ -69,12 +71,13 @@ export class Ports {
   }
 
   async #openOne(point: IListeningPoint): Promise<void> {
-    const { listenAddress, socket, logger, onSocket } = this.#options;
+    const { listenAddress, socket, logger, onSocket, onError } = this.#options;
     const listener = new Listener({
       address: point.address ?? listenAddress,
       port: point.port,
       socket,
       logger,
+      onError,
       onSocket: (accepted) => onSocket(accepted, point, listener.port),
     });
     await listener.open();
