@@ -21,6 +21,7 @@ const noLimits: IResolvedTimeouts = {
 function makeWorld(initialDataTimeoutMs = 1_000) {
   const clock = makeFakeClock();
   const log: string[] = [];
+  let made = 0;
   const deadlines = new Deadlines(
     clock,
     () => initialDataTimeoutMs,
@@ -32,7 +33,8 @@ function makeWorld(initialDataTimeoutMs = 1_000) {
   );
   const watch = (parts: Partial<Connection>, timeouts: Partial<IResolvedTimeouts> = {}): Connection => {
     const connection = makeConnection({ acceptedMs: clock.nowMs() });
-    Object.assign(connection, { phase: 'transfer', timeouts: { ...noLimits, ...timeouts }, ...parts });
+    made++;
+    Object.assign(connection, { serial: made, phase: 'transfer', timeouts: { ...noLimits, ...timeouts }, ...parts });
     deadlines.watch(connection);
     return connection;
   };
