@@ -24,7 +24,7 @@ export class Listener {
   readonly #options: IListenerOptions;
   #server: Server | null = null;
   #port = 0;
-  #loggedMs = 0;
+  #loggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: IListenerOptions) {
     this.#options = options;
