@@ -41,9 +41,9 @@ export interface ICell {
 
 /**
  * `-`: nothing, or there was nobody to see it. `own`: it ended the connection itself before it saw anything. After its
- * own FIN a side that had not read cannot tell a reset: it sees `FIN`.
+ * own FIN a side that had not read may take a reset for a FIN: a table says `end` then.
  */
-export type TSeen = 'FIN' | 'RST' | 'own' | '-';
+export type TSeen = 'FIN' | 'RST' | 'end' | 'own' | '-';
 
 export interface IOutcome {
   /** From the client's side; null: no connection reached that proxy. */
@@ -124,10 +124,10 @@ class Side {
     more();
     // Takers with large buffers pause now and then: only a longer silence tells that all are full.
     let sent = -1;
-    for (let same = 0; same < 5; same++) {
+    for (let same = 0; same < 10; same++) {
       if (sent !== socket.bytesWritten - socket.writableLength) same = 0;
       sent = socket.bytesWritten - socket.writableLength;
-      await delay(40);
+      await delay(50);
     }
   }
 
@@ -198,7 +198,7 @@ async function startChain({ step, limits, proxies: count }: ICell, target: numbe
   const proxies: IStartedProxy[] = [];
   for (let index = 0; index < count; index++) {
     const to = proxies[0]?.port ?? target;
-    const scaled = Object.fromEntries(Object.entries(limits).map(([name, ms]) => [name, Number(ms) * 6 ** index]));
+    const scaled = Object.fromEntries(Object.entries(limits).map(([name, ms]) => [name, Number(ms) * 4 ** index]));
     const route = makeForwardRoute(to, { match: { ports: 0, ...step.match } });
     proxies.unshift(await startProxy({ ...patient, ...scaled, routes: [route] }));
   }

@@ -102,12 +102,12 @@ const table: readonly IRow[] = [
   row('exchanged', 'client RST, target FIN', 'client_error', both('client_error'), ['own', 'RST']),
   row('exchanged', 'target RST, client FIN', 'target_error', both('target_error'), ['RST', 'own']),
 
-  row('client stuck', 'client FIN', 'stall_timeout', both('stall_timeout'), ['FIN', 'FIN']),
+  row('client stuck', 'client FIN', 'stall_timeout', both('stall_timeout'), ['end', 'FIN']),
   row('client stuck', 'client RST', 'client_error', both('client_error'), ['own', 'RST']),
   row('client stuck', 'target FIN', 'stall_timeout', both('stall_timeout'), ['RST', 'RST']),
   row('client stuck', 'target RST', 'stall_timeout', both('stall_timeout'), ['RST', 'own']),
   row('client stuck', 'silence', 'stall_timeout', both('stall_timeout'), ['RST', 'RST']),
-  row('target stuck', 'target FIN', 'target_closed', both('target_closed'), ['FIN', 'FIN']),
+  row('target stuck', 'target FIN', 'target_closed', both('target_closed'), ['FIN', 'end']),
   row('target stuck', 'target RST', 'target_error', both('target_error'), ['RST', 'own']),
   row('target stuck', 'client FIN', 'stall_timeout', ['target_error', 'stall_timeout'], ['RST', 'RST']),
   row('target stuck', 'client RST', 'stall_timeout', ['target_error', 'stall_timeout'], ['own', 'RST']),
@@ -120,7 +120,7 @@ const limitOf: Partial<Record<TEnd, ICell['limits']>> = {
   connection_timeout: { connectionTimeout: 150 },
   inactivity_timeout: { inactivityTimeout: 150 },
   half_open_timeout: { halfOpenTimeout: 150 },
-  stall_timeout: { stallTimeout: 600 },
+  stall_timeout: { stallTimeout: 1_500 },
 };
 
 function cellOf({ step, faults, end }: IRow, proxies: 1 | 2, blackhole: number): ICell {
@@ -135,6 +135,11 @@ function cellOf({ step, faults, end }: IRow, proxies: 1 | 2, blackhole: number):
   };
 }
 
+const fits = (got: IOutcome, want: IOutcome): boolean =>
+  got.ends.join() === want.ends.join() && saw(got.client, want.client) && saw(got.target, want.target);
+
+const saw = (got: TSeen, want: TSeen): boolean => (want === 'end' ? got === 'FIN' || got === 'RST' : got === want);
+
 /** Runs `width` cells at a time. Gives a line for each whose outcome is another than the table's. */
 async function runTable(proxies: 1 | 2, blackhole: number, width = 12): Promise<string[]> {
   const wrong: string[] = [];
@@ -142,7 +147,7 @@ async function runTable(proxies: 1 | 2, blackhole: number, width = 12): Promise<
   const runOne = async (it: IRow) => {
     const want: IOutcome = { ends: proxies === 1 ? [it.end] : it.chain, client: it.client, target: it.target };
     const got = await runCell(cellOf(it, proxies, blackhole)).catch((error: Error) => error.message);
-    if (JSON.stringify(got) === JSON.stringify(want)) return;
+    if (typeof got !== 'string' && fits(got, want)) return;
     wrong.push(`${it.step}; ${it.faults}: want ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
   };
   await Promise.all(
