@@ -1,7 +1,7 @@
 // The function rows: nanoseconds for one call, beside something to compare with where there is something.
 
 import { existsSync } from 'node:fs';
-import { endChild, firstMessage, startScript } from '../lib/children.mjs';
+import { endChild, nextMessage, startScript } from '../lib/children.mjs';
 
 const dist = new URL('../../dist_ts/index.js', import.meta.url);
 const tinybench = new URL('../node_modules/tinybench', import.meta.url);
@@ -20,7 +20,7 @@ function makeRow(name, file, unit, targets) {
     async run(context) {
       const child = startScript('proxy', 'function/measure.mjs', [`./${file}`, String(context.rounds)]);
       try {
-        const { samples } = await firstMessage(child);
+        const { samples } = await nextMessage(child);
         return [{ name, unit, samples, targets, details: {} }];
       } finally {
         await endChild(child);

@@ -77,14 +77,19 @@ export async function orHanging(promise, what) {
   }
 }
 
-/** The first message of a script; rejects if it ends without one. */
-export function firstMessage(child) {
-  const message = new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`ended with ${signal ?? code} before it was ready`)));
+/** The next message of a script; rejects if it ends without one. */
+export async function nextMessage(child) {
+  const listening = new AbortController();
+  const ended = once(child, 'exit', listening).then(([code, signal]) => {
+    throw new Error(`ended with ${signal ?? code} before it was ready`);
   });
-  return orHanging(message, child.spawnargs.at(-2));
+  try {
+    const [message] = await orHanging(Promise.race([once(child, 'message', listening), ended]), child.spawnargs.at(-2));
+    return message;
+  } finally {
+    ended.catch(() => {});
+    listening.abort();
+  }
 }
 
 /** Ends a child and what it started; resolves when it has gone. */

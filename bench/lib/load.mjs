@@ -1,11 +1,11 @@
 // The two processes at the far ends: load generator and origin.
 
-import { endChild, firstMessage, orHanging, startScript } from './children.mjs';
+import { endChild, nextMessage, orHanging, startScript } from './children.mjs';
 
 /** A script that answers each message by one with the same `id`. */
 async function startAnswering(script) {
   const child = startScript('load', script);
-  await firstMessage(child);
+  await nextMessage(child);
   const waiting = new Map();
   let nextId = 0;
   child.on('message', ({ id, ...answer }) => {

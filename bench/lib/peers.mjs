@@ -4,9 +4,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   endChild,
-  firstMessage,
   isInstalled,
   makeFolder,
+  nextMessage,
   removeFolder,
   startProgram,
   startScript,
@@ -93,8 +93,12 @@ async function startWithConfig(program, makeConfig, makeArgs) {
 
 async function startNodePeer(script, plan, nodeArgs = []) {
   const child = startScript('proxy', script, [JSON.stringify(plan)], nodeArgs);
-  const { port } = await firstMessage(child);
-  return { port, pid: child.pid, dispose: () => endChild(child) };
+  const { port } = await nextMessage(child);
+  const collect = async () => {
+    child.send('collect');
+    await nextMessage(child);
+  };
+  return { port, pid: child.pid, collect, dispose: () => endChild(child) };
 }
 
 /** The routes of a plan as our configuration writes them. */
@@ -109,7 +113,7 @@ export function routesOf(plan, port) {
 
 /**
  * `missing()`: why it cannot run here, or null. `start(plan)`: `{ port, pid, dispose }`; `pid` is null where there is no
- * process to measure.
+ * process to measure, and `collect()` is there where garbage can be collected.
  */
 export const peers = {
   smartproxy: {

@@ -1,6 +1,6 @@
 // From starting the program to listening, with 100 routes. A bare Node program that listens is measured beside it.
 
-import { endChild, firstMessage, startScript } from '../lib/children.mjs';
+import { endChild, nextMessage, startScript } from '../lib/children.mjs';
 import { available } from '../lib/turns.mjs';
 
 const routeCount = 100;
@@ -20,7 +20,7 @@ const programs = {
 async function startOnce([script, plan]) {
   const startedMs = performance.now();
   const child = startScript('proxy', script, [JSON.stringify(plan)]);
-  await firstMessage(child);
+  await nextMessage(child);
   const wallMs = performance.now() - startedMs;
   await endChild(child);
   return wallMs;

@@ -1,6 +1,6 @@
 // `updateRoutes` with 10 000 routes: all of them replaced by new ones, and one changed. A connection lives through it.
 
-import { endChild, firstMessage, startScript } from '../lib/children.mjs';
+import { endChild, nextMessage, startScript } from '../lib/children.mjs';
 import { available } from '../lib/turns.mjs';
 
 const count = 10_000;
@@ -12,7 +12,7 @@ export const updateRoutes = {
     const plan = { count, rounds: context.rounds, target: await context.load.listen('echo') };
     const child = startScript('proxy', 'peers/update-routes.mjs', [JSON.stringify(plan)]);
     try {
-      const { samples } = await firstMessage(child);
+      const { samples } = await nextMessage(child);
       const row = (name, limitMs, each) => ({
         name,
         unit: 'ms',
