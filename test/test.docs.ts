@@ -52,6 +52,14 @@ tap.test('the table of ends matches the sources', async () => {
   expect(told).toEqual(real);
 });
 
+tap.test('every code and every word of the tables is used by the sources', async () => {
+  const sources = [...(await readTree(['ts'], ['.ts']))].filter(([path]) => !/(base.errors|flow.ends)\.ts$/.test(path));
+  const text = sources.map(([, content]) => content).join('\n');
+  const isUsed = (name: string) => name === 'CONFIG_INVALID' || text.includes(`'${name}'`);
+  expect(Object.keys({ ...errorTable, ...endTable }).filter((name) => !isUsed(name))).toEqual([]);
+  expect(isUsed('no_such_word')).toBeFalse();
+});
+
 tap.test('links inside the repository lead to files and headings that exist', async () => {
   expect(await brokenLinks(pages)).toEqual([]);
   const wrong = new Map([

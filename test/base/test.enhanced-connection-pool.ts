@@ -220,7 +220,7 @@ tap.test('a returned connection serves a caller before the one being made for it
 tap.test('what the factory throws goes to one caller, and the next gets another attempt', async () => {
   const { pool, attempts, errors } = makePool({ manual: true, maxSize: 1 });
   const [a, b] = [watch(pool.acquire()), watch(pool.acquire())];
-  const refused = new ProxyError('TARGET_REFUSED', 'no');
+  const refused = new ProxyError('TARGET_UNRESOLVED', 'no');
   attempts[0]?.fail(refused);
   await settle();
   expect([a.error, b.done, attempts.length]).toEqual([refused, false, 2]);

@@ -3,8 +3,8 @@ import { expect, tap } from '../helpers/tapbundle.js';
 
 tap.test('an error carries what its code stands for, and its cause', async () => {
   const cause = new Error('ECONNREFUSED');
-  const error = new ProxyError('TARGET_REFUSED', 'no', { cause });
-  expect([error.name, error.message, error.code]).toEqual(['ProxyError', 'no', 'TARGET_REFUSED']);
+  const error = new ProxyError('TARGET_UNRESOLVED', 'no', { cause });
+  expect([error.name, error.message, error.code]).toEqual(['ProxyError', 'no', 'TARGET_UNRESOLVED']);
   expect([error.blame, error.status, error.tryNext]).toEqual(['upstream', 502, true]);
   expect(error.cause).toBe(cause);
   expect(error).toBeInstanceOf(Error);

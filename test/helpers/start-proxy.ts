@@ -1,8 +1,8 @@
 // A live proxy that checks, when it is disposed of, that it left nothing behind.
 
 import assert from 'node:assert/strict';
-import type { IConnectionRecord, IHostParts, IRouteConfig, ISmartProxyOptions, TEnd } from '../../ts/index.js';
-import { SmartProxy } from '../../ts/index.js';
+import type { IConnectionRecord, IHostParts, IRouteConfig, ISmartProxyOptions, TEnd, TPhase } from '../../ts/index.js';
+import { endTable, SmartProxy } from '../../ts/index.js';
 import { until } from './until.js';
 
 export interface IStartedProxy extends AsyncDisposable {
@@ -58,6 +58,10 @@ export async function startProxy(options: IStartOptions, parts: IHostParts = {})
       const endCount = Object.values(ends).reduce((sum, count) => sum + count, 0);
       assert.equal(connections.active, 0, 'connections are left');
       assert.equal(endCount, connections.total, 'not every connection has ended exactly once');
+      for (const { connection, end } of ended) {
+        const phases: readonly TPhase[] = endTable[end].phases;
+        assert.ok(phases.includes(connection.phase), `${end} in phase ${connection.phase}, which its table denies`);
+      }
       assert.deepEqual(proxy.getListeningPorts(), [], 'ports are left open');
     },
   };

@@ -46,11 +46,11 @@ export const endTable = {
     blame: null,
     meaning: 'the client left while its target was being dialed',
   },
-  no_route: { by: 'proxy', phases: ['guard'], blame: 'client', meaning: 'no route matches' },
+  no_route: { by: 'proxy', phases: ['accept', 'peek', 'guard'], blame: 'client', meaning: 'no route matches' },
   route_blocked: { by: 'operator', phases: ['guard'], blame: null, meaning: "the route's action is to block" },
   ip_blocked: {
     by: 'proxy',
-    phases: ['accept', 'peek', 'guard'],
+    phases: ['accept', 'peek'],
     blame: 'client',
     meaning: 'the default address lists refuse the client',
   },
@@ -62,7 +62,7 @@ export const endTable = {
   },
   connection_limit: {
     by: 'proxy',
-    phases: ['accept', 'peek', 'guard'],
+    phases: ['accept', 'peek'],
     blame: 'proxy',
     meaning: 'the proxy or the client address has too many connections',
   },
@@ -74,7 +74,7 @@ export const endTable = {
   },
   rate_limit: {
     by: 'proxy',
-    phases: ['accept', 'peek', 'guard'],
+    phases: ['accept', 'peek'],
     blame: 'client',
     meaning: 'the client address connects too often',
   },
@@ -108,7 +108,12 @@ export const endTable = {
     blame: null,
     meaning: 'a reader took nothing for too long while bytes were waiting for it',
   },
-  max_lifetime: { by: 'proxy', phases: anyPhase, blame: null, meaning: 'the connection reached its maximum age' },
+  max_lifetime: {
+    by: 'proxy',
+    phases: ['dial', 'transfer'],
+    blame: null,
+    meaning: 'the connection reached its maximum age',
+  },
   target_refused: { by: 'target', phases: ['dial'], blame: 'upstream', meaning: 'every target refused the connection' },
   target_unresolved: {
     by: 'target',
@@ -148,12 +153,6 @@ export const endTable = {
   },
   client_error: { by: 'client', phases: anyPhase, blame: 'client', meaning: 'the connection to the client broke' },
   tls_error: { by: 'client', phases: ['peek'], blame: 'client', meaning: 'the client sent a malformed ClientHello' },
-  protocol_error: {
-    by: 'client',
-    phases: ['peek'],
-    blame: 'client',
-    meaning: 'the client sent more than the decision may read',
-  },
   proxy_protocol_error: {
     by: 'client',
     phases: ['peek'],
@@ -172,15 +171,9 @@ export const endTable = {
     blame: null,
     meaning: 'our own answer, such as that of a socket handler, is complete',
   },
-  nftables_closed: {
-    by: 'proxy',
-    phases: ['transfer'],
-    blame: null,
-    meaning: 'a connection of a route that the kernel forwards was released',
-  },
   route_removed: {
     by: 'operator',
-    phases: anyPhase,
+    phases: ['guard', 'dial', 'transfer'],
     blame: null,
     meaning: 'its route was removed and the update asked to cut its connections',
   },

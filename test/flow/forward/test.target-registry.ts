@@ -129,7 +129,7 @@ tap.test('what is not the fault of the target is not held against it', async () 
     new ProxyError('TARGET_DENIED', 'private'),
     new DOMException('aborted', 'AbortError'),
     Object.assign(new Error('too many open files'), { code: 'EMFILE', syscall: 'connect' }),
-    new ProxyError('TARGET_UNREACHABLE', 'x', { cause: Object.assign(new Error('x'), { code: 'EADDRNOTAVAIL' }) }),
+    new ProxyError('TARGET_UNRESOLVED', 'x', { cause: Object.assign(new Error('x'), { code: 'EADDRNOTAVAIL' }) }),
     Object.assign(new Error('x'), { code: 'ERR_SOCKET_CLOSED' }),
     new TypeError('a defect'),
     'text',
