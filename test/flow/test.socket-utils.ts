@@ -277,6 +277,20 @@ tap.test('FINs that came before the pairing count', async () => {
   }
 });
 
+tap.test('a reset that came with the last bytes before the pairing is still one', async () => {
+  await using left = await makeSocketPair();
+  await using right = await makeSocketPair();
+  left.near.resume();
+  left.far.write('x');
+  left.far.resetAndDestroy();
+  await new Promise((resolve) => left.near.once('end', resolve).once('error', resolve));
+  const reasons: TPairEnd[] = [];
+  createIndependentSocketHandlers(left.near, right.far, (reason) => void reasons.push(reason));
+  const seen = await receiveHashed(right.near).catch(({ code }) => code);
+  expect(reasons).toEqual(['client_error']);
+  expect(seen).toEqual('ECONNRESET');
+});
+
 tap.test('independent handlers destroy both sockets, by a reset where one was reset', async () => {
   for (const how of ['FIN', 'RST'] as const) {
     await using left = await makeSocketPair();

@@ -153,8 +153,8 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
   // A client that is done both ways may be gone before the target has taken its last bytes.
   client.on('close', () => (clientEnded && clientFlushed ? settle() : cleanup(first)));
   server.on('close', () => onServerGone('target_closed'));
-  if (client.readableEnded) onClientEnd();
-  if (server.readableEnded) onServerEnd();
+  if (client.readableEnded) unlessReset(client, onClientEnd);
+  if (server.readableEnded) unlessReset(server, onServerEnd);
 }
 
 /**
