@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { compareConfigs, listeningPoints } from '../../ts/config/change.js';
+import { compareConfigs } from '../../ts/config/change.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import type { IRouteConfig, ISmartProxyOptions, TPortRange } from '../../ts/config/types.js';
+import { compileRouteTable } from '../../ts/flow/match/route-table.js';
 import { leastCpuMs } from '../helpers/least-cpu.js';
 import { makeRoute, resolveRoutes } from '../helpers/make-config.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
@@ -119,7 +120,7 @@ tap.test('points added and removed lead from one set to the other', () => {
     fc.property(ports, ports, (first, second) => {
       const [before, after] = [resolveRoutes([at(first)]), resolveRoutes([at(second)])];
       const { added, removed } = compareConfigs(before, after).points;
-      const [was, is] = [keys(listeningPoints(before.routes)), keys(listeningPoints(after.routes))];
+      const [was, is] = [keys(compileRouteTable(before.routes).points), keys(compileRouteTable(after.routes).points)];
       expect(keys(added)).toEqual(is.filter((each) => !was.includes(each)));
       expect(keys(removed)).toEqual(was.filter((each) => !is.includes(each)));
     }),
@@ -134,7 +135,8 @@ tap.test('one change among ten thousand routes is found quickly', () => {
   const cpuMs = leastCpuMs(() => {
     expect(compareConfigs(before, after).routes.changed).toEqual([{ key: 'r5000', parts: ['priority'] }]);
   });
-  expect(cpuMs).toBeLessThan(60);
+  // Some 20 ms where nothing else runs; a comparison of each with each would take minutes.
+  expect(cpuMs).toBeLessThan(500);
 });
 
 export default tap.start();

@@ -89,10 +89,6 @@ function comparePoints(before: IResolvedConfig, after: IResolvedConfig): IConfig
   };
 }
 
-/** Where these routes listen, each point once, in order of the ports for each address. */
-export const listeningPoints = (routes: readonly IResolvedRoute[]): readonly IListeningPoint[] =>
-  pointsBeyond(spansByAddress(routes), () => undefined);
-
 function spansByAddress(routes: readonly IResolvedRoute[]): Map<string | null, readonly IPortSpan[]> {
   const spans = new Map<string | null, IPortSpan[]>();
   for (const { match } of routes) {

@@ -1,11 +1,12 @@
 // What `explain` answers, and what it must be shown for that.
 
+import type { IListeningPoint } from '../config/change.js';
 import type { IResolvedConfig, IResolvedRoute } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import type { ITargetPicker } from './forward/target-types.js';
 import type { Guard } from './guard/guard.js';
 import type { ICriterionVerdict } from './match/port-table.js';
-import type { IPoint, RouteTable } from './match/route-table.js';
+import type { RouteTable } from './match/route-table.js';
 
 /** One line of the trace. */
 export interface IExplainStep {
@@ -57,7 +58,7 @@ export interface IExplainView {
   readonly guard: IExplainGuard;
   pickerFor(route: IResolvedRoute): IExplainTargets;
   /** What is open, with the ports that free ports became. Default: what the routes ask for. */
-  readonly listening?: Iterable<{ readonly point: IPoint; readonly port: number }>;
+  readonly listening?: Iterable<{ readonly point: IListeningPoint; readonly port: number }>;
   /** Connections at present and how many there may be. Default: as if there were none. */
   readonly live?: { readonly size: number; readonly maxConnections: number };
 }

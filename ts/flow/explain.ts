@@ -1,5 +1,6 @@
 // explain: what would become of a connection and why, told by the functions that decide about real ones.
 
+import type { IListeningPoint } from '../config/change.js';
 import type { TEnd } from './ends.js';
 import { explainAction } from './explain-forward.js';
 import { explainMatch, shownRoute } from './explain-match.js';
@@ -7,7 +8,6 @@ import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
 import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
 import { placeName } from './forward/target-state.js';
 import type { IRuleVerdict } from './guard/guard.js';
-import type { IPoint } from './match/route-table.js';
 import type { IConnectionFacts, TPeekNeed } from './stages.js';
 
 export type { IExplainQuery } from './explain-query.js';
@@ -61,7 +61,10 @@ const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 
 /** The point that would accept the connection. */
-function pointOf({ address, facts: { port } }: IVisit, { config, listening, table }: IExplainView): IPoint | null {
+function pointOf(
+  { address, facts: { port } }: IVisit,
+  { config, listening, table }: IExplainView,
+): IListeningPoint | null {
   const own = address === (config.listenAddress ?? '::') ? null : address;
   const open =
     listening === undefined
@@ -75,7 +78,7 @@ function pointOf({ address, facts: { port } }: IVisit, { config, listening, tabl
 
 function listenStep(
   { address, facts: { port } }: IVisit,
-  point: IPoint | null,
+  point: IListeningPoint | null,
   { config }: IExplainView,
 ): IExplainStep {
   const at = placeName(point?.address ?? address ?? config.listenAddress ?? '::', port);

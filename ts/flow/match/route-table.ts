@@ -1,17 +1,11 @@
 // All routes, by listening point: the one frozen snapshot that connections are matched against.
 
+import type { IListeningPoint } from '../../config/change.js';
+import { mergeSpans } from '../../config/ports.js';
 import type { IResolvedRoute } from '../../config/resolved.js';
 import type { IPortSpan } from '../../config/types.js';
 import { PortTable } from './port-table.js';
 import { compileRule, type IRule } from './rule.js';
-
-/** Where to listen. */
-export interface IPoint {
-  /** null: the global listen address. */
-  readonly address: string | null;
-  /** 0: a free port, shared by all routes that ask for one. */
-  readonly port: number;
-}
 
 /** Compiles the enabled routes of a configuration, in its order. */
 export const compileRouteTable = (routes: readonly IResolvedRoute[]): RouteTable => new RouteTable(routes);
@@ -20,7 +14,7 @@ export class RouteTable {
   /** In the order of the configuration. */
   readonly routes: readonly IResolvedRoute[];
   readonly #addresses: ReadonlyMap<string | null, PortIndex>;
-  #points: readonly IPoint[] | null = null;
+  #points: readonly IListeningPoint[] | null = null;
 
   constructor(routes: readonly IResolvedRoute[]) {
     this.routes = Object.freeze([...routes]);
@@ -36,7 +30,7 @@ export class RouteTable {
   }
 
   /** Every point that some route listens on; ports ascend. */
-  get points(): readonly IPoint[] {
+  get points(): readonly IListeningPoint[] {
     this.#points ??= Object.freeze(
       [...this.#addresses].flatMap(([address, index]) => index.ports().map((port) => ({ address, port }))),
     );
@@ -84,7 +78,7 @@ class PortIndex {
   /** Ascending. */
   ports(): readonly number[] {
     const ports = new Set(this.#single.keys());
-    for (const { from, to } of join(this.#wide.map(({ span }) => span))) {
+    for (const { from, to } of mergeSpans(this.#wide.map(({ span }) => span))) {
       for (let port = from; port <= to; port++) ports.add(port);
     }
     return [...Uint16Array.from(ports).sort()];
@@ -137,15 +131,4 @@ function groupBySpans(rules: readonly IRule[]): readonly IGroup[] {
     else group.places.push(place);
   }
   return [...groups.values()];
-}
-
-/** The same ports, sorted and not overlapping. */
-function join(spans: readonly IPortSpan[]): readonly IPortSpan[] {
-  const joined: { from: number; to: number }[] = [];
-  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {
-    const last = joined.at(-1);
-    if (last === undefined || from > last.to) joined.push({ from, to });
-    else last.to = Math.max(last.to, to);
-  }
-  return joined;
 }
