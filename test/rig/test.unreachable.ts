@@ -1,8 +1,8 @@
 // Targets that do not answer at all, not even with a refusal.
 
+import { startBlackhole } from '../helpers/blackhole.js';
 import { connectTcp } from '../helpers/clients.js';
 import { startEcho } from '../helpers/origins.js';
-import { startBlackhole } from '../helpers/rig-blackhole.js';
 import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
