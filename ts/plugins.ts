@@ -30,13 +30,15 @@ export { minimatch, zod };
 // async-mutex: the lock behind AsyncMutex.
 import * as asyncMutex from 'async-mutex';
 
-// cockatiel 3 (4 needs Node 22): the state machine behind CircuitBreaker.
-import * as cockatiel from 'cockatiel';
-
 // p-limit: the queue behind parallelLimit.
 import pLimit from 'p-limit';
 
-export { asyncMutex, cockatiel, pLimit };
+// cockatiel 3 (4 needs Node 22): the state machine behind CircuitBreaker. Thirty files, so it is loaded, in one go, by the
+// first circuit breaker.
+export type * as cockatiel from 'cockatiel';
+export { asyncMutex, pLimit };
+export const loadCockatiel = (): typeof import('cockatiel') => requireHere('cockatiel');
+const requireHere = module.createRequire(import.meta.url);
 
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.

@@ -264,7 +264,8 @@ tap.test('ten thousand routes take far less than the blink of an eye', () => {
     makeRoute({ name: `route-${index}`, match: { ports: 443, domains: `host-${index}.example.com` } }),
   );
   const cpuMs = leastCpuMs(() => expect(resolveConfig({ routes }).routes).toHaveLength(10_000));
-  expect(cpuMs).toBeLessThan(150);
+  // Some 60 ms where nothing else runs; what grows with the square would take minutes.
+  expect(cpuMs).toBeLessThan(750);
 });
 
 export default tap.start();

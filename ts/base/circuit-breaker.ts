@@ -22,23 +22,23 @@ export interface ICircuitBreakerOptions {
  */
 export type TCircuitState = 'closed' | 'open' | 'half-open';
 
-const { CircuitState } = plugins.cockatiel;
-
 export class CircuitBreaker {
+  readonly #cockatiel = plugins.loadCockatiel();
   readonly #policy: plugins.cockatiel.CircuitBreakerPolicy;
 
   constructor(options: ICircuitBreakerOptions = {}) {
     const { failureThreshold = 5, resetTimeout = 30_000, isFailure = () => true, clock = systemClock } = options;
-    this.#policy = plugins.cockatiel.circuitBreaker(plugins.cockatiel.handleWhen(isFailure), {
-      breaker: new plugins.cockatiel.ConsecutiveBreaker(failureThreshold),
+    const { circuitBreaker, handleWhen, ConsecutiveBreaker } = this.#cockatiel;
+    this.#policy = circuitBreaker(handleWhen(isFailure), {
+      breaker: new ConsecutiveBreaker(failureThreshold),
       halfOpenAfter: openFor(resetTimeout, clock),
     });
     const { onStateChange } = options;
-    if (onStateChange) this.#policy.onStateChange((state) => onStateChange(wordOf(state)));
+    if (onStateChange) this.#policy.onStateChange((state) => onStateChange(this.#wordOf(state)));
   }
 
   get state(): TCircuitState {
-    return wordOf(this.#policy.state);
+    return this.#wordOf(this.#policy.state);
   }
 
   /**
@@ -47,7 +47,7 @@ export class CircuitBreaker {
    */
   async execute<T>(fn: () => Promise<T> | T): Promise<T> {
     // cockatiel would let callers wait for the trial's end.
-    if (this.#policy.state === CircuitState.HalfOpen) throw refusal();
+    if (this.state === 'half-open') throw refusal();
     let called = false;
     try {
       return await this.#policy.execute(() => {
@@ -55,19 +55,20 @@ export class CircuitBreaker {
         return fn();
       });
     } catch (error) {
-      if (!called && plugins.cockatiel.isBrokenCircuitError(error)) throw refusal(error);
+      if (!called && this.#cockatiel.isBrokenCircuitError(error)) throw refusal(error);
       throw error;
     }
+  }
+
+  #wordOf(state: plugins.cockatiel.CircuitState): TCircuitState {
+    const { Closed, HalfOpen } = this.#cockatiel.CircuitState;
+    if (state === Closed) return 'closed';
+    return state === HalfOpen ? 'half-open' : 'open';
   }
 }
 
 const refusal = (cause?: unknown) =>
   new ProxyError('CIRCUIT_OPEN', 'the circuit is open: recent calls failed', { cause });
-
-function wordOf(state: plugins.cockatiel.CircuitState): TCircuitState {
-  if (state === CircuitState.Closed) return 'closed';
-  return state === CircuitState.HalfOpen ? 'half-open' : 'open';
-}
 
 /**
  * cockatiel asks for the length of the opening at each call and compares it with the wall clock, which may jump. The

@@ -11,13 +11,13 @@ export type TPassed = (chunk: Buffer) => void;
  * FINs and errors are the caller's business.
  */
 export function pump(from: Socket, to: Socket, passed: TPassed): void {
-  let fullReads = 0;
+  let largeReads = 0;
   from.on('data', (chunk: Buffer) => {
     passed(chunk);
     to.write(chunk);
     if (isFull(to)) from.pause();
-    if (chunk.length < fullReadBytes) fullReads = 0;
-    else if (++fullReads >= bulkAfterReads) readInBulk(from, to, passed);
+    if (chunk.length < largeReadBytes) largeReads = 0;
+    else if (++largeReads >= bulkAfterReads) readInBulk(from, to, passed);
   });
   to.on('drain', () => {
     if (from.isPaused()) from.resume();
@@ -33,9 +33,9 @@ function isFull(to: Socket): boolean {
   return to.writableLength >= to.writableHighWaterMark && !to.destroyed;
 }
 
-/** What libuv reads at most at a time. */
-const fullReadBytes = 65_536;
-/** So many full reads in a row, a megabyte, make a bulk transfer. */
+/** A read of at least so much, a quarter of what libuv reads at most, is large. */
+const largeReadBytes = 16_384;
+/** So many large reads in a row make a bulk transfer: 256 kB to a megabyte. */
 const bulkAfterReads = 16;
 const bulkBufferBytes = 262_144;
 /** Bulk transfers at a time that get a buffer of their own: 64 MB in all. Others go on as they are. */
