@@ -38,4 +38,18 @@ tap.test('whatever was thrown has a message', async () => {
   expect([messageOf(new Error('a')), messageOf('b'), messageOf(undefined)]).toEqual(['a', 'b', 'undefined']);
 });
 
+tap.test('what will not say anything has a message too', async () => {
+  const hostile = new Proxy(
+    {},
+    {
+      getPrototypeOf: () => {
+        throw new Error('nobody may look');
+      },
+    },
+  );
+  for (const thrown of [Object.create(null), hostile, Object.assign(new Error(), { message: Symbol('a') })]) {
+    expect(messageOf(thrown)).toEqual('no message');
+  }
+});
+
 export default tap.start();

@@ -75,5 +75,11 @@ export class ConfigError extends ProxyError {
   }
 }
 
-/** The message of whatever was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** The message of whatever was thrown. Never throws: `Object.create(null)` is enough to make `String` do so. */
+export function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.message}` : String(error);
+  } catch {
+    return 'no message';
+  }
+}
