@@ -8,6 +8,7 @@ import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
 import { compareConfigs } from './config/change.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
+import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
 import { ConnectionManager } from './flow/connection-manager.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
@@ -47,6 +48,7 @@ export interface IStopOptions {
  * ever thrown into the host program.
  */
 export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
+  /** A copy, without routes: what becomes of the user's own object changes nothing at the next update. */
   readonly #options: ISmartProxyOptions;
   readonly #logger: ILogger;
   readonly #reporter: EventReporter;
@@ -70,7 +72,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     super();
     const config = resolveConfig(options);
     const clock = parts.clock ?? systemClock;
-    this.#options = options;
+    this.#options = validateOptions({ ...options, routes: [] }).options;
     this.#logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
     this.#reporter = new EventReporter(this, this.#logger);
     this.#metrics = new Metrics({ config: config.metrics, clock, live: () => this.#connections });

@@ -261,4 +261,18 @@ tap.test('an address needs no resolver', async () => {
   client.socket.end();
 });
 
+tap.test('what becomes of the options afterwards changes nothing, not even at the next update', async () => {
+  const blocked = ['192.0.2.1'];
+  const routes = [makeForwardRoute(await closedPort())];
+  await using started = await startProxy({ routes, defaults: { security: { ipBlockList: blocked } } });
+  const outcomes = () => {
+    const ask = (clientIp: string) => started.proxy.explain({ port: started.port, clientIp }).outcome;
+    return [ask('192.0.2.1'), ask('192.0.2.2')];
+  };
+  blocked.push('192.0.2.2');
+  expect(outcomes()).toEqual(['refused', 'forward']);
+  await started.proxy.updateRoutes(routes);
+  expect(outcomes()).toEqual(['refused', 'forward']);
+});
+
 export default tap.start();
