@@ -193,38 +193,26 @@ export class Connection implements IConnectionRecord {
   /** Plain data, for showing. */
   snapshot(): IConnectionRecord {
     this.countHandled();
-    const {
-      id,
-      clientIp,
-      clientPort,
-      serverIp,
-      serverPort,
-      localPort,
-      phase,
-      route,
-      target,
-      sni,
-      ja4,
-      isTLS,
-      usingNetworkProxy,
-    } = this;
-    const { bytesReceived, bytesSent, since, connectionClosed, end } = this;
-    const facts = {
-      id,
-      clientIp,
-      clientPort,
-      serverIp,
-      serverPort,
-      localPort,
-      phase,
-      route,
-      target,
-      sni,
-      ja4,
-      isTLS,
-      usingNetworkProxy,
+    return {
+      id: this.id,
+      clientIp: this.clientIp,
+      clientPort: this.clientPort,
+      serverIp: this.serverIp,
+      serverPort: this.serverPort,
+      localPort: this.localPort,
+      phase: this.phase,
+      route: this.route,
+      target: this.target,
+      sni: this.sni,
+      ja4: this.ja4,
+      isTLS: this.isTLS,
+      usingNetworkProxy: this.usingNetworkProxy,
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
+      since: this.since,
+      connectionClosed: this.connectionClosed,
+      end: this.end,
     };
-    return { ...facts, bytesReceived, bytesSent, since, connectionClosed, end };
   }
 }
 
