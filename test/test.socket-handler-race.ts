@@ -1,5 +1,6 @@
 // Socket handlers see every byte, however late and in whatever way they begin to read, and harm nobody when they fail.
 
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IRouteMatch, TSocketHandler } from '../ts/index.js';
 import { connectTcp } from './helpers/clients.js';
@@ -164,5 +165,55 @@ for (const [how, handler] of Object.entries<TSocketHandler>({
     expect((await lucky.end).toString()).toEqual('fine');
   });
 }
+
+/** Handlers often clear a socket before they hand it to something else. */
+for (const [what, clear] of Object.entries<(socket: Socket) => void>({
+  'all listeners': (socket) => void socket.removeAllListeners(),
+  'the listeners of errors': (socket) => void socket.removeAllListeners('error'),
+  'the listeners of closing': (socket) => void socket.removeAllListeners('close'),
+})) {
+  for (const [matching, match] of Object.entries(matches)) {
+    tap.test(`a handler that removes ${what} still has a connection that ends, with ${matching}`, async () => {
+      await using world = await startHandler((socket) => {
+        for (let time = 0; time < 3; time++) clear(socket);
+        socket.resume();
+        socket.write('here');
+      }, match);
+      const escaped: Error[] = [];
+      const catchError = (error: Error) => void escaped.push(error);
+      process.on('uncaughtException', catchError);
+      await using client = await connectTcp(world.port);
+      client.send(question);
+      await client.receive(4);
+      client.socket.resetAndDestroy();
+      expect(await world.ends()).toEqual(['client_error']);
+      await using other = await connectTcp(world.port);
+      other.send(question);
+      await other.receive(4);
+      await world.proxy.stop({ graceMs: 0 });
+      expect(await world.ends()).toEqual(['shutdown']);
+      process.off('uncaughtException', catchError);
+      expect(escaped).toEqual([]);
+    });
+  }
+}
+
+tap.test('a handler that clears its socket, ends and is left is done', async () => {
+  await using world = await startProxy({
+    routes: [
+      {
+        match: { ports: 0 },
+        action: {
+          type: 'socket-handler',
+          socketHandler: (socket) => void socket.removeAllListeners().resume().end('bye'),
+        },
+        timeouts: { halfOpenTimeout: 80 },
+      },
+    ],
+  });
+  await using client = await connectTcp(world.port, { allowHalfOpen: true });
+  expect((await client.end).toString()).toEqual('bye');
+  expect(await world.ends()).toEqual(['half_open_timeout']);
+});
 
 export default tap.start();

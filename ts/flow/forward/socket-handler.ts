@@ -20,10 +20,11 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   deps.connections.deadlines.reschedule(connection);
   // As on any net.Server: whoever has read the client's FIN and does not end would otherwise keep the socket for hours.
   incoming.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
-  incoming.once('finish', () => {
+  incoming.on('finish', () => {
     connection.flushedMs = deps.clock.nowMs();
     deps.connections.deadlines.reschedule(connection);
   });
+  keepListeners(incoming);
   if (bytes !== null) incoming.unshift(bytes);
 
   const failed = (error: unknown) => {
@@ -44,6 +45,28 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   // The peek's `readable` listener is gone, but the stream learns of it in the next tick; before it, `data` would not flow.
   if (bytes === null) run();
   else process.nextTick(run);
+}
+
+const keptEvents = ['error', 'end', 'close', 'finish'] as const;
+
+type TListener = (...args: unknown[]) => void;
+
+/**
+ * Handlers clear sockets (`removeAllListeners`) before they hand them to other code. Without our listeners an error would
+ * be thrown into the host program and the end of the connection heard by nobody, so those stay. The `removeListener` event
+ * is no help: Node does not emit it for the only listener of a stream's own events.
+ */
+function keepListeners(socket: Socket): void {
+  const kept = keptEvents.map((event) => [event, socket.listeners(event) as TListener[]] as const);
+  const removeAll = socket.removeAllListeners;
+  socket.removeAllListeners = (...events) => {
+    Reflect.apply(removeAll, socket, events);
+    for (const [event, listeners] of kept) {
+      const present = new Set<unknown>(socket.listeners(event));
+      for (const listener of listeners) if (!present.has(listener)) socket.on(event, listener);
+    }
+    return socket;
+  };
 }
 
 /**
