@@ -25,6 +25,8 @@ const indexNames = [
   'endTable',
   'endWords',
   'errorTable',
+  'findBestMatchingRoute',
+  'findMatchingRoutes',
   'formatExplanation',
   'mergeRouteConfigs',
   'setupBidirectionalForwarding',

@@ -13,6 +13,7 @@ export type { IExplainQuery, IExplanation } from './flow/explain.js';
 export { formatExplanation } from './flow/explain.js';
 export { SocketHandlers, type TLineListener } from './flow/forward/ready-handlers.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
+export { findBestMatchingRoute, findMatchingRoutes } from './flow/match/find-routes.js';
 export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';
 export { WrappedSocket } from './flow/peek/wrapped-socket.js';
 export type { IPlan, IUpdateOptions } from './flow/plan.js';
