@@ -1,7 +1,9 @@
 // The names the world sees.
 
+export type { IClock, ITimer } from './base/clock.js';
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
+export type { IListeningPoint } from './config/change.js';
 export { configJsonSchema } from './config/json-schema.js';
 export * from './config/route-helpers.js';
 export { mergeRouteConfigs, type TRouteOverride, validateRouteConfig, validateRoutes } from './config/route-tools.js';
@@ -12,6 +14,7 @@ export { endTable, endWords, type TEnd, type TEndedBy, type TPhase } from './flo
 export type { IExplainQuery, IExplanation } from './flow/explain.js';
 export { formatExplanation } from './flow/explain.js';
 export { SocketHandlers, type TLineListener } from './flow/forward/ready-handlers.js';
+export type { IResolver } from './flow/forward/target-types.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
 export { findBestMatchingRoute, findMatchingRoutes } from './flow/match/find-routes.js';
 export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';

@@ -28,7 +28,7 @@ import type { IMetrics } from './observe/metrics-types.js';
 import type { IStatistics } from './observe/statistics.js';
 import * as plugins from './plugins.js';
 
-/** What a host program may replace. */
+/** What a host program may replace: the second argument of `new SmartProxy`. */
 export interface IHostParts {
   /** Default: the machine's time. */
   readonly clock?: IClock;
@@ -139,6 +139,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#stopping;
   }
 
+  /** `stop()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -167,13 +168,16 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     });
   }
 
-  /** What `updateRoutes` would do. @throws ConfigError */
+  /** What `updateRoutes` would do now, without doing it. @throws ConfigError with every fault. */
   plan(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): IPlan {
     const { config } = this.#snapshotOf(routes);
     return planUpdate(compareConfigs(this.#snapshot.config, config), this.#connections, options);
   }
 
-  /** Why a connection would be treated as it would, step by step, by the code that decides. Changes nothing. */
+  /**
+   * Why a connection would be treated as it would, step by step, by the code that decides. Changes nothing.
+   * @throws ConfigError with every fault of the query.
+   */
   explain(query: IExplainQuery): IExplanation {
     const { config, table } = this.#snapshot;
     return explain(query, {
@@ -212,11 +216,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#ports.numbers;
   }
 
-  /** Snapshots of the live connections. */
+  /** Snapshots of the live connections, in no order. */
   getConnections(): IConnectionRecord[] {
     return [...this.#connections].map((connection) => connection.snapshot());
   }
 
+  /** The figures of this moment, and functions for what is looked up when asked. docs/metrics.md has every name. */
   getMetrics(): IMetrics {
     return this.#metrics.getMetrics();
   }

@@ -1,9 +1,9 @@
 // The table of live connections: the one place where a connection begins, the one place where it ends.
 
 import type { Socket } from 'node:net';
-import type { IClock } from '../base/clock.js';
+import { type IClock, systemClock } from '../base/clock.js';
 import { LifecycleComponent } from '../base/lifecycle-component.js';
-import type { ILogger } from '../base/logger.js';
+import { type ILogger, silentLogger } from '../base/logger.js';
 import { foldAddress } from '../codec/address.js';
 import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
@@ -12,10 +12,13 @@ import type { IFlowObserver } from './observer.js';
 import { setupSocketHandlers, type TSocketClose } from './socket-utils.js';
 
 export interface IConnectionManagerOptions {
-  readonly clock: IClock;
-  readonly logger: ILogger;
+  /** Default: the machine's time. */
+  readonly clock?: IClock;
+  /** Default: silence. */
+  readonly logger?: ILogger;
   /** Connections at a time; more are destroyed on arrival. */
   readonly maxConnections: number;
+  /** Milliseconds for the first bytes, where a decision needs them. */
   readonly initialDataTimeoutMs: number;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
@@ -44,8 +47,8 @@ export class ConnectionManager extends LifecycleComponent {
     super();
     this.maxConnections = options.maxConnections;
     this.initialDataTimeoutMs = options.initialDataTimeoutMs;
-    this.#clock = options.clock;
-    this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
     this.#observers = options.observers ?? [];
     this.#idPrefix = options.idPrefix ?? '';
     this.deadlines = new Deadlines(

@@ -14,12 +14,16 @@ export interface ISmartProxyEvents {
   listening: [ports: readonly number[]];
   /** A connection was admitted on its route; its target is not dialed yet. */
   connection: [connection: IConnectionRecord];
-  /** A connection ended, for the reason given. Those that never had a route are reported too. */
+  /**
+   * A connection ended, for the reason given. Those that never had a route are reported too; those that were closed on
+   * arrival, because the proxy was full, are in the metrics alone.
+   */
   'connection-end': [connection: IConnectionRecord, end: TEnd];
   /** New routes are in force. */
   'route-update': [plan: IPlan];
-  /** A target is passed over from now on; `why` says what happened. */
+  /** A target (`host:port`) is passed over from now on; `why` says what happened. */
   'target-down': [target: string, why: string];
+  /** It is used again. */
   'target-up': [target: string];
   /** Something failed that no caller can be told. Without a listener it is only logged. */
   error: [error: ProxyError];
