@@ -2,6 +2,8 @@
 
 import type { Socket } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { TDecoded } from '../../../ts/codec/decoded.js';
 import { collect, type ICollected } from '../../../ts/flow/peek/collect.js';
 import { settle } from '../../helpers/fake-clock.js';
@@ -60,6 +62,31 @@ tap.test('a decoder that asks for no more than it has is asked again with the ne
   await settle();
   expect(asked).toEqual(2);
   stop();
+});
+
+tap.test('bytes that come one by one take the memory of bytes, not of buffers', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const sources = Array.from({ length: 20 }, makeSource);
+  const texts: string[] = [];
+  for (const { socket } of sources) {
+    collect(socket, none, wants(5_001), ({ result }) => texts.push(result.kind === 'done' ? result.value : ''));
+  }
+  await settle();
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let at = 0; at < 5_000; at++) {
+    for (const { stream } of sources) stream.push(Buffer.from(String(at % 10)));
+    await settle();
+  }
+  collectGarbage();
+  const perByte = (process.memoryUsage().heapUsed - before) / 100_000;
+  t.diagnostic(`${perByte.toFixed(1)} bytes of heap for each byte`);
+  expect(perByte).toBeLessThan(10);
+  for (const { stream } of sources) stream.push('x');
+  await settle();
+  expect(new Set(texts)).toEqual(new Set([`${'0123456789'.repeat(500)}x`]));
+  expect(texts).toHaveLength(20);
 });
 
 tap.test('bytes in hand are tried first, in the same tick', async () => {

@@ -24,20 +24,27 @@ export function collect<T>(
   done: (collected: ICollected<T>) => void,
 ): () => void {
   let bytes = inHand;
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
+  /** What `bytes` is the beginning of. One buffer that grows: a buffer for each byte would take hundreds of bytes. */
+  let room = inHand;
   let need = 1;
 
   const stop = () => {
     socket.off('readable', onReadable);
     socket.off('end', onEnd);
   };
+  const add = (chunk: Buffer) => {
+    const { length } = bytes;
+    const total = length + chunk.length;
+    if (length === 0) room = chunk;
+    else {
+      if (total > room.length) room = copyInto(Buffer.allocUnsafe(Math.max(total, 2 * length)), bytes);
+      chunk.copy(room, length);
+    }
+    bytes = room.subarray(0, total);
+  };
   const tryDecode = (ended: boolean): boolean => {
     // Decoding again before `need` bytes are there would make bytes that come one by one cost their square.
-    if (!ended && bytes.length + pendingBytes < need) return false;
-    if (pendingBytes > 0) bytes = Buffer.concat([bytes, ...pending]);
-    pending = [];
-    pendingBytes = 0;
+    if (!ended && bytes.length < need) return false;
     const result = decode(bytes);
     if (result.kind === 'short' && !ended) {
       need = Math.max(result.need, bytes.length + 1);
@@ -49,8 +56,7 @@ export function collect<T>(
   };
   const onReadable = () => {
     for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
-      pending.push(chunk);
-      pendingBytes += chunk.length;
+      add(chunk);
       if (tryDecode(false)) return;
     }
     // Said here and not at `end`: after `end` nobody could put the bytes back for others to read.
@@ -62,6 +68,11 @@ export function collect<T>(
   socket.on('readable', onReadable);
   socket.on('end', onEnd);
   return stop;
+}
+
+function copyInto(room: Buffer, bytes: Buffer): Buffer {
+  bytes.copy(room);
+  return room;
 }
 
 /** True once the FIN has been read; Node itself tells only after `end`. */
