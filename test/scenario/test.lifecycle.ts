@@ -1,11 +1,11 @@
 // Starting and stopping, in every order, and what a host program hears of it.
 
 import { once } from 'node:events';
-import net from 'node:net';
+import net, { type Socket } from 'node:net';
 import { type IConnectionRecord, type IPlan, ProxyError, SmartProxy } from '../../ts/index.js';
 import { connectTcp } from '../helpers/clients.js';
 import { closedPort, startEcho, startOrigin } from '../helpers/origins.js';
-import { makeForwardRoute } from '../helpers/start-proxy.js';
+import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
@@ -193,6 +193,21 @@ tap.test('events tell of ports, connections, updates and targets', async () => {
     ['connection-end', '1', 'client_closed', 'client_closed'],
     ['route-update', 'new'],
   ]);
+});
+
+tap.test('the record of a connection that has ended still says where its client was and where it came to', async () => {
+  await using echo = await startEcho();
+  await using world = await startProxy({ routes: [makeForwardRoute(echo.port)] });
+  for (const leave of [(socket: Socket) => void socket.end(), (socket: Socket) => void socket.resetAndDestroy()]) {
+    await using client = await connectTcp(world.port);
+    const { localPort } = client.socket;
+    client.send('x');
+    await client.receive(1);
+    leave(client.socket);
+    await world.ends();
+    const { clientIp, clientPort, serverIp, serverPort } = world.ended.at(-1)?.connection ?? {};
+    expect([clientIp, clientPort, serverIp, serverPort]).toEqual(['127.0.0.1', localPort, '127.0.0.1', world.port]);
+  }
 });
 
 tap.test('listeners that throw or reject harm neither connections nor other listeners', async () => {

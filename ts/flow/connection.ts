@@ -136,14 +136,19 @@ export class Connection implements IConnectionRecord {
     this.lastActivityMs = acceptedMs;
   }
 
-  /** Asked of the kernel when first needed, which is seldom. */
+  /** Asked of the kernel when first needed, which is seldom; `''` if the socket was closed by then. */
   get serverIp(): string {
-    this.#serverIp ??= foldAddress(this.incoming.localAddress ?? '');
-    return this.#serverIp;
+    return this.learnServerIp();
   }
 
   set serverIp(address: string) {
     this.#serverIp = address;
+  }
+
+  /** Asks now, for those who want to know when the socket is closed. */
+  learnServerIp(): string {
+    this.#serverIp ??= foldAddress(this.incoming.localAddress ?? '');
+    return this.#serverIp;
   }
 
   get route(): string | null {

@@ -51,7 +51,10 @@ export class EventReporter implements IFlowObserver {
     }
   }
 
-  connectionOpened(): void {}
+  connectionOpened(connection: Connection): void {
+    // Of a socket that is closed nobody can ask it any more.
+    if (this.#emitter.listenerCount('connection-end') > 0) connection.learnServerIp();
+  }
 
   connectionRouted(connection: Connection): void {
     if (this.#emitter.listenerCount('connection') > 0) this.emit('connection', connection.snapshot());
