@@ -100,6 +100,17 @@ tap.test('a socket that already reads into memory, or has no handle, is left alo
   expect(readInto(client.socket, Buffer.alloc(4), () => {})).toBeFalse();
 });
 
+tap.test('who else listens to a socket keeps hearing all of it, and may keep what it hears', async () => {
+  await using sink = await startOrigin((socket) => socket.resume());
+  await using source = await startOrigin((socket) => void socket.once('data', () => sendAll(socket)));
+  await using from = await connectTcp(source.port);
+  await using to = await connectTcp(sink.port);
+  pump(from.socket, to.socket, () => {});
+  from.socket.write('go');
+  const heard = await from.end;
+  expect(createHash('sha256').update(heard).digest('hex')).toEqual(expected);
+});
+
 tap.test('a reader that is gone does not stop its sender from being read to the end', async () => {
   await using target = await startOrigin((socket) => void socket.once('data', () => socket.resetAndDestroy()));
   await using source = await startOrigin((socket) => void socket.once('data', () => sendAll(socket)));

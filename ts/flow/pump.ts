@@ -42,13 +42,20 @@ const bulkBufferBytes = 262_144;
 const maxBulkTransfers = 256;
 let bulkTransfers = 0;
 
+/** Whether nothing waits on either side, and nobody else would miss the `data` events. */
+const canReadInBulk = (from: Socket, to: Socket): boolean =>
+  bulkTransfers < maxBulkTransfers &&
+  from.readableLength === 0 &&
+  to.writableLength === 0 &&
+  from.listenerCount('data') === 1;
+
 /**
  * Each read of Node's streams takes 64 kB of fresh memory. A bulk transfer makes so much garbage of it that the whole
  * program stops for collections, the longer the larger its heap is. So it reads into one buffer, and reads again only
  * when that was written.
  */
 function readInBulk(from: Socket, to: Socket, passed: TPassed): void {
-  if (bulkTransfers >= maxBulkTransfers || from.readableLength > 0 || to.writableLength > 0) return;
+  if (!canReadInBulk(from, to)) return;
   const taken = () => {
     if (to.writableLength === 0 && from.isPaused()) from.resume();
   };
