@@ -1,4 +1,4 @@
-// The tools this package is built with, for programs that need the same: `@push.rocks/smartproxy/utils`.
+// Tools for programs around a proxy, most of which it uses itself: `@push.rocks/smartproxy/utils`.
 
 export {
   AsyncMutex,
