@@ -15,6 +15,7 @@ const specifiers = Object.keys(entries).map((entry) => name + entry.slice(1));
 const allowed = [
   /^dist_ts\/.+\.(js|d\.ts)$/,
   /^assets\//,
+  /^docs\/.+\.md$/,
   /^(cli\.js|package\.json|readme(\.\w+)?\.md|changelog\.md|license)$/i,
 ];
 const counts = { passed: 0, failed: 0 };
@@ -35,6 +36,7 @@ async function test() {
   if (!(await check('the package is packed', pack))) return;
   const files = await listTarball(tarball);
   await check('the tarball holds what a user needs', () => holdsWhatIsNeeded(files));
+  await check('the tarball holds what its readme links to', () => holdsLinks(files));
   await check('the tarball holds nothing else', () => holdsNothingElse(files));
   const project = join(folder, 'project');
   if (!(await check('a fresh project installs it', () => install(project, tarball)))) return;
@@ -78,6 +80,15 @@ function holdsWhatIsNeeded(files) {
   ];
   const missing = needed.filter((path) => !files.includes(path));
   if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
+}
+
+async function holdsLinks(files) {
+  const readme = await readFile(join(root, 'readme.md'), 'utf8');
+  const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)]
+    .map(([, link]) => link)
+    .filter((link) => !/^\w+:/.test(link));
+  const missing = links.filter((link) => !files.includes(link));
+  if (links.length === 0 || missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
 }
 
 async function holdsNothingElse(files) {
