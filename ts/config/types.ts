@@ -139,6 +139,9 @@ export interface IForwardAction {
 /**
  * Gets the client's socket. It is not flowing, its first bytes are still to be read, and sync or async handlers see
  * every byte by `data`, `readable`, `pipe` or `for await`. A throw or rejection destroys the socket.
+ *
+ * As with any socket of Node: `for await (... of socket)` destroys it at its end, so that nothing can be answered then;
+ * `socket.iterator({ destroyOnReturn: false })` does not. To answer after the client's FIN, set `timeouts.enableHalfOpen`.
  */
 export type TSocketHandler = (socket: Socket, context: IRouteContext) => void | Promise<void>;
 

@@ -144,7 +144,11 @@ tap.test('the first target that accepts is taken, and its lease lasts as long as
 tap.test('the last failure names the end, and one warning tells of it', async () => {
   const refusing = await closedPort();
   const unresolved = () => Promise.reject(new ProxyError('TARGET_UNRESOLVED', 'no such name'));
+  const full = () => Promise.reject(Object.assign(new Error('no descriptor'), { code: 'EMFILE' }));
   const cases: readonly (readonly [IParts, TEnd])[] = [
+    // The kernel itself refuses TCP to everybody.
+    [{ targets: [['a', 9]], resolve: () => ['255.255.255.255'] }, 'target_unreachable'],
+    [{ targets: [['a', 80]], resolve: full }, 'descriptor_limit'],
     [{ targets: [['a', refusing]], resolve: loopback }, 'target_refused'],
     [{ targets: [['a', 80]], resolve: unresolved }, 'target_unresolved'],
     [
