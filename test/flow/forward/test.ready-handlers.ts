@@ -2,9 +2,10 @@
 
 import { SocketHandlers, type TSocketHandler } from '../../../ts/index.js';
 import { connectTcp } from '../../helpers/clients.js';
-import { closedPort, startEcho } from '../../helpers/origins.js';
+import { closedPort, startEcho, startOrigin } from '../../helpers/origins.js';
 import { startProxy } from '../../helpers/start-proxy.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
+import { until } from '../../helpers/until.js';
 
 const start = (socketHandler: TSocketHandler) =>
   startProxy({ routes: [{ match: { ports: 0 }, action: { type: 'socket-handler', socketHandler } }] });
@@ -29,6 +30,28 @@ tap.test('proxy closes the client when its address refuses', async () => {
   await using client = await connectTcp(world.port);
   await client.closed;
   expect(await world.ends()).toEqual(['normal']);
+});
+
+tap.test('proxy lets a reset of the client look like one to its address', async () => {
+  const seen: string[] = [];
+  await using origin = await startOrigin((socket) => {
+    socket.write('go on');
+    socket.resume();
+    socket.on('end', () => seen.push('end'));
+    socket.on('error', () => seen.push('error'));
+  });
+  await using world = await start(SocketHandlers.proxy('127.0.0.1', origin.port));
+  await using client = await connectTcp(world.port);
+  client.send('the first half');
+  await client.receive(5);
+  client.socket.resetAndDestroy();
+  expect(await world.ends()).toEqual(['client_error']);
+  await until(
+    () => origin.open === 0 || seen.length > 0,
+    2_000,
+    () => 'an end at the origin',
+  );
+  expect(seen).toEqual(['error']);
 });
 
 tap.test('lineProtocol gives line after line, however they are cut', async () => {

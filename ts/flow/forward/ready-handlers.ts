@@ -27,7 +27,7 @@ export const SocketHandlers = {
         },
         onError: () => client.destroy(),
       });
-      signal.addEventListener('abort', () => server.destroy(), { once: true });
+      signal.addEventListener('abort', () => abandon(server, client), { once: true });
     },
 
   /** Reads line by line. A listener that throws or rejects ends the connection; the next line waits for its promise. */
@@ -55,6 +55,14 @@ export const SocketHandlers = {
       socket.resume();
     },
 } as const;
+
+/** The client is gone: what was cut off must not look complete to the server. */
+function abandon(server: Socket, client: Socket): void {
+  const isBroken = client.errored !== null || server.writableLength > 0;
+  // One that is still connecting would wait for its connection in order to reset it.
+  if (isBroken && !server.connecting && !server.destroyed) server.resetAndDestroy();
+  else server.destroy();
+}
 
 const newline = 10;
 const carriageReturn = 13;
