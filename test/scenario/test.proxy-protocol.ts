@@ -251,6 +251,27 @@ tap.test('behind another proxy the inner one sees and limits the real clients', 
   await finish(again);
 });
 
+tap.test('a header is not counted as bytes of the client, whatever serves the connection', async () => {
+  await using echo = await startEcho();
+  const handled: IRouteConfig = {
+    name: 'handled',
+    match: { ports: 0, protocol: 'http' },
+    action: { type: 'socket-handler', socketHandler: (socket) => void socket.pipe(socket) },
+  };
+  const question = 'GET / HTTP/1.1\r\n\r\n';
+  for (const routes of [[handled], [makeForwardRoute(echo.port)]]) {
+    await using world = await startTrusting(routes);
+    await using client = await connectTcp(world.port, fromProxy);
+    client.send(Buffer.concat([v2, Buffer.from(question)]));
+    await client.receive(question.length);
+    expect(world.proxy.getConnections()[0]?.bytesReceived).toEqual(question.length);
+    await finish(client);
+    await world.ends();
+    const { bytesReceived, bytesSent } = world.ended[0]?.connection ?? {};
+    expect([bytesReceived, bytesSent]).toEqual([question.length, question.length]);
+  }
+});
+
 tap.test('address rules see the address that the header states', async () => {
   await using echo = await startEcho();
   const blocking = makeForwardRoute(echo.port, { security: { ipBlockList: ['203.0.113.0/24'] } });

@@ -66,6 +66,8 @@ export class Connection implements IConnectionRecord {
   serverPort: number;
   /** The peer's real address, where a PROXY header stated another client. */
   proxyIp: string | null = null;
+  /** The length of its PROXY header, which is no byte of the client's. */
+  headerBytes = 0;
   routed: IResolvedRoute | null = null;
   timeouts: IResolvedTimeouts | null = null;
   outgoing: Socket | null = null;
@@ -183,7 +185,7 @@ export class Connection implements IConnectionRecord {
   /** Brings the byte counters up to date where a socket handler owns the socket. */
   countHandled(): void {
     if (!this.handled) return;
-    this.bytesReceived = this.incoming.bytesRead;
+    this.bytesReceived = this.incoming.bytesRead - this.headerBytes;
     this.bytesSent = this.incoming.bytesWritten;
   }
 

@@ -118,6 +118,7 @@ export class WrappedSocket {
         if (result.kind === 'done') {
           const rest = bytes.subarray(result.used);
           if (rest.length > 0) socket.unshift(rest);
+          if (this.record !== null) this.record.headerBytes = result.used;
           resolve(result.value);
         } else if (ended && result.kind === 'short') {
           left();
