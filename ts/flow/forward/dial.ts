@@ -194,6 +194,8 @@ class Dial {
 /** What a dial's last failure is called when it ends the connection: by our codes and the system's. */
 const endByCode: Readonly<Record<string, TEnd>> = {
   ECONNREFUSED: 'target_refused',
+  // It was reset before we saw that it was accepted.
+  ECONNRESET: 'target_refused',
   ETIMEDOUT: 'connection_timeout',
   TARGET_TIMEOUT: 'connection_timeout',
   TARGET_UNRESOLVED: 'target_unresolved',
