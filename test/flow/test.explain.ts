@@ -1,15 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../../ts/base/errors.js';
-import { resolveConfig } from '../../ts/config/resolve.js';
 import type { IResolvedLists, IResolvedRoute } from '../../ts/config/resolved.js';
 import type { IRouteConfig } from '../../ts/config/types.js';
 import { explain, formatExplanation, type IExplainQuery, type IExplainView } from '../../ts/flow/explain.js';
 import { Guard } from '../../ts/flow/guard/guard.js';
 import { compileRouteTable } from '../../ts/flow/match/route-table.js';
+import { SmartProxy } from '../../ts/smart-proxy.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
 import { type IRouteParts, makeAddresses, makeRoutes } from '../helpers/make-route.js';
-import { makeRegistry } from '../helpers/make-targets.js';
 import { codeBlocksOf } from '../helpers/markdown.js';
 import { root } from '../helpers/source-text.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -86,17 +85,11 @@ tap.test('the trace in the documentation is the one that its routes give', async
     { name: 'one tenant', match: { ports: 443, domains: 'red.shop.example' }, action: to('red.internal') },
     { name: 'abuse', priority: 10, match: { ports: 443, clientIp: ['203.0.113.0/24'] }, action: { type: 'block' } },
   ];
-  const config = resolveConfig({ routes });
-  await using world = makeRegistry();
-  world.registry.attach(config.routes);
-  const guard = new Guard({ config, clock: world.clock, live: () => [] });
-  const table = compileRouteTable(config.routes);
-  const view = { config, table, guard, pickerFor: (route: IResolvedRoute) => world.registry.pickerFor(route) };
-
+  const proxy = new SmartProxy({ routes });
   const page = await readFile(join(root, 'docs/matching.md'), 'utf8');
-  const trace = formatExplanation(explain({ port: 443, domain: 'blue.shop.example', clientIp: '198.51.100.7' }, view));
+  const trace = formatExplanation(proxy.explain({ port: 443, domain: 'blue.shop.example', clientIp: '198.51.100.7' }));
   expect(codeBlocksOf(page).map(({ text }) => text.trim())).toContain(trace.trim());
-  const takes = (domain: string, clientIp: string) => explain({ port: 443, domain, clientIp }, view).route?.name;
+  const takes = (domain: string, clientIp: string) => proxy.explain({ port: 443, domain, clientIp }).route?.name;
   expect(takes('red.shop.example', '198.51.100.7')).toEqual('one tenant');
   expect(takes('blue.shop.example', '198.51.100.7')).toEqual('any tenant');
   expect(takes('other.example', '198.51.100.7')).toEqual('rest');
