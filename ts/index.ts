@@ -8,7 +8,7 @@ export { configJsonSchema } from './config/json-schema.js';
 export * from './config/route-helpers.js';
 export { mergeRouteConfigs, type TRouteOverride, validateRouteConfig, validateRoutes } from './config/route-tools.js';
 export * from './config/types.js';
-export type { IConnectionRecord } from './flow/connection.js';
+export type { Connection, IConnectionRecord } from './flow/connection.js';
 export { ConnectionManager, type IConnectionManagerOptions } from './flow/connection-manager.js';
 export { endTable, endWords, type TEnd, type TEndedBy, type TPhase } from './flow/ends.js';
 export type { IExplainQuery, IExplanation } from './flow/explain.js';
@@ -18,7 +18,7 @@ export type { IResolver } from './flow/forward/target-types.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
 export { findBestMatchingRoute, findMatchingRoutes } from './flow/match/find-routes.js';
 export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';
-export { WrappedSocket } from './flow/peek/wrapped-socket.js';
+export { type TWrappedSocketMetadata, WrappedSocket } from './flow/peek/wrapped-socket.js';
 export type { IPlan, IUpdateOptions } from './flow/plan.js';
 export {
   createIndependentSocketHandlers,

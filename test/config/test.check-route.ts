@@ -24,6 +24,14 @@ tap.test('target and targets exclude each other', () => {
   expect(paths({}, { target, targets: [target] })).toEqual(['action.targets']);
 });
 
+tap.test("a target's priority is for targets with a match", () => {
+  expect(paths({}, { target: { ...target, priority: 1 } })).toEqual(['action.target.priority']);
+  expect(paths({}, { targets: [target, { ...target, priority: 1, match: {} }] })).toEqual([
+    'action.targets[1].priority',
+  ]);
+  expect(paths({}, { target: { ...target, priority: 1, match: { ports: 443 } } })).toEqual([]);
+});
+
 tap.test('criteria that only TLS has contradict another protocol', () => {
   const criteria = {
     domains: 'a.com',

@@ -235,7 +235,7 @@ const cases: Record<string, ICase> = {
     },
   },
   target: {
-    config: withTarget,
+    config: (target) => withTarget({ match: { ports: 443 }, ...target }),
     options: {
       host: {
         good: [

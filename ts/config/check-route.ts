@@ -38,6 +38,15 @@ const checks: readonly TCheck[] = [
     return { path: ['action', 'targets'], want: 'either target or targets', got: 'both' };
   },
 
+  function priorityIsAmongMatches({ action }, usable) {
+    if (!usable('action.type', 'action.target', 'action.targets') || action.type !== 'forward') return null;
+    const place = action.targets === undefined ? 'target' : 'targets';
+    const at = targetsOf(action, null).findIndex(({ priority, match }) => priority !== undefined && !match?.ports);
+    if (at < 0) return null;
+    const path = ['action', place, ...(place === 'targets' ? [at] : []), 'priority'];
+    return { path, want: 'nothing without match.ports: it orders targets that fit by match', got: 'a priority' };
+  },
+
   function tlsCriteriaNeedTls({ match }, usable) {
     if (!usable('match.protocol')) return null;
     const { protocol } = match;

@@ -49,7 +49,11 @@ export const targetSchema = strict('target', {
     strict('target match', { ports: option(portRangeSchema, 'Only connections to these ports.') }),
     'Only for connections to these ports. Targets without match are the fallback.',
   ),
-  priority: option(whole(-1_000_000, 1_000_000), 'Among fitting targets the highest wins.', targetDefaults.priority),
+  priority: option(
+    whole(-1_000_000, 1_000_000),
+    'Among targets that fit by match the highest wins.',
+    targetDefaults.priority,
+  ),
   weight: option(whole(1, 1000), 'Share among its peers.', targetDefaults.weight),
   backup: option(flag(), 'Used only while no other target is healthy.', targetDefaults.backup),
   sendProxyProtocol: option(sendProxyProtocolSchema, "PROXY header version; overrides the route's."),

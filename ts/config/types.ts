@@ -81,7 +81,7 @@ export interface ITarget {
   port: number | 'preserve' | ((context: IRouteContext) => number);
   /** Only for connections to these ports. Among fitting targets the highest `priority` wins; targets without `match` are the fallback. */
   match?: { ports?: TPortRange };
-  /** Order among targets with `match`. Default 0; higher first. */
+  /** Order among targets with `match`, without which it is a fault. Default 0; higher first. */
   priority?: number;
   /** Share among its peers, 1 to 1 000. Default 1. */
   weight?: number;

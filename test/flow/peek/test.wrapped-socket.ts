@@ -44,6 +44,8 @@ tap.test('a trusted peer states the client; the bytes behind its header stay to 
   expect([wrapped.remoteAddress, wrapped.remotePort]).toEqual(['203.0.113.7', 4711]);
   expect([wrapped.realClientIP, wrapped.realClientPort]).toEqual(['203.0.113.7', 4711]);
   expect([wrapped.proxyIP, wrapped.proxyPort]).toEqual(['127.0.0.1', pair.far.socket.localPort]);
+  const { realClientIP, realClientPort, proxyIP, isTLS } = wrapped.metadata;
+  expect([realClientIP, realClientPort, proxyIP, isTLS]).toEqual(['203.0.113.7', 4711, '127.0.0.1', false]);
   const rest = await new Promise((resolve) => wrapped.on('data', (data: Buffer) => resolve(data.toString())));
   expect(rest).toEqual('and more');
 });

@@ -8,6 +8,12 @@ import type { Connection } from '../connection.js';
 import { collect } from './collect.js';
 import { ProxyProtocolSocket } from './proxy-protocol-socket.js';
 
+/** See the properties of `WrappedSocket`. */
+export type TWrappedSocketMetadata = Pick<
+  WrappedSocket,
+  'realClientIP' | 'realClientPort' | 'proxyIP' | 'proxyPort' | 'bytesReceived' | 'bytesSent' | 'lastActivity' | 'isTLS'
+>;
+
 /**
  * Wraps an accepted socket. With a record (inside of SmartProxy) every fact is read from and written to that record;
  * without one the wrapper keeps its own few. The socket stays usable; its `error` event must have a listener.
@@ -72,6 +78,12 @@ export class WrappedSocket {
 
   get isTLS(): boolean {
     return this.record?.isTLS ?? false;
+  }
+
+  /** All that is known, as plain data of this moment. */
+  get metadata(): TWrappedSocketMetadata {
+    const { realClientIP, realClientPort, proxyIP, proxyPort, bytesReceived, bytesSent, lastActivity, isTLS } = this;
+    return { realClientIP, realClientPort, proxyIP, proxyPort, bytesReceived, bytesSent, lastActivity, isTLS };
   }
 
   /**
