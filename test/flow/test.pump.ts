@@ -1,10 +1,13 @@
 // Bulk transfers read into one buffer and still lose, repeat and mix nothing.
 
 import { createHash, randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import tls from 'node:tls';
 import { pump } from '../../ts/flow/pump.js';
 import { readInto } from '../../ts/flow/read-into.js';
-import { connectTcp } from '../helpers/clients.js';
+import { makeCertificate } from '../helpers/certificates.js';
+import { connectTcp, connectTls } from '../helpers/clients.js';
 import { startOrigin } from '../helpers/origins.js';
 import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -109,6 +112,23 @@ tap.test('who else listens to a socket keeps hearing all of it, and may keep wha
   from.socket.write('go');
   const heard = await from.end;
   expect(createHash('sha256').update(heard).digest('hex')).toEqual(expected);
+});
+
+tap.test('a slow reader gets a TLS stream whole: its decrypted records come on after a pause', async () => {
+  const server = tls.createServer(await makeCertificate({ names: ['a.test'] }), sendAll).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  let slow: Promise<string> = Promise.resolve('');
+  await using sink = await startOrigin((socket) => {
+    slow = digestOf(socket, 5, 700_000);
+  });
+  await using from = await connectTls((server.address() as AddressInfo).port);
+  from.socket.removeAllListeners('data');
+  await using to = await connectTcp(sink.port);
+  pump(from.socket, to.socket, () => {});
+  from.socket.on('end', () => to.socket.end());
+  await new Promise((resolve) => from.socket.on('end', resolve));
+  expect(await slow).toEqual(expected);
+  await new Promise((resolve) => server.close(resolve));
 });
 
 tap.test('a reader that is gone does not stop its sender from being read to the end', async () => {

@@ -42,12 +42,16 @@ const bulkBufferBytes = 262_144;
 const maxBulkTransfers = 256;
 let bulkTransfers = 0;
 
-/** Whether nothing waits on either side, and nobody else would miss the `data` events. */
+/**
+ * Whether nothing waits on either side, and nobody else would miss the `data` events. Not for TLS: after a pause Node still
+ * gives out the records that it has decrypted, into the memory that is being written.
+ */
 const canReadInBulk = (from: Socket, to: Socket): boolean =>
   bulkTransfers < maxBulkTransfers &&
   from.readableLength === 0 &&
   to.writableLength === 0 &&
-  from.listenerCount('data') === 1;
+  from.listenerCount('data') === 1 &&
+  !('encrypted' in from);
 
 /**
  * Each read of Node's streams takes 64 kB of fresh memory. A bulk transfer makes so much garbage of it that the whole
