@@ -291,6 +291,25 @@ tap.test('a reset that came with the last bytes before the pairing is still one'
   expect(seen).toEqual('ECONNRESET');
 });
 
+for (const side of ['client', 'server'] as const) {
+  for (const how of ['closed', 'failed'] as const) {
+    tap.test(`a ${side} that had ${how} before the pairing ends the pair`, async () => {
+      await using left = await makeSocketPair();
+      await using right = await makeSocketPair();
+      const gone = side === 'client' ? left.near : right.far;
+      gone.destroy(how === 'failed' ? new Error('failed before') : undefined);
+      await new Promise((resolve) => gone.once('close', resolve));
+      const reason = await new Promise<TPairEnd>((resolve) => {
+        createIndependentSocketHandlers(left.near, right.far, resolve);
+      });
+      const target = how === 'failed' ? 'target_error' : 'target_closed';
+      const client = how === 'failed' ? 'client_error' : 'client_closed';
+      expect(reason).toEqual(side === 'client' ? client : target);
+      expect([left.near.destroyed, right.far.destroyed]).toEqual([true, true]);
+    });
+  }
+}
+
 tap.test('independent handlers destroy both sockets, by a reset where one was reset', async () => {
   for (const how of ['FIN', 'RST'] as const) {
     await using left = await makeSocketPair();

@@ -153,8 +153,13 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
   // A client that is done both ways may be gone before the target has taken its last bytes.
   client.on('close', () => (clientEnded && clientFlushed ? settle() : cleanup(first)));
   server.on('close', () => onServerGone('target_closed'));
-  if (client.readableEnded) unlessReset(client, onClientEnd);
-  if (server.readableEnded) unlessReset(server, onServerEnd);
+  // What happened before has no event left to tell it.
+  if (client.errored) onClientBroken();
+  else if (client.closed) cleanup(first);
+  else if (client.readableEnded) unlessReset(client, onClientEnd);
+  if (server.errored) onServerGone('target_error');
+  else if (server.closed) onServerGone('target_closed');
+  else if (server.readableEnded) unlessReset(server, onServerEnd);
 }
 
 /**
