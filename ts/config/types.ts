@@ -138,7 +138,8 @@ export interface IForwardAction {
 
 /**
  * Gets the client's socket. It is not flowing, its first bytes are still to be read, and sync or async handlers see
- * every byte by `data`, `readable`, `pipe` or `for await`. A throw or rejection destroys the socket.
+ * every byte by `data`, `readable`, `pipe` or `for await`. A throw or rejection destroys the socket; what is thrown later,
+ * in a listener that the handler attached, is the program's own as everywhere in Node.
  *
  * As with any socket of Node: `for await (... of socket)` destroys it at its end, so that nothing can be answered then;
  * `socket.iterator({ destroyOnReturn: false })` does not. To answer after the client's FIN, set `timeouts.enableHalfOpen`.

@@ -87,7 +87,8 @@ export interface IPairHooks {
  * everything before them, nothing received dropped by an orderly close.
  *
  * The client's FIN is passed on and the answer awaited. The target's FIN is flushed to the client; then, unless
- * `enableHalfOpen`, both are done. An error of one side ends the pair at once.
+ * `enableHalfOpen`, both are done. An error of one side ends the pair at once. Whoever else wants to hear the sockets'
+ * `data` must listen before the pairing: a bulk transfer may emit none after it (pump.ts).
  */
 export function setupBidirectionalForwarding(client: Socket, server: Socket, hooks: IPairHooks): void {
   // Hooks are called as methods: whoever keeps a record implements them as a class.
