@@ -85,6 +85,11 @@ export class Connection implements IConnectionRecord {
   handled = false;
   /** True once client and target are paired: the splice then decides how the connection ends. */
   spliced = false;
+  /**
+   * Stops the peek while one is under way. Not kept any longer: it holds the first bytes, and through its callback the
+   * whole table of routes, which updates replace.
+   */
+  stopPeeking: (() => void) | null = null;
   /** Stops what watches the client's socket until then. */
   unwatch: () => void = nothing;
 
@@ -193,6 +198,8 @@ export class Connection implements IConnectionRecord {
   finish(end: TEnd): void {
     this.countHandled();
     this.end = end;
+    this.stopPeeking?.();
+    this.stopPeeking = null;
     for (const release of this.#releases.splice(0)) release();
     this.#abort?.abort();
   }

@@ -1,6 +1,5 @@
 // Forwards a connection's bytes to a target as they are: plain TCP, and TLS that the target terminates.
 
-import type { Socket } from 'node:net';
 import { encodeProxyHeader } from '../../codec/proxy-protocol.js';
 import type { Connection } from '../connection.js';
 import { type IPairHooks, setupBidirectionalForwarding, type TPairEnd } from '../socket-utils.js';
@@ -19,7 +18,7 @@ export function forwardDirect(admitted: IAdmitted, deps: IForwardDeps): void {
     connection.lastActivityMs = deps.clock.nowMs();
     connection.checkedMs = connection.lastActivityMs;
     deps.connections.deadlines.reschedule(connection);
-    setupBidirectionalForwarding(connection.incoming, socket, new Splice(connection, socket, deps));
+    setupBidirectionalForwarding(connection.incoming, socket, new Splice(connection, deps));
     connection.unwatch();
   });
 }
@@ -28,12 +27,10 @@ export function forwardDirect(admitted: IAdmitted, deps: IForwardDeps): void {
 class Splice implements IPairHooks {
   readonly enableHalfOpen: boolean;
   readonly #connection: Connection;
-  readonly #target: Socket;
   readonly #deps: IForwardDeps;
 
-  constructor(connection: Connection, target: Socket, deps: IForwardDeps) {
+  constructor(connection: Connection, deps: IForwardDeps) {
     this.#connection = connection;
-    this.#target = target;
     this.#deps = deps;
     this.enableHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
   }
@@ -68,8 +65,7 @@ class Splice implements IPairHooks {
   }
 
   #reschedule(): void {
-    if (!this.#target.destroyed || this.#connection.end === null)
-      this.#deps.connections.deadlines.reschedule(this.#connection);
+    this.#deps.connections.deadlines.reschedule(this.#connection);
   }
 }
 

@@ -13,7 +13,8 @@ import { collect } from './collect.js';
 /** Calls `done` once: with what was found, or with the word to end the connection with. Not if it ends meanwhile. */
 export function peek(connection: Connection, need: TPeekNeed, done: (peeked: IPeeked | TEnd) => void): void {
   if (need === 'nothing') return done({ connection, facts: factsOf(connection, null), bytes: null });
-  const stop = collect(connection.incoming, noBytes, decoderFor(need), ({ result, bytes, ended }) => {
+  connection.stopPeeking = collect(connection.incoming, noBytes, decoderFor(need), ({ result, bytes, ended }) => {
+    connection.stopPeeking = null;
     connection.bytesReceived = bytes.length;
     if (result.kind === 'done') {
       const { protocol, hello } = result.value;
@@ -28,7 +29,6 @@ export function peek(connection: Connection, need: TPeekNeed, done: (peeked: IPe
     }
     done('closed_before_data');
   });
-  connection.whenEnded(stop);
 }
 
 interface IFound {
