@@ -3,6 +3,7 @@ import type { IResolvedRoute } from '../../../ts/config/resolved.js';
 import { PortTable } from '../../../ts/flow/match/port-table.js';
 import { compileRule } from '../../../ts/flow/match/rule.js';
 import type { IConnectionFacts } from '../../../ts/flow/stages.js';
+import { leastCpuMs } from '../../helpers/least-cpu.js';
 import { type IRouteParts, makeFacts, makeRoutes } from '../../helpers/make-route.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 
@@ -204,9 +205,7 @@ tap.test('hostile names are looked up in no time', async () => {
   const hosts = ['a'.repeat(65_536), 'a.'.repeat(32_768), '.'.repeat(65_536), '.'.repeat(253), `a${'.a'.repeat(126)}`];
   table.match(named('a.com'));
   for (const domain of hosts) {
-    const since = performance.now();
-    table.match(named(domain));
-    expect(performance.now() - since).toBeLessThan(5);
+    expect(leastCpuMs(() => void table.match(named(domain)))).toBeLessThan(5);
   }
 });
 

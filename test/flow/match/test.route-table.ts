@@ -118,7 +118,7 @@ tap.test('10 000 routes on one port are compiled, and all ports by one route, wi
   ).toEqual(9999);
 
   const every = makeRoutes([{ match: { ports: [{ from: 1, to: 65_535 }] } }, { match: { ports: [one(443)] } }]);
-  expect(fastest(() => compileRouteTable(every))).toBeLessThan(20);
+  expect(fastest(() => compileRouteTable(every))).toBeLessThan(100);
   const table = compileRouteTable(every);
   expect(table.points).toHaveLength(65_535);
   expect(new Set(table.points.map(({ address, port }) => table.portTable(address, port))).size).toEqual(2);
