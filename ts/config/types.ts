@@ -2,6 +2,24 @@
 
 import type { Socket } from 'node:net';
 import type { ILogger } from '../base/logger.js';
+import type {
+  IBlockAnswer,
+  ICircuitBreakerRule,
+  ICompression,
+  IFixedAnswer,
+  IHttpLimits,
+  IRedirect,
+  IRetry,
+  IRouteHeaders,
+  ISticky,
+  IUrlRewrite,
+  IWebSocketRules,
+  THeaderRules,
+} from './types-http.js';
+import type { IRouteTls, IUpstreamTls, TTlsVersion } from './types-tls.js';
+
+export type * from './types-http.js';
+export type * from './types-tls.js';
 
 /** `443`, `{ from: 8000, to: 8010 }` or a mixed list. Port 0 takes a free port; all routes with port 0 share it. */
 export type TPortRange = number | IPortSpan | readonly (number | IPortSpan)[];
@@ -15,9 +33,6 @@ export interface IPortSpan {
 /** What the first bytes of a connection turned out to be. */
 export type TProtocol = 'tls' | 'http' | 'other';
 
-/** TLS versions, as Node names them. */
-export type TTlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
-
 /** What a connection must look like for a route to take it. Everything given must hold. */
 export interface IRouteMatch {
   /** The ports it listens on. */
@@ -27,7 +42,7 @@ export interface IRouteMatch {
   /** Always TCP in this version. */
   transport?: 'tcp';
   /**
-   * Names asked for by SNI: `a.com`, `*.a.com` (one or more labels in front, not `a.com` itself), `a.*`, `*.a.*`,
+   * Names asked for, by SNI or by the Host of a request: `a.com`, `*.a.com` (one or more labels in front, not `a.com` itself), `a.*`, `*.a.*`,
    * `*.a*`, `*` (any name). Case and a trailing dot do not matter; IDNA is applied. A connection that names no host
    * never matches.
    */
@@ -40,15 +55,26 @@ export interface IRouteMatch {
   alpn?: readonly string[];
   /** JA4 fingerprints of the ClientHello. */
   ja4?: readonly string[];
-  /** What the first bytes are. */
+  /** What the first bytes are; where the route terminates TLS, those inside it. */
   protocol?: TProtocol;
+  /**
+   * Of a request: `/exact`, `/prefix/*` (everything below `/prefix/`, not `/prefix` itself), `/users/:id/files`; with other
+   * magic a glob. Case matters. Judged in its normal form: unreserved characters decoded, dot segments removed.
+   */
+  path?: string;
+  /** Of a request; upper case. */
+  method?: string | readonly string[];
+  /** Fields that a request must have: the whole value, or a pattern that is found in it. Names without case. */
+  headers?: Readonly<Record<string, string | RegExp>>;
+  /** Parameters that its query must have, likewise. */
+  query?: Readonly<Record<string, string | RegExp>>;
 }
 
-/** Facts about a connection, for target functions and socket handlers. */
+/** Facts about a connection, and about a request where there is one, for the functions of a configuration. */
 export interface IRouteContext {
   /** The port the client connected to. */
   readonly port: number;
-  /** The host name asked for (SNI), normalised. */
+  /** The host name asked for (the request's, else SNI), normalised. */
   readonly domain?: string;
   /** The client's address; behind a PROXY header the one it states. IPv4-mapped IPv6 is written as IPv4. */
   readonly clientIp: string;
@@ -66,8 +92,20 @@ export interface IRouteContext {
   readonly connectionId: string;
   /** When the connection was accepted, milliseconds since 1970. */
   readonly timestamp: number;
-  /** Aborts when the connection ends. */
+  /** Aborts when the connection ends; of a request, when its client leaves. */
   readonly signal: AbortSignal;
+  /** As matched, in its normal form. This and the following: of requests only. */
+  readonly path?: string;
+  /** Without the question mark. */
+  readonly query?: string;
+  readonly method?: string;
+  /** Names in lower case; several fields of a name are joined by `, `. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What `:name` segments of the route's path stand for. */
+  readonly pathParams?: Readonly<Record<string, string>>;
+  /** What the star at the end of the route's path stands for. */
+  readonly pathRemainder?: string;
+  readonly requestId?: string;
 }
 
 /** The version of the PROXY header sent to a target; `true` is 1, `false` none. */
@@ -79,8 +117,8 @@ export interface ITarget {
   host: string | readonly string[] | ((context: IRouteContext) => string | readonly string[]);
   /** `'preserve'` takes the port that the client connected to. */
   port: number | 'preserve' | ((context: IRouteContext) => number);
-  /** Only for connections to these ports. Among fitting targets the highest `priority` wins; targets without `match` are the fallback. */
-  match?: { ports?: TPortRange };
+  /** When it serves. Among fitting targets the highest `priority` wins; targets without `match` are the fallback. */
+  match?: ITargetMatch;
   /** Order among targets with `match`, without which it is a fault. Default 0; higher first. */
   priority?: number;
   /** Share among its peers, 1 to 1 000. Default 1. */
@@ -89,19 +127,44 @@ export interface ITarget {
   backup?: boolean;
   /** Overrides the route's. */
   sendProxyProtocol?: TSendProxyProtocol;
+  /** TLS to this target, whatever the route does: `true` is all defaults, `false` none. */
+  tls?: boolean | IUpstreamTls;
+  /** For requests to this target, after the route's rules. */
+  headers?: THeaderRules;
+}
+
+/** Which connections and requests a target serves; everything given must hold. */
+export interface ITargetMatch {
+  ports?: TPortRange;
+  /** As in the route's match; this and the following for HTTP only. */
+  path?: string;
+  method?: string | readonly string[];
+  headers?: Readonly<Record<string, string | RegExp>>;
 }
 
 /** How one of several targets is chosen. */
 export interface ILoadBalancing {
   /** Default `'round-robin'`. */
   algorithm?: 'round-robin' | 'least-connections' | 'ip-hash' | 'random-two-choices' | 'consistent-hash';
-  /** For `consistent-hash`: what is hashed. Default `'ip'`, the only key that this version knows. */
-  key?: 'ip';
+  /** For `consistent-hash`: what is hashed. Default `'ip'`; all others for HTTP only. */
+  key?: 'ip' | 'path' | 'header' | 'cookie';
+  /** Of the header or cookie; without it in a request the address is hashed. */
+  keyName?: string;
+  /** HTTP only: a cookie that leads a client back to its target while that is up. */
+  sticky?: boolean | ISticky;
+  /** Milliseconds in which a target that came up, or is new, gets to its full share. Default 0, at once. */
+  slowStart?: number;
 }
 
 /** How the health of targets is established. */
 export interface IHealthCheck {
-  /** Milliseconds between active TCP probes. Default 10 000; 0 switches probing off. */
+  /** HTTP probes: GET of this path, which must answer as `expect` says. Default: TCP probes. */
+  path?: string;
+  /** The Host of probes. Default: the target's. */
+  host?: string;
+  /** Statuses that are well; text that the first 64 kB of the body must contain. Default 200 to 399. */
+  expect?: { status?: number | readonly number[]; body?: string };
+  /** Milliseconds between active probes. Default 10 000; 0 switches probing off. */
   interval?: number;
   /** Milliseconds a probe may take. Default 2 000. */
   timeout?: number;
@@ -110,16 +173,10 @@ export interface IHealthCheck {
   /** Failed probes in a row that make it unhealthy. Default 3. */
   unhealthyThreshold?: number;
   /**
-   * Ejection by what real connections meet: after `failures` failed dials in a row the target is passed over for
+   * Ejection by what real connections meet: after `failures` failed dials, or requests without an answer, in a row the target is passed over for
    * `ejectTime` ms, doubled at each repetition up to `maxEjectTime`. Default 3, 10 000, 300 000; `false` switches it off.
    */
   passive?: false | { failures?: number; ejectTime?: number; maxEjectTime?: number };
-}
-
-/** TLS of a route. In this version TLS is passed through. */
-export interface IRouteTls {
-  /** `'passthrough'`: the target terminates TLS; we route by the ClientHello. */
-  mode: 'passthrough';
 }
 
 /** Forwards the connection to a target. */
@@ -132,6 +189,11 @@ export interface IForwardAction {
   /** Active probes run only if this is given; passive ejection is on by default where a route has several targets. */
   healthCheck?: IHealthCheck;
   sendProxyProtocol?: TSendProxyProtocol;
+  /** What follows is for HTTP. */
+  urlRewrite?: IUrlRewrite;
+  retry?: IRetry;
+  circuitBreaker?: boolean | ICircuitBreakerRule;
+  websocket?: IWebSocketRules;
   /** Old place of `security`; if both are given, both apply. */
   security?: IRouteSecurity;
 }
@@ -154,14 +216,50 @@ export interface ISocketHandlerAction {
   security?: IRouteSecurity;
 }
 
-/** Closes the connection. */
-export interface IBlockAction {
-  type: 'block';
+/**
+ * Answers requests as a function of the Fetch standard: bodies stream both ways, `request.signal` and `context.signal` abort
+ * when the client leaves. A throw or rejection is answered by 500 and logged.
+ */
+export type THttpHandler = (request: Request, context: IRouteContext) => Response | Promise<Response>;
+
+export interface IHttpHandlerAction {
+  type: 'http-handler';
+  httpHandler: THttpHandler;
   tls?: IRouteTls;
   security?: IRouteSecurity;
 }
 
-export type TRouteAction = IForwardAction | ISocketHandlerAction | IBlockAction;
+/** Sends the client elsewhere. */
+export interface IRedirectAction {
+  type: 'redirect';
+  redirect: IRedirect;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/** Answers by itself. */
+export interface IRespondAction {
+  type: 'respond';
+  respond: IFixedAnswer;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/** Closes the connection; a request is answered first. */
+export interface IBlockAction {
+  type: 'block';
+  block?: IBlockAnswer;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+export type TRouteAction =
+  | IForwardAction
+  | ISocketHandlerAction
+  | IHttpHandlerAction
+  | IRedirectAction
+  | IRespondAction
+  | IBlockAction;
 
 /** Who may use a route. Checked after matching and before anything is dialed. */
 export interface IRouteSecurity {
@@ -189,8 +287,13 @@ export interface IRouteTimeouts {
   keepAliveTreatment?: TKeepAliveTreatment;
   /** Default 6. */
   keepAliveInactivityMultiplier?: number;
-  /** Each direction ends on its own; only the inactivity clock bounds what is left. Default false. */
+  /**
+   * Each direction ends on its own; only the inactivity clock bounds what is left. A client's FIN behind its request then
+   * does not abort the request. Default false.
+   */
   enableHalfOpen?: boolean;
+  /** HTTP: from the end of a request to the head of the target's answer; then 504. Default 60 000; 0 is none. */
+  responseTimeout?: number;
 }
 
 export type TKeepAliveTreatment = 'standard' | 'extended' | 'immortal';
@@ -210,6 +313,10 @@ export interface IRouteConfig {
   match: IRouteMatch;
   action: TRouteAction;
   security?: IRouteSecurity;
+  /** HTTP only. */
+  headers?: IRouteHeaders;
+  /** HTTP only. Default none; `true` is all defaults. */
+  compression?: boolean | ICompression;
   /** Overrides of the global ones. */
   timeouts?: IRouteTimeouts;
 }
@@ -246,6 +353,14 @@ export interface ISmartProxyOptions extends IRouteTimeouts {
   maxConnectionsPerIP?: number;
   /** New connections per minute and client address (IPv6: per /64). Default 0, off. */
   connectionRateLimitPerMinute?: number;
+  /** Ports whose plain HTTP goes to the HTTP engine even where no route asks for anything that only HTTP has. */
+  useHttpProxy?: readonly number[];
+  /** The HTTP engine also listens here, on loopback, for requests to any route. */
+  httpProxyPort?: number;
+  /** Peers whose `X-Forwarded-*` is believed and continued. Default none. Notations as in `match.clientIp`. */
+  trustedProxies?: readonly string[];
+  /** Limits of the HTTP engine. */
+  http?: IHttpLimits;
   /** Default: silence. */
   logger?: ILogger;
   /** Default on, a sample each 1 000 ms, kept for 3 600 s. */

@@ -26,7 +26,7 @@ export interface IConnectionRecord {
   readonly sni: string | null;
   readonly ja4: string | null;
   readonly isTLS: boolean;
-  /** True while the HTTP engine has it; this version has none. */
+  /** True while the HTTP engine has it. */
   readonly usingNetworkProxy: boolean;
   /** From the client. */
   readonly bytesReceived: number;
@@ -70,14 +70,18 @@ export class Connection implements IConnectionRecord {
   headerBytes = 0;
   routed: IResolvedRoute | null = null;
   timeouts: IResolvedTimeouts | null = null;
+  /** The decrypted side of `incoming`, once TLS was terminated. */
+  secure: Socket | null = null;
   outgoing: Socket | null = null;
+  /** A socket to a target that the HTTP engine is sending content to: whether it moves is looked at, nothing else. */
+  feeding: Socket | null = null;
   target: { readonly host: string; readonly port: number } | null = null;
   hello: IHelloFacts | null = null;
   sni: string | null = null;
   tlsVersion: TTlsVersion | null = null;
   alpn: readonly string[] = [];
   isTLS = false;
-  readonly usingNetworkProxy = false;
+  usingNetworkProxy = false;
   bytesReceived = 0;
   bytesSent = 0;
   end: TEnd | null = null;
@@ -111,6 +115,15 @@ export class Connection implements IConnectionRecord {
   progress: readonly [toClient: IProgress, toTarget: IProgress] | null = null;
   /** The place in the deadline heap. */
   dueMs = 0;
+
+  /**
+   * What the TLS handshake or the HTTP engine waits for, since when and for how long; 0: nothing. `limitEnd` is what the
+   * connection ends with, unless `limitPassed` is given, which then answers the client and ends it.
+   */
+  limitFromMs = 0;
+  limitMs = 0;
+  limitEnd: TEnd = 'internal_error';
+  limitPassed: (() => void) | null = null;
 
   // --- the guard's ---
   /** True once the rules for client addresses let it in; its address is final then. */
@@ -156,6 +169,11 @@ export class Connection implements IConnectionRecord {
   learnServerIp(): string {
     this.#serverIp ??= foldAddress(this.incoming.localAddress ?? '');
     return this.#serverIp;
+  }
+
+  /** Where the client's bytes are read and answered as they are meant: decrypted, if TLS was terminated. */
+  get clear(): Socket {
+    return this.secure ?? this.incoming;
   }
 
   get route(): string | null {

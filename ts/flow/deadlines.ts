@@ -9,7 +9,7 @@ import type { TEnd } from './ends.js';
 interface IDeadline {
   readonly dueMs: number;
   /** `dial` hands the connection back to whoever dials, who may have another target. */
-  readonly what: TEnd | 'dial' | 'progress';
+  readonly what: TEnd | 'dial' | 'progress' | 'limit';
 }
 
 /**
@@ -94,12 +94,23 @@ export class Deadlines {
       connection.dialTimedOut?.();
     } else if (dueMs <= nowMs && what === 'progress') {
       this.#checkProgress(connection, nowMs);
-    } else if (dueMs <= nowMs && !(isSilence(what) && connection.spliced && readersMoved(connection, nowMs))) {
+    } else if (dueMs <= nowMs && what === 'limit') {
+      this.#passLimit(connection);
+    } else if (dueMs <= nowMs && !(isSilence(what) && isWatched(connection) && readersMoved(connection, nowMs))) {
       this.#end(connection, what as TEnd);
     }
     if (connection.end !== null) return;
     connection.dueMs = Math.max(this.#next(connection).dueMs, nowMs + 1);
     this.#heap.update(connection);
+  }
+
+  /** Whoever set the limit may have something to say to the client first. */
+  #passLimit(connection: Connection): void {
+    const { limitPassed, limitEnd } = connection;
+    connection.limitMs = 0;
+    connection.limitPassed = null;
+    if (limitPassed === null) this.#end(connection, limitEnd);
+    else limitPassed();
   }
 
   #checkProgress(connection: Connection, nowMs: number): void {
@@ -109,6 +120,9 @@ export class Deadlines {
   }
 }
 
+/** Whether its readers are looked at now and then. */
+const isWatched = ({ spliced, usingNetworkProxy }: Connection): boolean => spliced || usingNetworkProxy;
+
 /** The limits on how long nothing happens. */
 const isSilence = (what: IDeadline['what']): boolean => what === 'inactivity_timeout' || what === 'half_open_timeout';
 
@@ -117,11 +131,11 @@ const isSilence = (what: IDeadline['what']): boolean => what === 'inactivity_tim
  * At the first look, whoever has something waiting is taken to be.
  */
 function readersMoved(connection: Connection, nowMs: number): boolean {
-  const { incoming, outgoing, bytesSent, bytesReceived, progress } = connection;
+  const { clear, outgoing, feeding, bytesSent, bytesReceived, progress } = connection;
   const [toClient, toTarget] = progress ?? [unseen(nowMs), unseen(nowMs)];
   connection.progress = [toClient, toTarget];
   connection.checkedMs = nowMs;
-  const took = [notice(toClient, incoming, bytesSent, nowMs), notice(toTarget, outgoing, bytesReceived, nowMs)];
+  const took = [notice(toClient, clear, bytesSent, nowMs), notice(toTarget, outgoing ?? feeding, bytesReceived, nowMs)];
   const moved = took.includes(true) || (progress === null && toClient.queued + toTarget.queued > 0);
   if (moved) connection.lastActivityMs = nowMs;
   return moved;
@@ -151,15 +165,12 @@ const progressChecks = 4;
  */
 const lingerMs = 2_000;
 
-const never: IDeadline = { dueMs: Number.POSITIVE_INFINITY, what: 'internal_error' };
-
 /** The nearest deadline of a connection. This is the whole list. */
 function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDeadline {
   const { phase, timeouts } = connection;
   if (phase === 'accept' || phase === 'peek') {
     return { dueMs: connection.acceptedMs + initialDataTimeoutMs, what: 'initial_data_timeout' };
   }
-  if (timeouts === null) return never;
   let dueMs = Number.POSITIVE_INFINITY;
   let what: IDeadline['what'] = 'internal_error';
   const consider = (fromMs: number, limitMs: number, then: IDeadline['what']) => {
@@ -167,13 +178,15 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
     dueMs = fromMs + limitMs;
     what = then;
   };
+  consider(connection.limitFromMs, connection.limitMs, 'limit');
+  if (timeouts === null) return { dueMs, what };
   consider(connection.acceptedMs, timeouts.maxConnectionLifetimeMs, 'max_lifetime');
   if (phase === 'dial') {
     if (connection.dialingMs > 0) consider(connection.dialingMs, connection.dialLimitMs, 'dial');
     return { dueMs, what };
   }
   consider(connection.lastActivityMs, timeouts.inactivityTimeoutMs, 'inactivity_timeout');
-  if (connection.spliced) consider(connection.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
+  if (isWatched(connection)) consider(connection.checkedMs, timeouts.stallTimeoutMs / progressChecks, 'progress');
   if (timeouts.enableHalfOpen) return { dueMs, what };
   if (connection.handled) {
     // A handler that has ended its side has nothing more to say to a client that stays.

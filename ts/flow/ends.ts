@@ -6,7 +6,7 @@ import type { TBlame } from '../base/errors.js';
 export type TEndedBy = 'client' | 'target' | 'proxy' | 'operator';
 
 /** How far a connection had come. */
-export type TPhase = 'accept' | 'peek' | 'guard' | 'dial' | 'transfer';
+export type TPhase = 'accept' | 'peek' | 'guard' | 'handshake' | 'dial' | 'transfer';
 
 interface IEndFacts {
   readonly by: TEndedBy;
@@ -18,7 +18,7 @@ interface IEndFacts {
   readonly meaning: string;
 }
 
-const anyPhase = ['accept', 'peek', 'guard', 'dial', 'transfer'] as const;
+const anyPhase = ['accept', 'peek', 'guard', 'handshake', 'dial', 'transfer'] as const;
 
 /** The words, each with one cause. A new cause gets a new word; none is reused. */
 export const endTable = {
@@ -36,7 +36,7 @@ export const endTable = {
   },
   closed_before_data: {
     by: 'client',
-    phases: ['accept', 'peek'],
+    phases: ['accept', 'peek', 'handshake'],
     blame: null,
     meaning: 'the client left before it had sent what the decision needed',
   },
@@ -46,7 +46,7 @@ export const endTable = {
     blame: null,
     meaning: 'the client left while its target was being dialed',
   },
-  no_route: { by: 'proxy', phases: ['accept', 'peek', 'guard'], blame: 'client', meaning: 'no route matches' },
+  no_route: { by: 'proxy', phases: ['accept', 'peek', 'guard', 'handshake'], blame: 'client', meaning: 'no route matches' },
   route_blocked: { by: 'operator', phases: ['guard'], blame: null, meaning: "the route's action is to block" },
   ip_blocked: {
     by: 'proxy',
@@ -152,7 +152,54 @@ export const endTable = {
     meaning: 'the connection to the target broke',
   },
   client_error: { by: 'client', phases: anyPhase, blame: 'client', meaning: 'the connection to the client broke' },
-  tls_error: { by: 'client', phases: ['peek'], blame: 'client', meaning: 'the client sent a malformed ClientHello' },
+  tls_error: {
+    by: 'client',
+    phases: ['peek', 'handshake'],
+    blame: 'client',
+    meaning: 'the client sent a malformed ClientHello, or its TLS handshake failed',
+  },
+  handshake_timeout: {
+    by: 'proxy',
+    phases: ['handshake'],
+    blame: 'client',
+    meaning: 'the TLS handshake took too long',
+  },
+  no_certificate: {
+    by: 'operator',
+    phases: ['handshake'],
+    blame: 'operator',
+    meaning: 'there is no usable certificate for the name that the client asked for',
+  },
+  client_aborted: {
+    by: 'client',
+    phases: ['transfer'],
+    blame: 'client',
+    meaning: 'the client left while a request of it was under way',
+  },
+  protocol_error: {
+    by: 'client',
+    phases: ['transfer'],
+    blame: 'client',
+    meaning: 'the client sent a malformed or refused HTTP message',
+  },
+  headers_timeout: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: 'client',
+    meaning: 'the head of a request did not come in time',
+  },
+  keep_alive_timeout: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: null,
+    meaning: 'an HTTP connection was idle for too long',
+  },
+  request_timeout: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: null,
+    meaning: 'a request and its answer took too long',
+  },
   proxy_protocol_error: {
     by: 'client',
     phases: ['peek'],

@@ -1,6 +1,7 @@
 // What joins the stages: each stage's output is the next one's input.
 
 import type { IResolvedRoute } from '../config/resolved.js';
+import type { TFields } from '../codec/http-message.js';
 import type { TProtocol, TTlsVersion } from '../config/types.js';
 import type { Connection, IHelloFacts } from './connection.js';
 
@@ -36,6 +37,27 @@ export interface IConnectionFacts {
   /** null where no ClientHello was read. */
   readonly hello: IHelloFacts | null;
 }
+
+/** What routes are matched against once a request is there: `domain` is its host then, not the connection's. */
+export interface IRequestFacts extends IConnectionFacts {
+  /** True inside TLS that we terminated: only routes that terminate take it; without, only those that have no TLS. */
+  readonly isTls: boolean;
+  /** In its normal form, without the query. `*` of OPTIONS. */
+  readonly path: string;
+  /** Without the question mark; `''` if none. */
+  readonly query: string;
+  readonly method: string;
+  readonly fields: TFields;
+}
+
+/** What a connection is served by, as its own facts say. */
+export type TEngine =
+  /** Its bytes are forwarded, handled or blocked as they are. */
+  | { readonly kind: 'bytes'; readonly route: IResolvedRoute }
+  /** TLS is terminated with the certificate and the settings of this route. */
+  | { readonly kind: 'tls'; readonly route: IResolvedRoute }
+  /** Each of its requests finds a route of its own. */
+  | { readonly kind: 'http' };
 
 /** What a port must read before its routes can be told apart. */
 export type TPeekNeed = 'nothing' | 'first-bytes' | 'client-hello';

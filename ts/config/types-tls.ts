@@ -1,0 +1,73 @@
+// What users write about TLS.
+
+/** TLS versions, as Node names them. */
+export type TTlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** A certificate chain and its key as PEM text or bytes. */
+export interface ICertificatePem {
+  /** The chain, leaf first. */
+  cert: string | Uint8Array;
+  key: string | Uint8Array;
+  /** Certificates to send after the chain, where `cert` is the leaf alone. */
+  ca?: string | Uint8Array;
+  /** Of an encrypted key. */
+  passphrase?: string;
+}
+
+/** The same in files: watched, and read again when they change. A pair that does not fit leaves the former one in use. */
+export interface ICertificateFiles {
+  certFile: string;
+  keyFile: string;
+  caFile?: string;
+  passphrase?: string;
+}
+
+/** Who must show a certificate to use the route. */
+export interface IClientAuth {
+  /** `require`: the handshake fails without a valid one. `optional`: a certificate that is shown must be valid. */
+  mode: 'require' | 'optional';
+  /** PEM of the authorities that clients' certificates come from. */
+  ca: string | Uint8Array | readonly (string | Uint8Array)[];
+}
+
+/** TLS from the proxy to a target. */
+export interface IUpstreamTls {
+  /** PEM of the authorities that the target's certificate may come from. Default: those that Node knows. */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /** Default true: a target whose certificate is not valid for its name is not used. */
+  rejectUnauthorized?: boolean;
+  /** The name sent by SNI and looked for in the certificate. Default: the target's host, if it is a name. */
+  servername?: string;
+  /** The certificate that the proxy shows to the target. */
+  cert?: string | Uint8Array;
+  key?: string | Uint8Array;
+  passphrase?: string;
+}
+
+/** TLS of a route. */
+export interface IRouteTls {
+  /**
+   * `passthrough`: the target terminates TLS; we route by the ClientHello. `terminate`: the proxy does, and talks plainly
+   * to the target. `terminate-and-reencrypt`: the proxy does, and talks TLS to the target, whose certificate it verifies.
+   */
+  mode: 'passthrough' | 'terminate' | 'terminate-and-reencrypt';
+  /** Needed to terminate. */
+  certificate?: ICertificatePem | ICertificateFiles;
+  /** Versions that are negotiated: neighbours. Default `['TLSv1.2', 'TLSv1.3']`. */
+  versions?: readonly TTlsVersion[];
+  /** OpenSSL's notation. Default: Node's. */
+  ciphers?: string;
+  /** Our order of ciphers decides, not the client's. Default true. */
+  honorCipherOrder?: boolean;
+  /**
+   * Protocols that are offered by ALPN, in order. Default `['http/1.1']`. A client that offers none of them is served
+   * without a protocol where its bytes are forwarded as they are, else refused.
+   */
+  alpn?: readonly string[];
+  /** Seconds that a session can be resumed. Default 300; 0: never. */
+  sessionTimeout?: number;
+  /** Client certificates: of this route, not of the whole port. */
+  clientAuth?: IClientAuth;
+  /** TLS to the targets, for `terminate-and-reencrypt`. */
+  upstream?: IUpstreamTls;
+}
