@@ -52,6 +52,11 @@ export interface IHelloFacts {
   readonly ja4: string;
 }
 
+/** Whoever can end a connection in peace once what is under way on it is done. */
+export interface IDrainable {
+  drain(): void;
+}
+
 /** Given back exactly once, when the connection ends. */
 export type TRelease = () => void;
 
@@ -124,6 +129,9 @@ export class Connection implements IConnectionRecord {
   limitMs = 0;
   limitEnd: TEnd = 'internal_error';
   limitPassed: (() => void) | null = null;
+
+  /** The HTTP engine, while it has the connection: asked when the proxy stops, or its routes have changed. */
+  drainable: IDrainable | null = null;
 
   // --- the guard's ---
   /** True once the rules for client addresses let it in; its address is final then. */

@@ -4,6 +4,7 @@
 
 import type { Socket } from 'node:net';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
+import type { TEnd } from '../flow/ends.js';
 
 /** The client's side, as the exchange uses it. */
 export interface IClientSide {
@@ -20,8 +21,8 @@ export interface IClientSide {
   end(trailers: TFields | null): void;
   /** Nothing more comes in this turn: what waits in memory goes out. */
   flush(): void;
-  /** The answer cannot be completed: the client must see that it was cut. Also where no head was sent. */
-  cut(): void;
+  /** The answer cannot be completed: the client must see that it was cut. `end` is for an HTTP/1 connection, which ends by it. */
+  cut(end: TEnd): void;
   /** Starts, stops and continues the request's content; it begins stopped. After the answer the rest is the side's own affair. */
   pull(): void;
   hold(): void;

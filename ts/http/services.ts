@@ -1,0 +1,17 @@
+// What the HTTP engine needs from outside; smart-proxy.ts introduces it. It outlives configurations.
+
+import type { IClock } from '../base/clock.js';
+import type { ILogger } from '../base/logger.js';
+import type { ConnectionManager } from '../flow/connection-manager.js';
+import type { IRequestObserver } from '../flow/observer.js';
+import type { Guard } from '../flow/guard/guard.js';
+import type { Upstreams } from './upstream.js';
+
+export interface IHttpServices {
+  readonly clock: IClock;
+  readonly logger: ILogger;
+  readonly connections: ConnectionManager;
+  readonly guard: Guard;
+  readonly upstreams: Upstreams;
+  readonly requests: IRequestObserver;
+}
