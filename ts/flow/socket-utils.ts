@@ -169,7 +169,7 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
  * one, until our own FIN is out too), and the kernel refuses writes to it: by EPIPE if a FIN came before the reset, which
  * makes the end a real one.
  */
-function unlessReset(socket: Socket, ended: () => void): void {
+export function unlessReset(socket: Socket, ended: () => void): void {
   const { _handle: handle } = socket as { _handle?: { getpeername?: (into: object) => number } | null };
   if (socket.writableEnded || handle?.getpeername === undefined || handle.getpeername({}) === 0) return ended();
   socket.write(nothing, (error) => {
