@@ -1,6 +1,7 @@
 // What the dialer knows about choosing targets. Made by TargetRegistry, implemented by target-picker.ts.
 
-import type { IResolvedTarget } from '../../config/resolved.js';
+import type { TFields } from '../../codec/http-message.js';
+import type { IResolvedHttpProbe, IResolvedTarget, IResolvedUpstreamTls } from '../../config/resolved.js';
 import type { IRouteContext } from '../../config/types.js';
 
 /** What a choice depends on. `IConnectionFacts` fits. */
@@ -8,13 +9,29 @@ export interface IPickFacts {
   /** The port the client connected to. */
   readonly port: number;
   readonly clientIp: string;
+  /** The request, where one is there: for targets that match requests, for keys made of them, for sticky cookies. */
+  readonly request?: IPickRequest;
+}
+
+/** `IRequestFacts` fits. */
+export interface IPickRequest {
+  /** In its normal form, without the query. */
+  readonly path: string;
+  readonly method: string;
+  readonly fields: TFields;
+  readonly isTls: boolean;
 }
 
 /** One connection's, or one attempt's, share of a target. */
 export interface ITargetLease {
   /** The target accepted the connection: a streak of failures ends. The lease stays held. */
   connected(): void;
-  /** The dial failed; gives the lease back. What is not the target's fault (client left, no descriptors) is not held against it. */
+  /**
+   * HTTP: the target answered the request, `ok` unless by 5xx. Any answer ends a streak of failures; those that are not
+   * `ok` count for the circuit breaker. Once a request, and not before the answer's final head.
+   */
+  answered(ok: boolean): void;
+  /** The dial failed, or no answer came; gives the lease back. What is not the target's fault (client left, no descriptors) is not held against it. */
   failed(error: unknown): void;
   /** Gives the lease back. Later calls of any method do nothing. */
   release(): void;
@@ -33,9 +50,14 @@ export interface ITargetPick {
 export interface IPickSession {
   /**
    * The next target to try; never the same twice. null: there is none (left). The first call asks target functions.
-   * Throws ProxyError `TARGET_FUNCTION_FAILED`.
+   * Throws ProxyError `TARGET_FUNCTION_FAILED`; `CIRCUIT_OPEN` where circuit breakers alone keep the rest from being tried.
    */
   next(): ITargetPick | null;
+  /**
+   * The value of a Set-Cookie field that ties the client to this target; null: the route has no sticky cookie, or the
+   * client's says so already.
+   */
+  stickyCookie(pick: ITargetPick): string | null;
 }
 
 /** What `explain` says about one candidate. */
@@ -66,12 +88,16 @@ export interface IResolver {
   resolve(host: string, signal?: AbortSignal): readonly string[] | Promise<readonly string[]>;
 }
 
-/** One question to a target: does it accept connections? */
+/** One question to a target: does it accept connections, and does it answer? */
 export interface IProbeRequest {
   readonly host: string;
   readonly port: number;
   /** Version of the PROXY header that the target expects; 0: none. A probe announces itself as local. */
   readonly proxyHeader: 0 | 1 | 2;
+  /** null: to accept is enough. */
+  readonly http: IResolvedHttpProbe | null;
+  /** What the HTTP probe goes through; null: plain. */
+  readonly tls: IResolvedUpstreamTls | null;
   readonly signal: AbortSignal;
 }
 

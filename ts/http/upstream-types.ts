@@ -1,0 +1,46 @@
+// What an exchange says when it wants a connection to a target, and what it gets.
+
+import type { IResolvedHttp } from '../config/resolved.js';
+import type { Connection } from '../flow/connection.js';
+import type { IForwardDeps } from '../flow/forward/deps.js';
+import type { ITargetPick } from '../flow/forward/target-types.js';
+import type { IOrigin, IOriginFailure } from './exchange-types.js';
+
+export interface IUpstreamWant {
+  /** Its lease stays the caller's: `Upstreams` calls none of its methods. */
+  readonly pick: ITargetPick;
+  /** The client's, whose address a PROXY header states. */
+  readonly connection: Connection;
+  readonly forward: IForwardDeps;
+  readonly http: IResolvedHttp;
+  /** For a connection to be made, and for one to come free where there are enough. */
+  readonly connectionTimeoutMs: number;
+  /** True: one that has not served yet, as after a stale one. */
+  readonly fresh: boolean;
+}
+
+/**
+ * The origin is the caller's until it has told `answerEnd` (with the request sent to its end), `answerSwitched` or
+ * `originFailed`, or was told `cancel`; afterwards it may be somebody else's, and no method of it may be called.
+ */
+export type TGotOrigin = (origin: IOrigin) => void;
+
+/** Nothing was sent: `unsent` is true. Its error is a ProxyError. */
+export type TNoOrigin = (failure: IOriginFailure) => void;
+
+/** A request that waits for a connection. */
+export interface IUpstreamTicket {
+  /** It waits no longer: neither function is called any more. */
+  cancel(): void;
+}
+
+/** Upstream connections in numbers. */
+export interface IUpstreamStats {
+  /** Places that connections are kept for. */
+  readonly pools: number;
+  /** Connections, idle ones included. */
+  readonly open: number;
+  readonly idle: number;
+  /** Requests that wait for one. */
+  readonly waiting: number;
+}
