@@ -40,6 +40,10 @@ export { asyncMutex, pLimit };
 export const loadCockatiel = (): typeof import('cockatiel') => requireHere('cockatiel');
 const requireHere = module.createRequire(import.meta.url);
 
+// --- TLS, loaded by whoever uses it first ---
+// node:tls: the handshakes with clients and with targets; the origins and the clients of the demonstration.
+export const requireTls = (): typeof import('node:tls') => requireHere('node:tls');
+
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.
 export const loadCommander = (): Promise<typeof import('commander')> => import('commander');

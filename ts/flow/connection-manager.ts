@@ -9,6 +9,7 @@ import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import type { TEnd } from './ends.js';
 import type { IFlowObserver } from './observer.js';
+import { isSecure, resetSocket } from './secure-socket.js';
 import { setupSocketHandlers, type TSocketClose } from './socket-utils.js';
 
 export interface IConnectionManagerOptions {
@@ -92,12 +93,7 @@ export class ConnectionManager extends LifecycleComponent {
     const connection = new Connection(id, socket, localPort, clientIp, this.#clock.nowMs(), this.#clock.wallMs());
     connection.serial = this.#accepted;
     connection.place = this.#live.push(connection) - 1;
-    connection.unwatch = setupSocketHandlers(
-      socket,
-      (reason, error) => this.#clientClosed(connection, reason, error),
-      undefined,
-      'client',
-    );
+    connection.unwatch = this.#watch(connection, socket);
     this.deadlines.watch(connection);
     for (const observer of this.#observers) observer.connectionOpened(connection);
     return connection;
@@ -114,8 +110,8 @@ export class ConnectionManager extends LifecycleComponent {
     this.deadlines.forget(connection);
     this.#ended += 1;
     connection.finish(end);
-    const { incoming, outgoing } = connection;
-    closeSocket(incoming, end);
+    const { clear, outgoing } = connection;
+    closeSocket(clear, end);
     if (outgoing !== null) closeSocket(outgoing, end);
     this.#logger.debug({ connection: connection.id, end, phase: connection.phase }, 'connection ended');
     for (const observer of this.#observers) observer.connectionEnded(connection, end);
@@ -126,6 +122,13 @@ export class ConnectionManager extends LifecycleComponent {
   /** @deprecated Old name of `cleanupConnection`; nothing is queued. */
   initiateCleanupOnce(connection: Connection, end: TEnd): boolean {
     return this.cleanupConnection(connection, end);
+  }
+
+  /** Takes note that TLS was terminated: the client is read, watched and closed there from now on. */
+  secured(connection: Connection, secure: Socket): void {
+    connection.unwatch();
+    connection.secure = secure;
+    connection.unwatch = this.#watch(connection, secure);
   }
 
   /** Tells the observers that the guard let a connection in on its route. */
@@ -161,6 +164,11 @@ export class ConnectionManager extends LifecycleComponent {
     last.place = place;
   }
 
+  #watch(connection: Connection, socket: Socket): () => void {
+    const closed = (reason: TSocketClose<'client'>, error?: Error) => this.#clientClosed(connection, reason, error);
+    return setupSocketHandlers(socket, closed, undefined, 'client');
+  }
+
   /** Until a target is paired with it, or for as long as a socket handler has it. */
   #clientClosed(connection: Connection, reason: TSocketClose<'client'>, error?: Error): void {
     if (connection.end !== null) return;
@@ -170,12 +178,13 @@ export class ConnectionManager extends LifecycleComponent {
   }
 
   #clientEnded(connection: Connection): void {
-    const { phase, handled, incoming } = connection;
-    if (handled && !incoming.writableEnded) connection.clientEndedMs = this.#clock.nowMs();
+    const { phase, handled, clear } = connection;
+    if (handled && !clear.writableEnded) connection.clientEndedMs = this.#clock.nowMs();
     // The peek knows better: what has come may be enough.
     if (phase !== 'dial') return;
-    // What was sent before the FIN may be a whole request, whose answer the client still reads. In TLS it cannot be.
-    const mayWait = connection.bytesReceived > 0 && !connection.isTLS;
+    // What was sent before the FIN may be a whole request, whose answer the client still reads. In TLS that is
+    // not terminated here it cannot be.
+    const mayWait = connection.bytesReceived > 0 && (!connection.isTLS || connection.secure !== null);
     if (!mayWait && !connection.timeouts?.enableHalfOpen) this.cleanupConnection(connection, clientLeft(connection));
   }
 }
@@ -183,21 +192,25 @@ export class ConnectionManager extends LifecycleComponent {
 /** The word for a client socket that closed in order and is not spliced, by how far the connection had come. */
 function clientLeft(connection: Connection): TEnd {
   const { phase } = connection;
-  if (phase === 'accept' || phase === 'peek') return 'closed_before_data';
+  if (phase === 'accept' || phase === 'peek' || phase === 'handshake') return 'closed_before_data';
   if (phase === 'guard' || phase === 'dial') return 'closed_during_dial';
   return connection.clientEndedMs > 0 ? 'client_closed' : 'normal';
 }
 
 /**
  * A broken connection must not look like a complete one: the survivor of a reset is reset, and so is whoever would
- * otherwise see a clean FIN after a part of what was sent (RFC 9293 §3.9.1, ABORT).
+ * otherwise see a clean FIN after a part of what was sent (RFC 9293 §3.9.1, ABORT). In TLS a FIN alone says that something
+ * may be missing, and close_notify that nothing is (RFC 8446 §6.1): it is sent where that is so.
  */
 function closeSocket(socket: Socket, end: TEnd): void {
   if (socket.destroyed) return;
-  const broken = end === 'client_error' || end === 'target_error';
-  // A socket that is still connecting would wait for its connection in order to reset it.
-  if ((broken || socket.writableLength > 0) && !socket.connecting) socket.resetAndDestroy();
-  else socket.destroy();
+  if (end === 'client_error' || end === 'target_error' || socket.writableLength > 0) return resetSocket(socket);
+  if (isSecure(socket) && isComplete(end) && !socket.writableEnded) socket.end();
+  socket.destroy();
 }
+
+/** Whoever closed had said all there was to say. */
+const isComplete = (end: TEnd): boolean =>
+  end === 'normal' || end === 'client_closed' || end === 'target_closed' || end === 'keep_alive_timeout';
 
 function ignore(): void {}

@@ -1,0 +1,25 @@
+// A TLS socket and the raw one below it: which belongs to which, and how the two are closed.
+
+import type { Socket } from 'node:net';
+
+/** Raw sockets by the TLS socket that lies over them. */
+const below = new WeakMap<Socket, Socket>();
+
+/** To be told wherever TLS is laid over a socket. */
+export function layOver(secure: Socket, raw: Socket): void {
+  below.set(secure, raw);
+}
+
+export const isSecure = (socket: Socket): boolean => below.has(socket);
+
+/** The socket that the kernel knows: the one below TLS, or the same. */
+export const rawOf = (socket: Socket): Socket => below.get(socket) ?? socket;
+
+/** Ends a socket by a reset. A TLS socket has none of its own (Node throws), so the raw one is reset, which ends both. */
+export function resetSocket(socket: Socket): void {
+  const raw = rawOf(socket);
+  // A socket that is still connecting would wait for its connection in order to reset it.
+  if (raw.destroyed || raw.connecting) raw.destroy();
+  else raw.resetAndDestroy();
+  if (raw !== socket) socket.destroy();
+}
