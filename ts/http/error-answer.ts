@@ -1,0 +1,51 @@
+// Answers of the proxy's own: a status and a line of text, which says nothing about what is behind the proxy.
+
+import type { IResponseHead } from '../codec/http-message.js';
+import { phraseOf } from './phrases.js';
+
+/** An answer as a whole. */
+export interface IAnswer {
+  readonly head: IResponseHead;
+  /** Empty where there is none. */
+  readonly body: Buffer;
+}
+
+/** Characters of a detail. */
+const maxDetail = 500;
+
+const known = new Map<number, IAnswer>();
+
+/**
+ * The answer of the proxy with this status; `detail` is text for whoever sent the request. Without Date, which
+ * `responseFields` adds.
+ */
+export function errorAnswer(status: number, detail = ''): IAnswer {
+  if (detail !== '') return make(status, detail);
+  let answer = known.get(status);
+  if (answer === undefined) {
+    answer = make(status, '');
+    known.set(status, answer);
+  }
+  return answer;
+}
+
+function make(status: number, detail: string): IAnswer {
+  if (hasNoContent(status))
+    return { head: { status, reason: '', fields: [], contentLength: 0 }, body: Buffer.alloc(0) };
+  const text = detail === '' ? `${status} ${phraseOf(status)}\n` : `${detail.slice(0, maxDetail)}\n`;
+  const body = Buffer.from(text, 'utf8');
+  // Most errors pass; a cache that kept one (RFC 9111 §4.2.2 lets it keep 404, 501 and others) would make it last.
+  const fields = [
+    'Content-Type',
+    'text/plain; charset=utf-8',
+    'Cache-Control',
+    'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+  ];
+  return { head: { status, reason: '', fields, contentLength: body.length }, body };
+}
+
+/** RFC 9110 §6.4.1, and 205, which has none either (§15.3.6). */
+export const hasNoContent = (status: number): boolean =>
+  status < 200 || status === 204 || status === 205 || status === 304;

@@ -1,0 +1,48 @@
+// The fields of an answer as they go to the client: first what the origin said, then what the route adds to it.
+
+import type { TFields } from '../codec/http-message.js';
+import type { IResolvedHeaders } from '../config/resolved.js';
+import { corsFields } from './cors.js';
+import { connection, date, hop, plain, responseKind } from './field-kind.js';
+import { applyRules, setField } from './header-rules.js';
+import { removeNamed } from './hop-by-hop.js';
+import type { HttpDate } from './http-date.js';
+import type { ITemplateValues } from './template-values.js';
+
+/** Without what concerns the target's connection; with a Date, which whoever passes an answer on must add (RFC 9110 §6.6.1). */
+export function responseFields(fields: TFields, clock: HttpDate | null): string[] {
+  const out: string[] = [];
+  let named: string | null = null;
+  let dated = clock === null;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    const value = fields[at + 1] as string;
+    const kind = responseKind(name);
+    if (kind === plain) out.push(name, value);
+    else if (kind === connection) named = named === null ? value : `${named},${value}`;
+    else if (kind !== hop) {
+      dated ||= kind === date;
+      out.push(name, value);
+    }
+  }
+  if (named !== null) removeNamed(out, named);
+  if (!dated && clock !== null) out.push('Date', clock.now());
+  return out;
+}
+
+/**
+ * CORS, then HSTS, then the response rules, which may change what those said. Changes `out` and gives it back; `request` are
+ * the fields that the client sent.
+ */
+export function routeFields(
+  out: string[],
+  headers: IResolvedHeaders,
+  request: TFields,
+  isTls: boolean,
+  values: ITemplateValues,
+): string[] {
+  if (headers.cors !== null) corsFields(out, request, headers.cors);
+  // RFC 6797 §7.2: never without TLS; §8.1: only the first one counts.
+  if (headers.hsts !== null && isTls) setField(out, 'strict-transport-security', headers.hsts);
+  return applyRules(out, headers.response, values);
+}
