@@ -4,7 +4,7 @@ import type { IResponseHead } from '../codec/http-message.js';
 import { phraseOf } from './phrases.js';
 
 /** An answer as a whole. */
-export interface IAnswer {
+export interface IOwnAnswer {
   readonly head: IResponseHead;
   /** Empty where there is none. */
   readonly body: Buffer;
@@ -13,13 +13,13 @@ export interface IAnswer {
 /** Characters of a detail. */
 const maxDetail = 500;
 
-const known = new Map<number, IAnswer>();
+const known = new Map<number, IOwnAnswer>();
 
 /**
  * The answer of the proxy with this status; `detail` is text for whoever sent the request. Without Date, which
  * `responseFields` adds.
  */
-export function errorAnswer(status: number, detail = ''): IAnswer {
+export function errorAnswer(status: number, detail = ''): IOwnAnswer {
   if (detail !== '') return make(status, detail);
   let answer = known.get(status);
   if (answer === undefined) {
@@ -29,7 +29,10 @@ export function errorAnswer(status: number, detail = ''): IAnswer {
   return answer;
 }
 
-function make(status: number, detail: string): IAnswer {
+/** The same, where there may be nothing to say. */
+export const refusal = (status: number, why: string | null): IOwnAnswer => errorAnswer(status, why ?? '');
+
+function make(status: number, detail: string): IOwnAnswer {
   if (hasNoContent(status))
     return { head: { status, reason: '', fields: [], contentLength: 0 }, body: Buffer.alloc(0) };
   const text = detail === '' ? `${status} ${phraseOf(status)}\n` : `${detail.slice(0, maxDetail)}\n`;

@@ -2,7 +2,7 @@
 
 import type { IRequestHead, IResponseHead } from '../codec/http-message.js';
 import type { TResolvedAction } from '../config/resolved.js';
-import { errorAnswer, hasNoContent, type IAnswer } from './error-answer.js';
+import { errorAnswer, hasNoContent, type IOwnAnswer } from './error-answer.js';
 import type { IAnswerListener, IOrigin } from './exchange-types.js';
 import { responseFields } from './response-fields.js';
 
@@ -11,7 +11,7 @@ export class FixedOrigin implements IOrigin {
   readonly #head: IResponseHead;
   readonly #body: Buffer;
 
-  constructor(answer: IAnswer) {
+  constructor(answer: IOwnAnswer) {
     this.#head = answer.head;
     this.#body = answer.body;
   }
@@ -35,10 +35,10 @@ export class FixedOrigin implements IOrigin {
 
 type TFixedAction = Extract<TResolvedAction, { type: 'respond' | 'block' }>;
 
-const made = new WeakMap<TFixedAction, IAnswer>();
+const made = new WeakMap<TFixedAction, IOwnAnswer>();
 
 /** The answer of a route that always gives the same, made once for each route. */
-export function fixedAnswer(action: TFixedAction): IAnswer {
+export function fixedAnswer(action: TFixedAction): IOwnAnswer {
   let answer = made.get(action);
   if (answer === undefined) {
     answer = action.type === 'block' ? errorAnswer(action.status, action.message) : responded(action);
@@ -47,7 +47,7 @@ export function fixedAnswer(action: TFixedAction): IAnswer {
   return answer;
 }
 
-function responded({ status, headers, body: given }: Extract<TFixedAction, { type: 'respond' }>): IAnswer {
+function responded({ status, headers, body: given }: Extract<TFixedAction, { type: 'respond' }>): IOwnAnswer {
   const body = Buffer.from(hasNoContent(status) ? new Uint8Array(0) : given);
   return { head: { status, reason: '', fields: responseFields(headers, null), contentLength: body.length }, body };
 }
