@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
 import { pump } from '../../ts/flow/pump.js';
 import { readInto } from '../../ts/flow/read-into.js';
@@ -108,7 +109,7 @@ tap.test('who else listens to a socket keeps hearing all of it, and may keep wha
   await using source = await startOrigin((socket) => void socket.once('data', () => sendAll(socket)));
   await using from = await connectTcp(source.port);
   await using to = await connectTcp(sink.port);
-  pump(from.socket, to.socket, () => {});
+  pump(from.socket, to.socket, (chunk) => chunk);
   from.socket.write('go');
   const heard = await from.end;
   expect(createHash('sha256').update(heard).digest('hex')).toEqual(expected);
@@ -124,7 +125,7 @@ tap.test('a slow reader gets a TLS stream whole: its decrypted records come on a
   await using from = await connectTls((server.address() as AddressInfo).port);
   from.socket.removeAllListeners('data');
   await using to = await connectTcp(sink.port);
-  pump(from.socket, to.socket, () => {});
+  pump(from.socket, to.socket, (chunk) => chunk);
   from.socket.on('end', () => to.socket.end());
   await new Promise((resolve) => from.socket.on('end', resolve));
   expect(await slow).toEqual(expected);
@@ -140,11 +141,33 @@ tap.test('a reader that is gone does not stop its sender from being read to the 
   let passed = 0;
   pump(from.socket, to.socket, (chunk) => {
     passed += chunk.length;
+    return chunk;
   });
   to.socket.on('close', () => from.socket.resume());
   from.socket.write('go');
   await new Promise((resolve) => from.socket.on('end', resolve));
   expect(passed).toEqual(piece.length * pieces);
+});
+
+tap.test('other bytes go on in place of a chunk, in bulk too, and none where nothing is given', async () => {
+  let told: Promise<string> = Promise.resolve('');
+  await using sink = await startOrigin((socket) => {
+    told = text(socket);
+  });
+  await using source = await startOrigin((socket) => void socket.once('data', () => sendAll(socket)));
+  await using from = await connectTcp(source.port);
+  from.socket.removeAllListeners('data');
+  await using to = await connectTcp(sink.port);
+  let heard = 0;
+  pump(from.socket, to.socket, (chunk) => {
+    heard += chunk.length;
+    return heard === piece.length * pieces ? Buffer.from('all') : Buffer.alloc(0);
+  });
+  from.socket.on('end', () => to.socket.end());
+  from.socket.write('go');
+  await new Promise((resolve) => from.socket.on('end', resolve));
+  expect(await told).toEqual('all');
+  expect(heard).toEqual(piece.length * pieces);
 });
 
 export default tap.start();

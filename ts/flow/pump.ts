@@ -3,8 +3,11 @@
 import type { Socket } from 'node:net';
 import { readInto } from './read-into.js';
 
-/** Called with each chunk before it is passed on. The chunk's memory is used again afterwards: nobody may keep it. */
-export type TPassed = (chunk: Buffer) => void;
+/**
+ * Called with each chunk before it is passed on; gives what goes on in its place, the chunk itself as a rule, or nothing (no
+ * bytes). The chunk's memory is used again afterwards: nobody may keep it.
+ */
+export type TPassed = (chunk: Buffer) => Buffer;
 
 /**
  * Passes on what `from` receives, and stops reading while `to` has enough waiting. No `pipe`: this costs less a chunk.
@@ -13,8 +16,8 @@ export type TPassed = (chunk: Buffer) => void;
 export function pump(from: Socket, to: Socket, passed: TPassed): void {
   let largeReads = 0;
   from.on('data', (chunk: Buffer) => {
-    passed(chunk);
-    to.write(chunk);
+    const bytes = passed(chunk);
+    if (bytes.length > 0) to.write(bytes);
     if (isFull(to)) from.pause();
     if (chunk.length < largeReadBytes) largeReads = 0;
     else if (++largeReads >= bulkAfterReads) readInBulk(from, to, passed);
@@ -64,8 +67,7 @@ function readInBulk(from: Socket, to: Socket, passed: TPassed): void {
     if (to.writableLength === 0 && from.isPaused()) from.resume();
   };
   const begun = readInto(from, Buffer.allocUnsafeSlow(bulkBufferBytes), (chunk) => {
-    passed(chunk);
-    to.write(chunk, taken);
+    to.write(passed(chunk), taken);
     if (to.writableLength > 0 && !to.destroyed) from.pause();
   });
   if (!begun) return;

@@ -66,6 +66,10 @@ export interface IPairHooks {
   onClientData?: (chunk: Buffer) => void;
   /** Each chunk from the target, likewise. */
   onServerData?: (chunk: Buffer) => void;
+  /** What goes on in place of a chunk from the client: itself, or other bytes, or none. Called after `onClientData`. */
+  replaceClientData?: (chunk: Buffer) => Buffer;
+  /** The same for chunks from the target. */
+  replaceServerData?: (chunk: Buffer) => Buffer;
   /**
    * Called once. The caller ends both sockets here; until then neither is destroyed, and after `client_closed` and
    * `target_closed` everything that was received has been handed to the kernel.
@@ -109,8 +113,14 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
     if (clientEnded && serverEnded && clientFlushed && serverFlushed) cleanup(first);
   };
 
-  pump(client, server, (chunk) => hooks.onClientData?.(chunk));
-  pump(server, client, (chunk) => hooks.onServerData?.(chunk));
+  pump(client, server, (chunk) => {
+    hooks.onClientData?.(chunk);
+    return hooks.replaceClientData === undefined ? chunk : hooks.replaceClientData(chunk);
+  });
+  pump(server, client, (chunk) => {
+    hooks.onServerData?.(chunk);
+    return hooks.replaceServerData === undefined ? chunk : hooks.replaceServerData(chunk);
+  });
 
   const onClientEnd = () => {
     if (clientEnded) return;
