@@ -46,7 +46,12 @@ export const endTable = {
     blame: null,
     meaning: 'the client left while its target was being dialed',
   },
-  no_route: { by: 'proxy', phases: ['accept', 'peek', 'guard', 'handshake'], blame: 'client', meaning: 'no route matches' },
+  no_route: {
+    by: 'proxy',
+    phases: ['accept', 'peek', 'guard', 'handshake'],
+    blame: 'client',
+    meaning: 'no route matches',
+  },
   route_blocked: { by: 'operator', phases: ['guard'], blame: null, meaning: "the route's action is to block" },
   ip_blocked: {
     by: 'proxy',
@@ -199,6 +204,18 @@ export const endTable = {
     phases: ['transfer'],
     blame: null,
     meaning: 'a request and its answer took too long',
+  },
+  ping_timeout: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: 'client',
+    meaning: "a WebSocket's client did not answer a ping in time",
+  },
+  message_too_large: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: null,
+    meaning: 'a message in a WebSocket was larger than its route allows',
   },
   proxy_protocol_error: {
     by: 'client',
