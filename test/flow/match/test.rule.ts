@@ -6,7 +6,7 @@ import { expect, tap } from '../../helpers/tapbundle.js';
 function order(parts: readonly IRouteParts[]): string[] {
   const entries = makeRoutes(parts).map((route): IEntry => {
     const rule = compileRule(route);
-    return { rule, pattern: rule.patterns?.[0] ?? null };
+    return { rule, pattern: rule.patterns?.[0] ?? null, path: null, others: rule.others };
   });
   return entries.sort(compareEntries).map(({ rule }) => rule.route.key);
 }

@@ -5,17 +5,30 @@ import type { TProtocol } from '../../config/types.js';
 import type { IConnectionFacts, TPeekNeed } from '../stages.js';
 import type { IHostPattern } from './host-pattern.js';
 
-export interface ICriterion {
-  /** Its name in `match`. */
-  readonly name: 'domains' | 'clientIp' | 'tlsVersion' | 'alpn' | 'ja4' | 'protocol';
+export interface ICriterion<F extends IConnectionFacts = IConnectionFacts> {
+  /** Its name in `match`; `tls` is the action's. */
+  readonly name: TCriterionName;
   /** What must be read of a connection before it can be judged. */
   readonly need: TPeekNeed;
   /** What is asked for, for people. */
   readonly want: string;
-  test(facts: IConnectionFacts): boolean;
-  /** What the connection has, for people. */
-  got(facts: IConnectionFacts): string;
+  test(facts: F): boolean;
+  /** What the connection or the request has, for people. */
+  got(facts: F): string;
 }
+
+export type TCriterionName =
+  | 'domains'
+  | 'clientIp'
+  | 'tlsVersion'
+  | 'alpn'
+  | 'ja4'
+  | 'protocol'
+  | 'tls'
+  | 'path'
+  | 'method'
+  | 'headers'
+  | 'query';
 
 /** Domains, of which there may be very many routes: one object each and no closures. */
 export class DomainCriterion implements ICriterion {
@@ -46,14 +59,27 @@ export class DomainCriterion implements ICriterion {
   }
 }
 
-/** All criteria but the domains, cheapest first. Their number counts for the order of routes. */
-export function otherCriteria(match: IResolvedMatch): readonly ICriterion[] {
-  const { protocol, tlsVersion, alpn, clientIp, ja4 } = match;
+/**
+ * All criteria of a connection but the domains, cheapest first. Their number counts for the order of routes. A route that
+ * terminates TLS asks for TLS; its `protocol` is about what is inside.
+ */
+export function otherCriteria(match: IResolvedMatch, terminates = false): readonly ICriterion[] {
+  const protocol = terminates ? 'tls' : match.protocol;
   const byProtocol = protocol === null ? none : protocolCriteria[protocol];
+  return withHelloCriteria(byProtocol, match);
+}
+
+/** The same for a request: that it is HTTP is known by then, and that a route asks for it counts all the same. */
+export function connectionCriteriaOfRequests(match: IResolvedMatch): readonly ICriterion[] {
+  return withHelloCriteria(match.protocol === null ? none : isHttp, match);
+}
+
+function withHelloCriteria(first: readonly ICriterion[], match: IResolvedMatch): readonly ICriterion[] {
+  const { tlsVersion, alpn, clientIp, ja4 } = match;
   // The usual case by far, of which thousands then share one list.
-  if (tlsVersion === null && alpn === null && clientIp === null && ja4 === null) return byProtocol;
+  if (tlsVersion === null && alpn === null && clientIp === null && ja4 === null) return first;
   const more = [tlsVersionCriterion(match), alpnCriterion(match), clientIpCriterion(match), ja4Criterion(match)];
-  return [...byProtocol, ...more.filter((criterion) => criterion !== null)];
+  return [...first, ...more.filter((criterion) => criterion !== null)];
 }
 
 const none: readonly ICriterion[] = [];
@@ -63,6 +89,10 @@ const protocolCriteria: Readonly<Record<TProtocol, readonly ICriterion[]>> = {
   http: [protocolCriterion('http')],
   other: [protocolCriterion('other')],
 };
+
+const isHttp: readonly ICriterion[] = [
+  { name: 'protocol', need: 'first-bytes', want: 'http', test: () => true, got: () => 'http' },
+];
 
 function protocolCriterion(want: TProtocol): ICriterion {
   return {
@@ -123,10 +153,10 @@ function ja4Criterion({ ja4: want }: IResolvedMatch): ICriterion | null {
 
 /** Long lists are for reading in the configuration, not in a trace. */
 const shownItems = 8;
-const list = (items: readonly string[]): string =>
+export const list = (items: readonly string[]): string =>
   items.length > shownItems
     ? `${items.slice(0, shownItems).join(', ')} and ${items.length - shownItems} more`
     : items.join(', ');
 
 const shownChars = 80;
-const shorten = (text: string): string => (text.length > shownChars ? `${text.slice(0, shownChars)}...` : text);
+export const shorten = (text: string): string => (text.length > shownChars ? `${text.slice(0, shownChars)}...` : text);

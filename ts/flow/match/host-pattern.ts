@@ -128,3 +128,7 @@ function oddGlob(pattern: string): (host: string) => boolean {
 
 /** The characters that must be there literally; of `[...]` none counts. */
 const literalLength = (pattern: string): number => pattern.replace(/\[[^\]]*\]?|[*?]/g, '').length;
+
+/** null of none. */
+export const mostSpecific = (patterns: readonly IHostPattern[]): IHostPattern | null =>
+  patterns.reduce<IHostPattern | null>((a, b) => (a !== null && a.specificity >= b.specificity ? a : b), null);

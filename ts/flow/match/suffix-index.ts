@@ -25,6 +25,10 @@ export class SuffixIndex<T> {
     this.longest = Math.max(this.longest, suffix.length);
   }
 
+  get(suffix: string): T | undefined {
+    return this.find(hashOf(suffix), suffix, suffix.length);
+  }
+
   /** The value of the suffix of `host` that has this `length` and `hash`. */
   find(hash: number, host: string, length: number): T | undefined {
     let bucket = this.#buckets.get(hash);
