@@ -22,7 +22,7 @@ export interface IRequestHead {
   readonly authority: string;
   /** Of `authority`, in its normal form: lower case, A-labels, no final dot; an IP literal without brackets; `''`. */
   readonly host: string;
-  /** All but Host and those that frame the message (Content-Length, Transfer-Encoding); Connection among them. */
+  /** All but Host, Expect, and those that frame the message (Content-Length, Transfer-Encoding); Connection among them. */
   readonly fields: TFields;
   /** 0: no content. -1: chunked, or HTTP/2 without content-length. */
   readonly contentLength: TContentLength;

@@ -13,14 +13,75 @@ export function splitTarget(target: string): ITarget {
 }
 
 /**
- * Unreserved characters decoded, other escapes in upper case, dot segments removed (RFC 3986 §6.2.2); empty segments stay, and
- * so does what `hasAmbiguousPath` tells. null: it cannot be understood. The same string if nothing changes.
+ * RFC 3986 §6.2.2: unreserved characters decoded, other escapes in upper case, dot segments removed. Empty segments stay, and so
+ * does what `hasAmbiguousPath` tells. The same string if nothing changes; `*` and `''` (of CONNECT) are as they are. null: an
+ * escape that is none, a way above the root, a backslash, or a second slash at the beginning.
  */
 export function normalisePath(path: string): string | null {
-  return path.includes('\\') ? null : path;
+  if (path.charCodeAt(0) !== slash) return path === '' || path === '*' ? path : null;
+  if (path.charCodeAt(1) === slash || path.includes('\\')) return null;
+  const decoded = path.includes('%') ? decodeUnreserved(path) : path;
+  if (decoded === null || !decoded.includes('/.')) return decoded;
+  return removeDots(decoded);
 }
 
-/** True if others might read another path from it: an encoded slash, backslash or NUL, or a semicolon. */
+const slash = 47;
+const unreserved = /^[\w.~-]$/;
+
+function decodeUnreserved(path: string): string | null {
+  let text = '';
+  let kept = 0;
+  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 3)) {
+    const high = hexDigit(path.charCodeAt(at + 1));
+    const low = hexDigit(path.charCodeAt(at + 2));
+    if (high < 0 || low < 0) return null;
+    const character = String.fromCharCode(high * 16 + low);
+    const written = path.slice(at, at + 3);
+    const normal = unreserved.test(character) ? character : written.toUpperCase();
+    if (normal === written) continue;
+    text += path.slice(kept, at) + normal;
+    kept = at + 3;
+  }
+  return kept === 0 ? path : text + path.slice(kept);
+}
+
+/** -1: none. Of what is behind the end, too, where the code is NaN. */
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+/** RFC 3986 §5.2.4, but what leads above the root is nobody's honest path. */
+function removeDots(path: string): string | null {
+  const segments = path.split('/');
+  const kept: string[] = [];
+  let changed = false;
+  for (let at = 1; at < segments.length; at++) {
+    const segment = segments[at] as string;
+    const isUp = segment === '..';
+    if (!isUp && segment !== '.') {
+      kept.push(segment);
+      continue;
+    }
+    changed = true;
+    if (isUp && kept.pop() === undefined) return null;
+    // A dot segment at the end stands for the folder itself.
+    if (at === segments.length - 1) kept.push('');
+  }
+  if (!changed) return path;
+  const normal = `/${kept.join('/')}`;
+  return normal.charCodeAt(1) === slash ? null : normal;
+}
+
+/** True if others might read another path from it: an encoded slash, backslash or NUL, or a semicolon (parameters to some). */
 export function hasAmbiguousPath(path: string): boolean {
-  return /%2f|%5c|%00|;/i.test(path);
+  if (path.includes(';')) return true;
+  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 1)) {
+    const high = path.charCodeAt(at + 1);
+    const low = path.charCodeAt(at + 2) | 32;
+    if ((high === 50 && low === 102) || (high === 53 && low === 99)) return true;
+    if (high === 48 && path.charCodeAt(at + 2) === 48) return true;
+  }
+  return false;
 }
