@@ -7,11 +7,11 @@ import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
-import { type IAdmitted, Permit } from './permit.js';
+import { type IAdmitted, type IRequestPermit, Permit, passesAll } from './permit.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
 
-export type { IAdmitted, Permit } from './permit.js';
+export type { IAdmitted, IRequestPermit, Permit } from './permit.js';
 
 /** What the guard reads of a configuration. */
 export type IGuardConfig = Pick<
@@ -74,6 +74,27 @@ export class Guard {
   /** The rules of the matched route. A word: end it with that. */
   admit(matched: IMatched): IAdmitted | TEnd {
     return Permit.admit(matched, this.#routes);
+  }
+
+  /**
+   * The rules of a request's route. A word: answer it with that. `clientIp`: behind a trusted proxy the one that the request
+   * states. `maxConnections` counts connections that have requests or tunnels on the route, not the requests.
+   */
+  admitRequest(
+    connection: Connection,
+    route: IResolvedRoute,
+    clientIp: string = connection.clientIp,
+  ): IRequestPermit | TEnd {
+    return Permit.admitRequest(connection, route, clientIp, this.#routes);
+  }
+
+  /**
+   * Of a connection whose requests find their routes one by one: null if one of these routes lets its address pass, or if
+   * there are none. Not to be asked about a trusted proxy, whose requests state who they are from.
+   */
+  mayServe(connection: Connection, routes: readonly IResolvedRoute[]): TEnd | null {
+    for (const route of routes) if (passesAll(route, connection.clientIp)) return null;
+    return routes.length === 0 ? null : 'route_ip_blocked';
   }
 
   /** What `admitClient` would decide for a new connection from this address, rule by rule. Counts nothing. */

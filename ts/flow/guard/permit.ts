@@ -1,5 +1,7 @@
 // The proof that a route's rules were checked. forward() takes nothing else, so forgetting the guard does not compile.
 
+import type { IResolvedRoute } from '../../config/resolved.js';
+import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
 import type { RouteCounts } from './route-counts.js';
@@ -10,9 +12,17 @@ export interface IAdmitted extends IMatched {
   readonly permit: Permit;
 }
 
-/** Nothing makes one but `admit`, which checks first; the `#` field keeps look-alikes out. */
+/** A request that its route lets in. */
+export interface IRequestPermit {
+  readonly permit: Permit;
+  /** To be called once, when the exchange or its tunnel ends. */
+  release(): void;
+}
+
+/** Nothing makes one but `admit` and `admitRequest`, which check first; the `#` field keeps look-alikes out. */
 export class Permit {
   static readonly #granted = new Permit();
+  static readonly #uncounted: IRequestPermit = Object.freeze({ permit: Permit.#granted, release() {} });
   readonly #checked = true;
 
   private constructor() {}
@@ -20,18 +30,58 @@ export class Permit {
   /** Checks the route's rules for the connection; gives it back with a permit, or says why not. */
   static admit(matched: IMatched, counts: RouteCounts): IAdmitted | TEnd {
     const { connection, facts, bytes, route } = matched;
-    const { lists, maxConnections } = route.security;
-    for (const list of lists) {
-      if (!SecurityManager.passes(connection.clientIp, list)) return 'route_ip_blocked';
-    }
+    const { maxConnections } = route.security;
+    if (!passesAll(route, connection.clientIp)) return 'route_ip_blocked';
     if (maxConnections !== null && !counts.enter(connection, route.key, maxConnections)) {
       return 'route_connection_limit';
     }
     return { connection, facts, bytes, route, permit: Permit.#granted };
   }
 
+  /** The same for one request. Without `maxConnections` it allocates nothing, and there is nothing to release. */
+  static admitRequest(
+    connection: Connection,
+    route: IResolvedRoute,
+    clientIp: string,
+    counts: RouteCounts,
+  ): IRequestPermit | TEnd {
+    const { maxConnections } = route.security;
+    if (!passesAll(route, clientIp)) return 'route_ip_blocked';
+    if (maxConnections === null) return Permit.#uncounted;
+    if (!counts.enterRequest(connection, route.key, maxConnections)) return 'route_connection_limit';
+    return new CountedRequest(Permit.#granted, counts, connection, route.key);
+  }
+
   /** True for whatever `admit` gave, whichever type it claims to have. */
   static isGranted(value: unknown): value is Permit {
     return typeof value === 'object' && value !== null && #checked in value && value.#checked;
+  }
+}
+
+/** Whether all lists of the route let the address pass. */
+export function passesAll({ security: { lists } }: IResolvedRoute, clientIp: string): boolean {
+  for (const list of lists) if (!SecurityManager.passes(clientIp, list)) return false;
+  return true;
+}
+
+class CountedRequest implements IRequestPermit {
+  readonly #counts: RouteCounts;
+  #connection: Connection | null;
+  readonly #routeKey: string;
+
+  constructor(
+    readonly permit: Permit,
+    counts: RouteCounts,
+    connection: Connection,
+    routeKey: string,
+  ) {
+    this.#counts = counts;
+    this.#connection = connection;
+    this.#routeKey = routeKey;
+  }
+
+  release(): void {
+    if (this.#connection !== null) this.#counts.leaveRequest(this.#connection, this.#routeKey);
+    this.#connection = null;
   }
 }
