@@ -4,30 +4,62 @@ import type { IRequestHead } from '../codec/http-message.js';
 
 /** RFC 9110 §9.3.6, §9.3.8 and the Fetch standard's forbidden methods: no `Request` can say them. null: it can. */
 export function refusedMethod(method: string): 405 | 501 | null {
-  if (method === 'CONNECT') return 501;
-  return method === 'TRACE' || method === 'TRACK' ? 405 : null;
+  const upper = method.toUpperCase();
+  if (upper === 'CONNECT') return 501;
+  return upper === 'TRACE' || upper === 'TRACK' ? 405 : null;
 }
 
 /** True if the content can be given to a handler: a `Request` with GET or HEAD has none. */
-export const carriesContent = (head: IRequestHead): boolean =>
-  head.contentLength !== 0 && head.method !== 'GET' && head.method !== 'HEAD';
+export function carriesContent({ method, contentLength }: IRequestHead): boolean {
+  if (contentLength === 0) return false;
+  const upper = method.toUpperCase();
+  return upper !== 'GET' && upper !== 'HEAD';
+}
 
 /** The URL that was asked for. */
 export const urlOf = (head: IRequestHead, isTls: boolean): string =>
   `${isTls ? 'https' : 'http'}://${head.authority || 'localhost'}${head.target.startsWith('/') ? head.target : '/'}`;
 
-/** Throws what `Request` throws. */
+/**
+ * A `Request` whose signal is made when it is asked for: to pass one to every request costs more than all else in it. Copies
+ * (`clone()`, `new Request(url, request)`) ask for it. Made when first needed, because Node loads `Request` when it is named.
+ */
+function handledRequest() {
+  return class HandledRequest extends Request {
+    static {
+      Object.defineProperty(HandledRequest.prototype, 'signal', {
+        get(this: HandledRequest) {
+          return this.#signalOf();
+        },
+        enumerable: true,
+        configurable: true,
+      });
+    }
+
+    readonly #signalOf: () => AbortSignal;
+
+    constructor(url: string, init: RequestInit, signalOf: () => AbortSignal) {
+      super(url, init);
+      this.#signalOf = signalOf;
+    }
+  };
+}
+
+let Handled: ReturnType<typeof handledRequest> | null = null;
+
+/** Throws what `Request` throws: the URL, a field or the method may be beyond it. */
 export function fetchRequest(
   head: IRequestHead,
   url: string,
   content: ReadableStream<Uint8Array> | null,
-  signal: AbortSignal,
+  signalOf: () => AbortSignal,
 ): Request {
   const headers: [string, string][] = [];
-  if (head.authority !== '') headers.push(['host', head.authority]);
-  const { fields, contentLength } = head;
+  const { authority, fields, contentLength, method } = head;
+  if (authority !== '') headers.push(['host', authority]);
   for (let at = 0; at < fields.length; at += 2) headers.push([fields[at] as string, fields[at + 1] as string]);
-  if (content === null) return new Request(url, { method: head.method, headers, signal });
+  Handled ??= handledRequest();
+  if (content === null) return new Handled(url, { method, headers }, signalOf);
   if (contentLength > 0) headers.push(['content-length', String(contentLength)]);
-  return new Request(url, { method: head.method, headers, signal, body: content, duplex: 'half' });
+  return new Handled(url, { method, headers, body: content, duplex: 'half' }, signalOf);
 }

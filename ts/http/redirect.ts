@@ -4,14 +4,9 @@ import { errorAnswer, type IOwnAnswer } from './error-answer.js';
 import { phraseOf } from './phrases.js';
 import type { ITemplateValues } from './template-values.js';
 
-/** The answer of a redirect; `{path}` of the template is `target`: the path as it was asked for, with its query. */
-export function redirectAnswer(
-  template: readonly string[],
-  status: number,
-  values: ITemplateValues,
-  target: string,
-): IOwnAnswer {
-  const location = locationOf(template, values, target);
+/** The answer of a redirect; `{path}` of the template is the value `target`: the path as asked for, with its query. */
+export function redirectAnswer(template: readonly string[], status: number, values: ITemplateValues): IOwnAnswer {
+  const location = locationOf(template, values);
   if (location === null) return errorAnswer(400, 'The request names no host.');
   const body = Buffer.from(`${status} ${phraseOf(status)}\n`);
   const fields = ['Location', location, 'Content-Type', 'text/plain; charset=utf-8'];
@@ -19,10 +14,10 @@ export function redirectAnswer(
 }
 
 /** The URL or the path to go to; null if its host is missing. */
-export function locationOf(template: readonly string[], values: ITemplateValues, target: string): string | null {
+export function locationOf(template: readonly string[], values: ITemplateValues): string | null {
   let text = literal(template[0] ?? '');
   for (let at = 1; at < template.length; at += 2) {
-    const given = part(template[at] as string, values, target);
+    const given = part(template[at] as string, values);
     const next = literal(template[at + 1] ?? '');
     // Slashes of the template and of the path would add up, to another path or, in front, to another host.
     text = text.endsWith('/') && !text.endsWith('://') && given.startsWith('/') ? text + given.slice(1) : text + given;
@@ -35,8 +30,11 @@ export function locationOf(template: readonly string[], values: ITemplateValues,
 
 const namesHost = (template: readonly string[]): boolean => /^(?:[a-z][a-z\d+.-]*:)?\/\//i.test(template[0] ?? '');
 
-function part(name: string, values: ITemplateValues, target: string): string {
-  if (name === 'path') return encode(target.startsWith('/') ? target : '/');
+function part(name: string, values: ITemplateValues): string {
+  if (name === 'path') {
+    const target = values.get('target');
+    return encode(target.startsWith('/') ? target : '/');
+  }
   const text = values.get(name);
   if (name === 'domain') return text.includes(':') ? `[${text}]` : text;
   return name === 'query' ? encode(text) : encodeText(text);
