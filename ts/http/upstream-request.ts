@@ -1,0 +1,109 @@
+// The request's half of a target's HTTP/1.1 connection: head and content in as few writes as can be, framed by us.
+
+import type { Socket } from 'node:net';
+import type { IRequestHead, TFields } from '../codec/http-message.js';
+import { chunkHead, chunkTail, lastChunk, writeRequestHead } from '../codec/http1-write.js';
+
+/** Content up to so many bytes is joined with what stands before it; copying more costs more than a second buffer. */
+const maxJoinedBytes = 8192;
+/** So many bytes go into an empty send buffer all at once or not at all. */
+const maxAtomicBytes = 16_384;
+
+/** One for all requests of a connection. Each method but `begin` and `reset` is called between a `begin` and `done`. */
+export class UpstreamRequest {
+  readonly #socket: Socket;
+  /** Of the content: what is still to come, -1 for chunks. */
+  #owed = 0;
+  /** The head, until there is something to write with it. */
+  #waiting = '';
+  #writes = 0;
+  #firstBytes = 0;
+  /** All of it was given. */
+  done = true;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  begin(head: IRequestHead): void {
+    const text = writeRequestHead(head, head.upgrade === null ? 'keep-alive' : 'upgrade');
+    this.#owed = head.contentLength;
+    this.#writes = 0;
+    this.done = this.#owed === 0;
+    if (!this.done) {
+      this.#waiting = text;
+      return;
+    }
+    this.#wrote(text.length);
+    this.#socket.write(text, 'latin1');
+  }
+
+  /** False: enough waits. null: it is more than the head promised, and was not sent. */
+  data(chunk: Uint8Array): boolean | null {
+    const { length } = chunk;
+    // A chunk of no bytes would be the last one.
+    if (length === 0) return true;
+    if (this.#owed < 0) return this.#write(chunkHead(length), chunk, chunkTail);
+    if (length > this.#owed) return null;
+    this.#owed -= length;
+    return this.#write('', chunk, '');
+  }
+
+  /** False: it is less than the head promised, and the target waits for the rest. */
+  end(trailers: TFields | null): boolean {
+    if (this.#owed > 0) return false;
+    const last = this.#owed < 0 ? lastChunk(trailers) : '';
+    this.done = true;
+    this.#writeText(last);
+    return true;
+  }
+
+  flush(): void {
+    this.#writeText('');
+  }
+
+  /** True if nothing was written. */
+  get untold(): boolean {
+    return this.#writes === 0;
+  }
+
+  /** True if a kernel that refused to write refused all of it: the first write is the only one, and could not be split. */
+  get atomic(): boolean {
+    return this.#writes === 1 && this.#firstBytes <= maxAtomicBytes;
+  }
+
+  #writeText(after: string): void {
+    const text = this.#waiting + after;
+    if (text === '') return;
+    this.#waiting = '';
+    this.#wrote(text.length);
+    this.#socket.write(text, 'latin1');
+  }
+
+  #write(before: string, chunk: Uint8Array, after: string): boolean {
+    const socket = this.#socket;
+    const text = this.#waiting + before;
+    this.#waiting = '';
+    const { length } = chunk;
+    this.#wrote(text.length + length + after.length);
+    if (text === '' && after === '') return socket.write(chunk);
+    if (length <= maxJoinedBytes) {
+      const joined = Buffer.allocUnsafe(text.length + length + after.length);
+      joined.write(text, 0, 'latin1');
+      joined.set(chunk, text.length);
+      if (after !== '') joined.write(after, text.length + length, 'latin1');
+      return socket.write(joined);
+    }
+    socket.cork();
+    if (text !== '') socket.write(text, 'latin1');
+    let more = socket.write(chunk);
+    if (after !== '') more = socket.write(after, 'latin1');
+    socket.uncork();
+    return more;
+  }
+
+  #wrote(bytes: number): void {
+    if (this.#writes === 0) this.#firstBytes = bytes;
+    this.#writes += 1;
+  }
+}
