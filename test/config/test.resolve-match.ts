@@ -55,9 +55,9 @@ tap.test('the global address given again, in any spelling, is no address of its 
 });
 
 tap.test('passthrough asks for TLS', () => {
-  const context = { lists: new AddressLists(), globalAddress: null, passthrough: true };
-  expect(resolveMatch({ ports: 443 }, context).protocol).toEqual('tls');
   const tls = { mode: 'passthrough' } as const;
+  const context = { lists: new AddressLists(), globalAddress: null, tls };
+  expect(resolveMatch(makeRoute(), context).protocol).toEqual('tls');
   expect(matchOf({}, { defaults: { tls } })?.protocol).toEqual('tls');
   expect(matchOf({ protocol: 'http' }, { defaults: { tls } })?.protocol).toEqual('http');
 });

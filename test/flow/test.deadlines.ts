@@ -15,6 +15,7 @@ const noLimits: IResolvedTimeouts = {
   halfOpenTimeoutMs: 0,
   stallTimeoutMs: 0,
   enableHalfOpen: false,
+  responseTimeoutMs: 0,
 };
 
 /** Deadlines that note what they end, and at what time: `inactivity_timeout at 100`. */

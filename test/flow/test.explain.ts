@@ -9,6 +9,7 @@ import { compileRouteTable } from '../../ts/flow/match/route-table.js';
 import { SmartProxy } from '../../ts/smart-proxy.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
 import { type IRouteParts, makeAddresses, makeRoutes } from '../helpers/make-route.js';
+import { makeForward } from '../helpers/make-targets.js';
 import { codeBlocksOf } from '../helpers/markdown.js';
 import { root } from '../helpers/source-text.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -34,14 +35,7 @@ function makeView(parts: readonly IRouteParts[], world: IWorldParts = {}): IExpl
   };
 }
 
-const forward: IResolvedRoute['action'] = {
-  type: 'forward',
-  algorithm: 'round-robin',
-  healthCheck: { active: null, passive: null },
-  targets: [
-    { host: ['a.test'], port: 80, matchPorts: null, priority: 0, weight: 1, backup: false, sendProxyProtocol: 0 },
-  ],
-};
+const forward: IResolvedRoute['action'] = makeForward(['a.test']).action;
 const ask = (parts: readonly IRouteParts[], query: IExplainQuery, world: IWorldParts = {}) =>
   explain(query, makeView(parts, world));
 const textsOf = (stage: string, { steps }: ReturnType<typeof explain>) =>

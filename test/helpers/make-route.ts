@@ -21,7 +21,10 @@ export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolved
     index,
     priority: 0,
     match: { ...anyConnection, ...rest, clientIp: clientIp ? makeAddresses(clientIp) : null },
-    action: { type: 'block' },
+    action: { type: 'block', status: 403, message: '' },
+    tls: null,
+    headers: null,
+    compression: null,
     security: { lists: [], maxConnections: null },
     timeouts,
     source: { match: { ports: 443 }, action: { type: 'block' } },
@@ -53,6 +56,11 @@ const anyConnection: IResolvedMatch = {
   alpn: null,
   ja4: null,
   protocol: null,
+  httpOnly: false,
+  path: null,
+  method: null,
+  headers: null,
+  query: null,
 };
 
 const silentClient: IConnectionFacts = {
@@ -72,4 +80,5 @@ const timeouts: IResolvedTimeouts = {
   halfOpenTimeoutMs: 30_000,
   stallTimeoutMs: 0,
   enableHalfOpen: false,
+  responseTimeoutMs: 60_000,
 };

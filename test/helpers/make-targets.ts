@@ -19,7 +19,7 @@ export type TTargetParts = Partial<Omit<IResolvedTarget, 'host'>> & {
 
 export const noChecks: IResolvedHealthCheck = { active: null, passive: null };
 export const probed: IResolvedHealthCheck = {
-  active: { intervalMs: 10_000, timeoutMs: 2_000, healthyThreshold: 2, unhealthyThreshold: 3 },
+  active: { http: null, intervalMs: 10_000, timeoutMs: 2_000, healthyThreshold: 2, unhealthyThreshold: 3 },
   passive: null,
 };
 export const ejecting: IResolvedHealthCheck = {
@@ -33,10 +33,13 @@ export function makeTarget({ host = 'a.test', ...parts }: TTargetParts = {}): IR
     host: typeof host === 'string' ? [host] : host,
     port: 80,
     matchPorts: null,
+    matchRequest: null,
     priority: 0,
     weight: 1,
     backup: false,
     sendProxyProtocol: 0,
+    tls: null,
+    headers: [],
     ...parts,
   };
 }
@@ -48,11 +51,33 @@ export interface IForwardParts extends Partial<Omit<IResolvedForward, 'type' | '
 
 /** A route from port 443, by round robin, without checks. A text is a target's host. */
 export function makeForward(targets: readonly (string | TTargetParts)[], parts: IForwardParts = {}): IResolvedRoute {
-  const { name = 'forward', ports = [{ from: 443, to: 443 }], algorithm = 'round-robin' } = parts;
-  const { healthCheck = noChecks } = parts;
+  const { name = 'forward', ports = [{ from: 443, to: 443 }], ...action } = parts;
   const made = targets.map((target) => makeTarget(typeof target === 'string' ? { host: target } : target));
-  return makeRoute({ name, match: { ports }, action: { type: 'forward', targets: made, algorithm, healthCheck } });
+  return makeRoute({ name, match: { ports }, action: { ...plainForward, ...action, targets: made } });
 }
+
+const plainForward: IResolvedForward = {
+  type: 'forward',
+  targets: [],
+  algorithm: 'round-robin',
+  hashKey: { of: 'ip', name: '' },
+  sticky: null,
+  slowStartMs: 0,
+  healthCheck: noChecks,
+  urlRewrite: null,
+  retry: { attempts: 3, statuses: [], budget: 0.2 },
+  circuitBreaker: null,
+  websocket: {
+    enabled: true,
+    allowedOrigins: null,
+    subprotocols: null,
+    rewritePath: null,
+    customHeaders: [],
+    pingIntervalMs: 0,
+    pingTimeoutMs: 10_000,
+    maxPayload: 0,
+  },
+};
 
 export interface IFakeRegistry extends AsyncDisposable {
   readonly registry: TargetRegistry;

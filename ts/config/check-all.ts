@@ -1,11 +1,17 @@
 // What must hold between routes, and between global options.
 
+import { checkTls } from './check-tls.js';
 import { gotText, type IPathFault } from './faults.js';
 import type { IResolvedMatch } from './resolved.js';
-import type { IRouteConfig, ISmartProxyOptions } from './types.js';
+import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
 import type { TUsable } from './usable.js';
 
 export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
+  const tls = usable('defaults.tls') ? options.defaults?.tls : undefined;
+  return [...checkProxyHeaders(options, usable), ...(tls ? checkTls(tls, ['defaults', 'tls']) : [])];
+}
+
+function checkProxyHeaders(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
   if (!usable('acceptProxyProtocol', 'proxyIPs')) return [];
   const listed = (options.proxyIPs ?? []).length > 0;
   if (options.acceptProxyProtocol === true && !listed) {
@@ -56,6 +62,10 @@ export interface IMatchOfRoute {
   readonly index: number;
   readonly priority: number;
   readonly match: IResolvedMatch;
+  /** By itself or by default. */
+  readonly tls: IRouteTls | undefined;
+  /** The match without ports and without what is known only of requests. */
+  readonly criteria: string;
   readonly text: string;
 }
 

@@ -1,5 +1,7 @@
 // What must hold between the options of one route. Places are relative to the route.
 
+import { checkHttp } from './check-http.js';
+import { checkRouteTls } from './check-tls.js';
 import { passiveDefaults } from './defaults.js';
 import { gotText, type IPathFault } from './faults.js';
 import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
@@ -11,17 +13,14 @@ type TCheck = (route: IRouteConfig, usable: TUsable, defaults: TDefaults) => IPa
 
 /** `defaults`: null if they are at fault themselves. */
 export function checkRoute(route: IRouteConfig, usable: TUsable, defaults: TDefaults): readonly IPathFault[] {
-  let faults: IPathFault[] | undefined;
+  const faults: IPathFault[] = [];
   for (const check of checks) {
     const fault = check(route, usable, defaults);
-    if (fault === null) continue;
-    faults ??= [];
-    faults.push(fault);
+    if (fault !== null) faults.push(fault);
   }
-  return faults ?? none;
+  faults.push(...checkRouteTls(route, usable, defaults), ...checkHttp(route, usable));
+  return faults;
 }
-
-const none: readonly IPathFault[] = [];
 
 const checks: readonly TCheck[] = [
   function someTarget({ action }, usable, defaults) {
@@ -41,27 +40,10 @@ const checks: readonly TCheck[] = [
   function priorityIsAmongMatches({ action }, usable) {
     if (!usable('action.type', 'action.target', 'action.targets') || action.type !== 'forward') return null;
     const place = action.targets === undefined ? 'target' : 'targets';
-    const at = targetsOf(action, null).findIndex(({ priority, match }) => priority !== undefined && !match?.ports);
+    const at = targetsOf(action, null).findIndex((target) => target.priority !== undefined && !isLimited(target));
     if (at < 0) return null;
     const path = ['action', place, ...(place === 'targets' ? [at] : []), 'priority'];
-    return { path, want: 'nothing without match.ports: it orders targets that fit by match', got: 'a priority' };
-  },
-
-  function tlsCriteriaNeedTls({ match }, usable) {
-    if (!usable('match.protocol')) return null;
-    const { protocol } = match;
-    if (protocol === undefined || protocol === 'tls') return null;
-    const criterion = (['domains', 'tlsVersion', 'alpn', 'ja4'] as const).find((name) => match[name] !== undefined);
-    if (criterion === undefined) return null;
-    const want = `'tls' or nothing: ${criterion} is known of TLS connections only`;
-    return { path: ['match', 'protocol'], want, got: gotText(protocol) };
-  },
-
-  function passthroughIsTls({ match, action }, usable) {
-    if (!usable('match.protocol', 'action.type', 'action.tls')) return null;
-    const { protocol } = match;
-    if (action.tls === undefined || protocol === undefined || protocol === 'tls') return null;
-    return { path: ['action', 'tls'], want: `nothing: match.protocol is '${protocol}'`, got: 'passthrough of TLS' };
+    return { path, want: 'nothing without match: it orders targets that fit by match', got: 'a priority' };
   },
 
   function keyOfHashing({ action }, usable) {
@@ -102,6 +84,9 @@ const checks: readonly TCheck[] = [
     return { path: ['action', 'healthCheck'], want, got: 'targets that are known only once a client is there' };
   },
 ];
+
+/** Does it serve some connections or requests only? */
+const isLimited = ({ match }: ITarget): boolean => match !== undefined && Object.keys(match).length > 0;
 
 /** The targets of an action, whichever way they are given; none if they are missing. */
 export function targetsOf({ target, targets }: IForwardAction, defaults: TDefaults | undefined): readonly ITarget[] {

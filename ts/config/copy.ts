@@ -7,6 +7,9 @@ import { type IPathFault, quote, type TKey } from './faults.js';
 /** What may not be the name of an option anywhere: it could reach a prototype. */
 export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
+/** Whose values may be bytes: PEM texts and the body of a fixed answer. */
+const holdBytes: ReadonlySet<TKey | undefined> = new Set(['cert', 'key', 'ca', 'body']);
+
 /** A configuration has about ten levels; what contains itself has more than any limit. */
 const maxDepth = 16;
 
@@ -19,8 +22,9 @@ export interface ICopied {
 }
 
 /**
- * Copies plain objects and arrays; functions stay the same. An `undefined` property counts as absent. A list that
- * occurs twice in the source is one list in the copy too. `asIs` names top-level properties that are passed through.
+ * Copies plain objects and arrays, and bytes and regular expressions where an option takes them; functions stay the
+ * same. An `undefined` property counts as absent. A list that occurs twice in the source is one list in the copy too.
+ * `asIs` names top-level properties that are passed through.
  */
 export function copyPlain(source: unknown, asIs: readonly string[] = []): ICopied {
   const copier = new Copier(asIs);
@@ -43,7 +47,7 @@ class Copier {
     if (path.length > maxDepth) return this.#stop(path, `at most ${maxDepth} levels`);
     if (++this.#objects > maxObjects) return this.#stop(path, `at most ${maxObjects} objects and lists`);
     const copy = this.#copyObject(value, path);
-    return copy && Object.freeze(copy);
+    return copy instanceof Uint8Array || copy instanceof RegExp ? copy : copy && Object.freeze(copy);
   }
 
   /** Copying on would take for ever. */
@@ -58,6 +62,10 @@ class Copier {
     try {
       if (Array.isArray(value)) return this.#copyList(value, path);
       const kind = Object.prototype.toString.call(value);
+      if (kind === '[object RegExp]' && holdsPattern(path)) return copyPattern(value as RegExp);
+      if (kind === '[object Uint8Array]' && holdBytes.has(path.findLast((key) => typeof key === 'string'))) {
+        return Uint8Array.from(value as Uint8Array);
+      }
       if (kind !== '[object Object]') return this.#fault(path, 'plain data', kind.slice(1, -1));
       return this.#copyRecord(value as Record<string, unknown>, path);
     } catch (error) {
@@ -103,3 +111,10 @@ class Copier {
     return undefined;
   }
 }
+
+/** What a header or a parameter of a query must be, and what `urlRewrite` looks for. */
+const holdsPattern = (path: readonly TKey[]): boolean =>
+  path.at(-1) === 'pattern' || (path.at(-3) === 'match' && (path.at(-2) === 'headers' || path.at(-2) === 'query'));
+
+/** Without `y`, which would remember a place between two uses. Not frozen: that would make each use of it slow. */
+const copyPattern = ({ source, flags }: RegExp): RegExp => new RegExp(source, flags.replace('y', ''));

@@ -7,6 +7,9 @@ export const maxMs = 10 * 365 * 24 * 3_600_000;
 /** The most connections that can be asked for in one limit. */
 export const maxConnectionLimit = 10_000_000;
 
+/** The most bytes that can be asked for in one limit: a terabyte. */
+export const maxByteLimit = 1_000_000_000_000;
+
 export const timeoutDefaults = {
   connectionTimeout: 10_000,
   inactivityTimeout: 4 * 3_600_000,
@@ -16,6 +19,7 @@ export const timeoutDefaults = {
   keepAliveTreatment: 'standard',
   keepAliveInactivityMultiplier: 6,
   enableHalfOpen: false,
+  responseTimeout: 60_000,
 } as const;
 
 export const globalDefaults = {
@@ -31,6 +35,8 @@ export const globalDefaults = {
   denyPrivateTargets: false,
   maxConnectionsPerIP: 0,
   connectionRateLimitPerMinute: 0,
+  useHttpProxy: [],
+  trustedProxies: [],
   metrics: true,
 } as const;
 
@@ -40,7 +46,7 @@ export const routeDefaults = { enabled: true, priority: 0 } as const;
 
 export const targetDefaults = { priority: 0, weight: 1, backup: false } as const;
 
-export const loadBalancingDefaults = { algorithm: 'round-robin', key: 'ip' } as const;
+export const loadBalancingDefaults = { algorithm: 'round-robin', key: 'ip', sticky: false, slowStart: 0 } as const;
 
 export const healthCheckDefaults = {
   interval: 10_000,
@@ -50,3 +56,61 @@ export const healthCheckDefaults = {
 } as const;
 
 export const passiveDefaults = { failures: 3, ejectTime: 10_000, maxEjectTime: 300_000 } as const;
+
+export const tlsDefaults = {
+  versions: ['TLSv1.2', 'TLSv1.3'],
+  honorCipherOrder: true,
+  alpn: ['http/1.1'],
+  sessionTimeout: 300,
+} as const;
+
+export const upstreamTlsDefaults = { rejectUnauthorized: true } as const;
+
+export const httpDefaults = {
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  maxBodyBytes: 0,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 65_000,
+  requestTimeout: 0,
+  maxRequestsPerConnection: 0,
+  maxUpstreamConnections: 1024,
+  maxUpstreamQueue: 1024,
+  upstreamIdleTimeout: 55_000,
+  upstreamMaxAge: 0,
+  upstreamMaxRequests: 0,
+} as const;
+
+export const corsDefaults = { allowOrigin: '*', allowCredentials: false, maxAge: 600 } as const;
+
+/** Where neither `allowMethods` nor the route's match names any. */
+export const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+export const hstsDefaults = { maxAge: 31_536_000, includeSubDomains: false, preload: false } as const;
+
+export const redirectDefaults = { status: 308 } as const;
+
+export const blockDefaults = { status: 403 } as const;
+
+export const retryDefaults = { attempts: 3, statuses: [], budget: 0.2 } as const;
+
+export const circuitBreakerDefaults = { failures: 5, openMs: 10_000 } as const;
+
+export const webSocketDefaults = { enabled: true, pingInterval: 0, pingTimeout: 10_000, maxPayload: 0 } as const;
+
+export const stickyDefaults = { cookie: 'sp_target' } as const;
+
+export const compressionDefaults = {
+  algorithms: ['br', 'gzip'],
+  minBytes: 1024,
+  types: [
+    'text/*',
+    'application/json',
+    'application/*+json',
+    'application/javascript',
+    'application/xml',
+    'application/*+xml',
+    'application/wasm',
+    'image/svg+xml',
+  ],
+} as const;

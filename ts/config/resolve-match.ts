@@ -3,9 +3,12 @@
 import { AddressSet, foldAddress } from '../codec/address.js';
 import * as plugins from '../plugins.js';
 import { normaliseDomainPattern } from './domain-pattern.js';
+import { httpFeatures } from './http-features.js';
+import { normalisePathPattern } from './path-form.js';
 import { mergePorts, portsText } from './ports.js';
-import type { IResolvedMatch } from './resolved.js';
-import type { IRouteMatch } from './types.js';
+import { resolveMethods, resolvePairs } from './resolve-headers.js';
+import type { IResolvedMatch, IResolvedPair } from './resolved.js';
+import type { IRouteConfig, IRouteTls } from './types.js';
 
 /** Compiles each list of addresses once, however many routes share it. Lists are valid by now. */
 export class AddressLists {
@@ -23,22 +26,33 @@ export class AddressLists {
   }
 }
 
-/** The result is frozen. `globalAddress` is canonical; `passthrough` limits the route to TLS. */
-export function resolveMatch(
-  match: IRouteMatch,
-  context: { readonly lists: AddressLists; readonly globalAddress: string | null; readonly passthrough: boolean },
-): IResolvedMatch {
+/** `globalAddress` is canonical; `tls` is the route's, by itself or by default. */
+export interface IMatchContext {
+  readonly lists: AddressLists;
+  readonly globalAddress: string | null;
+  readonly tls: IRouteTls | undefined;
+}
+
+/** The result is frozen. */
+export function resolveMatch(route: IRouteConfig, { lists, globalAddress, tls }: IMatchContext): IResolvedMatch {
+  const { match } = route;
   const address = listenAddressOf(match.listenAddress);
+  const httpOnly = httpFeatures(route).length > 0;
   return Object.freeze({
     ports: mergePorts(match.ports),
     // The global address given again is no address of its own.
-    listenAddress: address === (context.globalAddress ?? '::') ? null : address,
+    listenAddress: address === (globalAddress ?? '::') ? null : address,
     domains: domainsOf(match.domains),
-    clientIp: context.lists.compile(match.clientIp),
+    clientIp: lists.compile(match.clientIp),
     tlsVersion: unique(match.tlsVersion),
     alpn: unique(match.alpn),
     ja4: unique(match.ja4),
-    protocol: context.passthrough ? 'tls' : (match.protocol ?? null),
+    protocol: tls?.mode === 'passthrough' ? 'tls' : httpOnly ? 'http' : (match.protocol ?? null),
+    httpOnly,
+    path: match.path === undefined ? null : normalisePathPattern(match.path),
+    method: resolveMethods(match.method),
+    headers: resolvePairs(match.headers, true),
+    query: resolvePairs(match.query, false),
   });
 }
 
@@ -62,19 +76,33 @@ export function listenAddressOf(text: string | undefined): string | null {
   return text.includes('%') ? text.toLowerCase() : foldAddress(text);
 }
 
-/** Everything that the match asks for, in one order. */
-export function matchText(match: IResolvedMatch): string {
-  const { ports, listenAddress, domains, clientIp, tlsVersion, alpn, ja4, protocol } = match;
-  let text = portsText(ports);
+/** What is known of a connection before anything is decrypted, but for its port, in one order. */
+export function criteriaText({ listenAddress, domains, clientIp, tlsVersion, alpn, ja4 }: IResolvedMatch): string {
+  let text = '';
   if (listenAddress !== null) text += ` at ${listenAddress}`;
   if (domains !== null) text += ` ${sorted(domains).join(',')}`;
   if (clientIp !== null) text += ` from ${JSON.stringify(sorted(clientIp.patterns))}`;
   if (tlsVersion !== null) text += ` ${sorted(tlsVersion).join(',')}`;
   if (alpn !== null) text += ` alpn ${JSON.stringify(sorted(alpn))}`;
   if (ja4 !== null) text += ` ja4 ${sorted(ja4).join(',')}`;
-  if (protocol !== null) text += ` ${protocol}`;
   return text;
 }
+
+/** Everything that the match asks for, in one order. `criteria`: its `criteriaText`. */
+export function matchText(match: IResolvedMatch, criteria: string, isTerminated: boolean): string {
+  const { ports, protocol, path, method, headers, query } = match;
+  let text = portsText(ports) + criteria;
+  if (isTerminated) text += ' terminated';
+  if (protocol !== null) text += ` ${protocol}`;
+  if (path !== null) text += ` ${path}`;
+  if (method !== null) text += ` ${sorted(method).join(',')}`;
+  if (headers !== null) text += ` headers ${pairsText(headers)}`;
+  if (query !== null) text += ` query ${pairsText(query)}`;
+  return text;
+}
+
+const pairsText = (pairs: readonly IResolvedPair[]): string =>
+  JSON.stringify(pairs.map(({ name, want }) => [name, typeof want === 'string' ? want : [String(want)]]));
 
 const sorted = (list: readonly string[]): readonly string[] => (list.length < 2 ? list : [...list].sort());
 

@@ -1,104 +1,55 @@
 // A valid route as the code reads it: defaults applied, lists compiled, everything frozen.
 
-import { canBeProbed, targetsOf } from './check-route.js';
-import {
-  healthCheckDefaults,
-  loadBalancingDefaults,
-  maxMs,
-  passiveDefaults,
-  targetDefaults,
-  timeoutDefaults,
-} from './defaults.js';
+import { blockDefaults, maxMs, redirectDefaults, timeoutDefaults } from './defaults.js';
 import { deepFreeze } from './freeze.js';
-import { mergePorts } from './ports.js';
+import { type IForwardSettings, resolveForward } from './resolve-forward.js';
 import type { AddressLists } from './resolve-match.js';
-import type {
-  IResolvedForward,
-  IResolvedHealthCheck,
-  IResolvedLists,
-  IResolvedSecurity,
-  IResolvedTarget,
-  IResolvedTimeouts,
-  TResolvedAction,
-} from './resolved.js';
-import { normaliseTargetHost } from './schema-action.js';
-import type {
-  IForwardAction,
-  IRouteConfig,
-  IRouteSecurity,
-  IRouteTimeouts,
-  ISmartProxyOptions,
-  ITarget,
-  TSendProxyProtocol,
-} from './types.js';
+import type { IResolvedLists, IResolvedSecurity, IResolvedTimeouts, TResolvedAction } from './resolved.js';
+import { parseTemplate } from './template.js';
+import type { IFixedAnswer, IRouteConfig, IRouteSecurity, IRouteTimeouts, IRouteTls } from './types.js';
 
 /** What a route takes over from the whole configuration. */
-export interface IRouteContextOptions {
-  readonly options: ISmartProxyOptions;
+export interface IRouteContextOptions extends IForwardSettings {
   readonly lists: AddressLists;
   /** Of routes without any of their own. */
   readonly timeouts: IResolvedTimeouts;
   readonly security: IResolvedSecurity;
 }
 
-/** Passthrough by itself or by default. The default leaves routes for plain protocols alone. */
-export function isPassthrough(route: IRouteConfig, defaults: ISmartProxyOptions['defaults']): boolean {
-  if (route.action.tls !== undefined) return true;
-  const { protocol } = route.match;
-  return defaults?.tls !== undefined && protocol !== 'http' && protocol !== 'other';
+/** `tls`: the route's, by itself or by default. */
+export function resolveAction(
+  { action }: IRouteConfig,
+  tls: IRouteTls | undefined,
+  context: IForwardSettings,
+): TResolvedAction {
+  switch (action.type) {
+    case 'forward':
+      return resolveForward(action, tls, context);
+    case 'socket-handler':
+      return Object.freeze({ type: 'socket-handler', socketHandler: action.socketHandler });
+    case 'http-handler':
+      return Object.freeze({ type: 'http-handler', httpHandler: action.httpHandler });
+    case 'redirect': {
+      const { to, status = redirectDefaults.status } = action.redirect;
+      return Object.freeze({ type: 'redirect', to: parseTemplate(to), status });
+    }
+    case 'respond':
+      return respondWith(action.respond);
+    case 'block': {
+      const { status = blockDefaults.status, message = '' } = action.block ?? {};
+      return Object.freeze({ type: 'block', status, message });
+    }
+  }
 }
 
-export function resolveAction({ action }: IRouteConfig, context: IRouteContextOptions): TResolvedAction {
-  if (action.type === 'block') return Object.freeze({ type: 'block' });
-  if (action.type === 'forward') return resolveForward(action, context.options);
-  return Object.freeze({ type: 'socket-handler', socketHandler: action.socketHandler });
-}
-
-function resolveForward(action: IForwardAction, options: ISmartProxyOptions): IResolvedForward {
-  const version = action.sendProxyProtocol ?? options.sendProxyProtocol ?? false;
-  const targets = targetsOf(action, options.defaults);
-  return Object.freeze({
-    type: 'forward' as const,
-    targets: Object.freeze(targets.map((target) => resolveTarget(target, version))),
-    algorithm: action.loadBalancing?.algorithm ?? loadBalancingDefaults.algorithm,
-    healthCheck: resolveHealthCheck(action, targets),
-  });
-}
-
-function resolveTarget(target: ITarget, version: TSendProxyProtocol): IResolvedTarget {
-  return Object.freeze({
-    host: hostOf(target.host),
-    port: target.port,
-    matchPorts: target.match?.ports === undefined ? null : mergePorts(target.match.ports),
-    priority: target.priority ?? targetDefaults.priority,
-    weight: target.weight ?? targetDefaults.weight,
-    backup: target.backup ?? targetDefaults.backup,
-    sendProxyProtocol: versionOf(target.sendProxyProtocol ?? version),
-  });
-}
-
-function hostOf(host: ITarget['host']): IResolvedTarget['host'] {
-  if (typeof host === 'function') return host;
-  if (typeof host === 'string') return Object.freeze([normaliseTargetHost(host) ?? host]);
-  return Object.freeze(host.map((each) => normaliseTargetHost(each) ?? each));
-}
-
-const versionOf = (version: TSendProxyProtocol): 0 | 1 | 2 =>
-  typeof version === 'boolean' ? (version ? 1 : 0) : version;
-
-const unchecked: IResolvedHealthCheck = Object.freeze({ active: null, passive: null });
-
-/** Probes only where they are asked for and possible; ejection where there is something else to choose. */
-function resolveHealthCheck({ healthCheck }: IForwardAction, targets: readonly ITarget[]): IResolvedHealthCheck {
-  const several = targets.length > 1 || targets.some(({ host }) => typeof host !== 'string' && host.length !== 1);
-  if (healthCheck === undefined && !several) return unchecked;
-  const { interval, timeout, healthyThreshold, unhealthyThreshold } = { ...healthCheckDefaults, ...healthCheck };
-  const probed = healthCheck !== undefined && interval > 0 && targets.some(canBeProbed);
-  const active = probed ? { intervalMs: interval, timeoutMs: timeout, healthyThreshold, unhealthyThreshold } : null;
-  const asked = healthCheck?.passive ?? several;
-  if (asked === false) return deepFreeze({ active, passive: null });
-  const { failures, ejectTime, maxEjectTime } = { ...passiveDefaults, ...(asked === true ? {} : asked) };
-  return deepFreeze({ active, passive: { failures, ejectTimeMs: ejectTime, maxEjectTimeMs: maxEjectTime } });
+/** Text says what it is, unless the user does: browsers would guess. */
+function respondWith({ status, headers = {}, body = '' }: IFixedAnswer): TResolvedAction {
+  const fields = Object.entries(headers).flat();
+  const isText = typeof body === 'string' && body !== '';
+  const isNamed = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
+  if (isText && !isNamed) fields.push('Content-Type', 'text/plain; charset=utf-8');
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return Object.freeze({ type: 'respond', status, headers: Object.freeze(fields), body: bytes });
 }
 
 /** null if there is neither list. */
@@ -129,6 +80,7 @@ export function resolveTimeouts(global: IRouteTimeouts, own?: IRouteTimeouts): I
     halfOpenTimeoutMs: merged.halfOpenTimeout,
     stallTimeoutMs: merged.stallTimeout,
     enableHalfOpen: merged.enableHalfOpen,
+    responseTimeoutMs: merged.responseTimeout,
   });
 }
 

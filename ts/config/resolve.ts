@@ -4,19 +4,21 @@ import { ConfigError } from '../base/errors.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
 import { checkListening } from './check-listen.js';
 import { checkRoute } from './check-route.js';
-import { globalDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
+import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
-import { AddressLists, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
+import { resolveCompression, resolveHeaders } from './resolve-headers.js';
+import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
 import {
   type IRouteContextOptions,
-  isPassthrough,
   resolveAction,
   resolveLists,
   resolveSecurity,
   resolveTimeouts,
 } from './resolve-route.js';
-import type { IResolvedConfig, IResolvedRoute } from './resolved.js';
+import { TlsSettings } from './resolve-tls.js';
+import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
+import { terminates, tlsOf } from './route-tls.js';
 import type { IRouteConfig, IRouteTimeouts, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
@@ -72,6 +74,13 @@ function checkTogether(
   return { faults: found, matches };
 }
 
+/** What says which connections and requests a route takes. */
+const comparable = [
+  ...['match', 'priority', 'enabled', 'headers', 'compression'],
+  ...['action.type', 'action.tls', 'action.target', 'action.targets', 'action.loadBalancing'],
+  ...['action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
+];
+
 /** The enabled routes that can be compared with each other. */
 function matchesOf(
   routes: readonly IRouteConfig[],
@@ -85,11 +94,13 @@ function matchesOf(
   const globalAddress = listenAddressOf(listenAddress);
   const matches: IMatchOfRoute[] = [];
   routes.forEach((route, index) => {
-    if (!given.usableOf(index)('match', 'action.tls', 'priority', 'enabled')) return;
+    if (!given.usableOf(index)(...comparable)) return;
     if (!(route.enabled ?? routeDefaults.enabled)) return;
-    const passthrough = isPassthrough(route, defaults);
-    const match = resolveMatch(route.match, { lists: given.lists, globalAddress, passthrough });
-    matches.push({ index, priority: route.priority ?? routeDefaults.priority, match, text: matchText(match) });
+    const tls = tlsOf(route, defaults);
+    const match = resolveMatch(route, { lists: given.lists, globalAddress, tls });
+    const criteria = criteriaText(match);
+    const text = matchText(match, criteria, terminates(tls));
+    matches.push({ index, priority: route.priority ?? routeDefaults.priority, match, tls, criteria, text });
   });
   return matches;
 }
@@ -115,6 +126,28 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], l
     connectionRateLimitPerMinute: given.connectionRateLimitPerMinute,
     metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
     defaultLists,
+    http: resolveHttp(options, lists),
+  };
+}
+
+function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolvedHttp {
+  const limits = { ...httpDefaults, ...options.http };
+  return {
+    ports: [...new Set(options.useHttpProxy)],
+    port: options.httpProxyPort ?? null,
+    trustedProxies: lists.compile(options.trustedProxies),
+    maxHeaderBytes: limits.maxHeaderBytes,
+    maxHeaders: limits.maxHeaders,
+    maxBodyBytes: limits.maxBodyBytes,
+    headersTimeoutMs: limits.headersTimeout,
+    keepAliveTimeoutMs: limits.keepAliveTimeout,
+    requestTimeoutMs: limits.requestTimeout,
+    maxRequestsPerConnection: limits.maxRequestsPerConnection,
+    maxUpstreamConnections: limits.maxUpstreamConnections,
+    maxUpstreamQueue: limits.maxUpstreamQueue,
+    upstreamIdleTimeoutMs: limits.upstreamIdleTimeout,
+    upstreamMaxAgeMs: limits.upstreamMaxAge,
+    upstreamMaxRequests: limits.upstreamMaxRequests,
   };
 }
 
@@ -126,10 +159,11 @@ function buildRoutes(
   const globalTimeouts = timeoutsOf(options);
   const timeouts = resolveTimeouts(globalTimeouts);
   const security = deepFreeze({ lists: [], maxConnections: options.defaults?.security?.maxConnections ?? null });
-  const context: IRouteContextOptions = { options, lists, timeouts, security };
+  const tlsSettings = new TlsSettings();
+  const context: IRouteContextOptions = { options, lists, timeouts, security, tlsSettings };
   const taken = new Set(options.routes.map(({ id, name }) => id ?? name));
   const routes: IResolvedRoute[] = [];
-  for (const { index, priority, match, text } of matches) {
+  for (const { index, priority, match, tls, text } of matches) {
     const source = options.routes[index];
     if (source === undefined) continue;
     const route: IResolvedRoute = {
@@ -139,7 +173,10 @@ function buildRoutes(
       index,
       priority,
       match,
-      action: resolveAction(source, context),
+      action: resolveAction(source, tls, context),
+      tls: terminates(tls) ? tlsSettings.route(tls) : null,
+      headers: resolveHeaders(source.headers, match.method),
+      compression: resolveCompression(source.compression),
       security: resolveSecurity(source, context),
       timeouts: source.timeouts ? resolveTimeouts(globalTimeouts, source.timeouts) : timeouts,
       source,

@@ -1,69 +1,24 @@
-// The schemas of actions, their targets and what may use a route.
+// The schemas of actions, and of who may use a route.
 
-import { foldAddress } from '../codec/address.js';
-import { normaliseHost } from '../codec/host.js';
 import * as plugins from '../plugins.js';
+import { blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { checked, func, list, option, strict, whole } from './schema-base.js';
 import {
-  healthCheckDefaults,
-  loadBalancingDefaults,
-  maxConnectionLimit,
-  passiveDefaults,
-  targetDefaults,
-} from './defaults.js';
-import { checked, flag, func, list, milliseconds, option, strict, whole, word } from './schema-base.js';
-import { addressList, laterValue, portRangeSchema } from './schema-match.js';
-import type { IRouteContext, TSocketHandler } from './types.js';
+  answerFieldsSchema,
+  circuitBreakerSchema,
+  retrySchema,
+  urlRewriteSchema,
+  webSocketSchema,
+} from './schema-http.js';
+import { addressList } from './schema-match.js';
+import { healthCheckSchema, loadBalancingSchema, sendProxyProtocolSchema, targetSchema } from './schema-target.js';
+import { templateFault } from './schema-text.js';
+import { tlsSchema } from './schema-tls.js';
+import type { THttpHandler, TSocketHandler } from './types.js';
 
 const { zod } = plugins;
 
-const host = checked(zod.string({ error: 'a host name or an IP address' }), (text) =>
-  normaliseTargetHost(text) === null ? 'a host name or an IP address' : null,
-);
-
-/** A name in its normal form or an address as the network functions take it; null if it is neither. */
-export function normaliseTargetHost(text: string): string | null {
-  const bare = text.startsWith('[') && text.endsWith(']') && text.includes(':') ? text.slice(1, -1) : text;
-  return foldAddress(bare) === '' ? normaliseHost(text) : bare;
-}
-
-/** true is version 1. */
-export const sendProxyProtocolSchema = zod.literal([true, false, 1, 2], { error: 'true, false, 1 or 2' });
-
-export const targetSchema = strict('target', {
-  host: zod
-    .union(
-      [
-        host,
-        list(host, 'host names and IP addresses', 1),
-        func<(context: IRouteContext) => string | readonly string[]>(),
-      ],
-      { error: 'a host name, an IP address, a list of them or a function' },
-    )
-    .meta({ description: 'An address, a name or a list of them, which is balanced.' }),
-  port: zod
-    .union([whole(1, 65_535, 'a port'), zod.literal('preserve'), func<(context: IRouteContext) => number>()], {
-      error: "a port from 1 to 65535, 'preserve' or a function",
-    })
-    .meta({ description: "The port; 'preserve' takes the one that the client connected to." }),
-  match: option(
-    strict('target match', { ports: option(portRangeSchema, 'Only connections to these ports.') }),
-    'Only for connections to these ports. Targets without match are the fallback.',
-  ),
-  priority: option(
-    whole(-1_000_000, 1_000_000),
-    'Among targets that fit by match the highest wins.',
-    targetDefaults.priority,
-  ),
-  weight: option(whole(1, 1000), 'Share among its peers.', targetDefaults.weight),
-  backup: option(flag(), 'Used only while no other target is healthy.', targetDefaults.backup),
-  sendProxyProtocol: option(sendProxyProtocolSchema, "PROXY header version; overrides the route's."),
-});
-
-const laterMode = (input: unknown) => laterValue('tls.mode', input);
-
-export const tlsSchema = strict('tls', {
-  mode: word(['passthrough'], laterMode).meta({ description: 'The target terminates TLS; routed by the ClientHello.' }),
-});
+const types = "'forward', 'socket-handler', 'http-handler', 'redirect', 'respond', 'block'";
 
 export const securitySchema = strict('security', {
   ipAllowList: option(addressList(1), 'Only these addresses: exact, CIDR, range or glob.'),
@@ -71,51 +26,47 @@ export const securitySchema = strict('security', {
   maxConnections: option(whole(1, maxConnectionLimit), 'Connections that a route may have at a time.'),
 });
 
-const loadBalancingSchema = strict('loadBalancing', {
-  algorithm: option(
-    word(['round-robin', 'least-connections', 'ip-hash', 'random-two-choices', 'consistent-hash']),
-    'How one of several targets is chosen.',
-    loadBalancingDefaults.algorithm,
-  ),
-  key: option(
-    word(['ip'], (input) => laterValue('loadBalancing.key', input)),
-    'What consistent-hash hashes.',
-    loadBalancingDefaults.key,
-  ),
-});
+const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';
 
-const passiveSchema = strict('passive', {
-  failures: option(whole(1, 1000), 'Failed dials in a row that eject a target.', passiveDefaults.failures),
-  ejectTime: option(
-    milliseconds(1),
-    'Milliseconds of the first ejection, doubled each time.',
-    passiveDefaults.ejectTime,
-  ),
-  maxEjectTime: option(milliseconds(1), 'Milliseconds of the longest ejection.', passiveDefaults.maxEjectTime),
-});
+/** `//` and `/{path}` would let the client name the host that it is sent to. */
+const redirectShape = /^(?:https?:\/\/[^/?#]|\/(?!\/|\{path\}))[!-;=?-[\]_a-~]*$|^\/$/i;
 
-const healthCheckSchema = strict('healthCheck', {
-  interval: option(milliseconds(0), 'Milliseconds between TCP probes; 0: none.', healthCheckDefaults.interval),
-  timeout: option(milliseconds(1), 'Milliseconds a probe may take.', healthCheckDefaults.timeout),
-  healthyThreshold: option(
-    whole(1, 1000),
-    'Successful probes in a row that make a target healthy.',
-    healthCheckDefaults.healthyThreshold,
-  ),
-  unhealthyThreshold: option(
-    whole(1, 1000),
-    'Failed probes in a row that make a target unhealthy.',
-    healthCheckDefaults.unhealthyThreshold,
-  ),
-  passive: option(
-    zod.union([zod.literal(false), passiveSchema], { error: 'false or { failures, ejectTime, maxEjectTime }' }),
-    'Ejection of targets whose dials fail; false: none. On by default where a route has several targets.',
-  ),
-});
+const redirectTarget = checked(zod.string({ error: wantRedirect }), (text) =>
+  redirectShape.test(text) && text.length <= 8192 ? templateFault(text) : wantRedirect,
+);
 
 const tlsOption = () => option(tlsSchema, 'TLS of the route.');
 const securityOption = () =>
   option(securitySchema, 'Old place of the security of the route; if both are given, both apply.');
+
+const redirectSchema = strict('redirect', {
+  to: redirectTarget.meta({ description: 'A URL or a path, as a template: https://{domain}{path}.' }),
+  status: option(
+    zod.literal([301, 302, 303, 307, 308], { error: '301, 302, 303, 307 or 308' }),
+    'The status.',
+    redirectDefaults.status,
+  ),
+});
+
+const bodyBytes = zod
+  .custom<Uint8Array>((value) => value instanceof Uint8Array, { error: 'text or bytes' })
+  .meta({ fileForm: false });
+
+const answerSchema = strict('respond', {
+  status: whole(200, 599, 'a status').meta({ description: 'The status.' }),
+  headers: option(answerFieldsSchema, 'Fields of the answer.'),
+  body: option(
+    zod.union([zod.string({ error: 'text or bytes' }), bodyBytes], { error: 'text or bytes' }),
+    'The body. Default: none.',
+  ),
+});
+
+const blockSchema = strict('block', {
+  status: option(whole(400, 599, 'a status'), 'The status of the answer.', blockDefaults.status),
+  message: option(zod.string({ error: 'text' }).max(65_536), 'Its body, plain text.'),
+});
+
+const common = () => ({ tls: tlsOption(), security: securityOption() });
 
 export const actionSchema = zod.discriminatedUnion(
   'type',
@@ -126,29 +77,39 @@ export const actionSchema = zod.discriminatedUnion(
       targets: option(list(targetSchema, 'targets', 1), 'Several targets.'),
       tls: tlsOption(),
       loadBalancing: option(loadBalancingSchema, 'How one of several targets is chosen.'),
-      healthCheck: option(healthCheckSchema, 'Active TCP probes, and how failing targets are ejected.'),
+      healthCheck: option(healthCheckSchema, 'Active probes, and how failing targets are ejected.'),
       sendProxyProtocol: option(sendProxyProtocolSchema, 'PROXY header version; overrides the global one.'),
+      urlRewrite: option(urlRewriteSchema, 'HTTP: changes the path of requests before they go to a target.'),
+      retry: option(retrySchema, 'HTTP: repeating what failed.'),
+      circuitBreaker: option(circuitBreakerSchema, 'HTTP: sends no requests to a target that keeps failing.'),
+      websocket: option(webSocketSchema, 'HTTP: rules for WebSockets.'),
       security: securityOption(),
     }),
     strict('socket-handler action', {
       type: zod.literal('socket-handler'),
       socketHandler: func<TSocketHandler>(),
-      tls: tlsOption(),
-      security: securityOption(),
+      ...common(),
     }).meta({ fileForm: false }),
+    strict('http-handler action', {
+      type: zod.literal('http-handler'),
+      httpHandler: func<THttpHandler>(),
+      ...common(),
+    }).meta({ fileForm: false }),
+    strict('redirect action', {
+      type: zod.literal('redirect').meta({ description: 'Sends the client elsewhere.' }),
+      redirect: redirectSchema.meta({ description: 'Where to.' }),
+      ...common(),
+    }),
+    strict('respond action', {
+      type: zod.literal('respond').meta({ description: 'Answers by itself.' }),
+      respond: answerSchema.meta({ description: 'The answer.' }),
+      ...common(),
+    }),
     strict('block action', {
-      type: zod.literal('block').meta({ description: 'Closes the connection.' }),
-      tls: tlsOption(),
-      security: securityOption(),
+      type: zod.literal('block').meta({ description: 'Closes the connection; a request is answered first.' }),
+      block: option(blockSchema, 'The answer of a blocked request.'),
+      ...common(),
     }),
   ],
-  {
-    error: (issue) =>
-      issue.code === 'invalid_union'
-        ? (laterValue('action.type', typeOf(issue.input)) ?? "one of 'forward', 'socket-handler', 'block'")
-        : 'an object (action)',
-  },
+  { error: (issue) => (issue.code === 'invalid_union' ? `one of ${types}` : 'an object (action)') },
 );
-
-const typeOf = (input: unknown): unknown =>
-  typeof input === 'object' && input !== null && 'type' in input ? input.type : input;

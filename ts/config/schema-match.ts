@@ -6,6 +6,7 @@ import * as plugins from '../plugins.js';
 import { normaliseDomainPattern } from './domain-pattern.js';
 import { laterValues, wantNotYet } from './later.js';
 import { checked, list, option, strict, whole, word } from './schema-base.js';
+import { isToken, methodText, oneOrMore, pathPattern } from './schema-text.js';
 
 const { zod } = plugins;
 
@@ -46,7 +47,7 @@ const domainPattern = checked(
 );
 
 /** RFC 7301 §3.2: 1 to 255 octets. */
-const alpnName = zod
+export const alpnName = zod
   .string({ error: 'a protocol name of 1 to 255 printable ASCII characters' })
   .regex(/^[!-~]{1,255}$/);
 
@@ -65,6 +66,30 @@ export function laterValue(optionName: string, input: unknown): string | undefin
   return wantNotYet(values[input] ?? '');
 }
 
+const wantedValue = zod.union(
+  [
+    zod.string({ error: 'text or a regular expression' }),
+    zod
+      .custom<RegExp>((value) => value instanceof RegExp, { error: 'text or a regular expression' })
+      .meta({ fileForm: false }),
+  ],
+  { error: 'text or a regular expression' },
+);
+
+const headerName = checked(zod.string({ error: 'a field name' }), (name) => (isToken(name) ? null : 'a field name'));
+
+const parameterName = zod.string({ error: 'the name of a parameter' }).max(256);
+
+export const pathOption = () => option(pathPattern(), 'Of a request: /exact, /prefix/*, /users/:id/files.');
+
+export const methodOption = () => option(oneOrMore(methodText(), 'methods'), 'Of a request: one or several.');
+
+export const headersOption = () =>
+  option(
+    zod.record(headerName, wantedValue, { error: 'an object of field names and values' }),
+    'Fields that a request must have: the whole value, or a pattern that is found in it.',
+  );
+
 export const matchSchema = strict('match', {
   ports: portRangeSchema.meta({
     description: 'The ports it listens on: one, { from, to } or a list. 0 takes a free port.',
@@ -75,7 +100,7 @@ export const matchSchema = strict('match', {
     zod.union([domainPattern, list(domainPattern, 'host names and patterns', 1)], {
       error: 'a host name, a pattern such as *.example.com or a list of them',
     }),
-    'Names asked for by SNI: a.com, *.a.com, a.*, *.a.*, *.a*, * (any name).',
+    'Names asked for, by SNI or the Host of a request: a.com, *.a.com, a.*, *.a.*, *.a*, * (any name).',
   ),
   clientIp: option(addressList(1), 'Client addresses: exact, CIDR, range or glob.'),
   tlsVersion: option(
@@ -84,5 +109,12 @@ export const matchSchema = strict('match', {
   ),
   alpn: option(list(alpnName, 'protocol names', 1), 'Any of these is offered by the client.'),
   ja4: option(list(ja4, 'JA4 fingerprints', 1), 'JA4 fingerprints of the ClientHello.'),
-  protocol: option(word(['tls', 'http', 'other']), 'What the first bytes are.'),
+  protocol: option(word(['tls', 'http', 'other']), 'What the first bytes are; inside TLS where that is terminated.'),
+  path: pathOption(),
+  method: methodOption(),
+  headers: headersOption(),
+  query: option(
+    zod.record(parameterName, wantedValue, { error: 'an object of parameters and values' }),
+    'Parameters that the query of a request must have: the whole value, or a pattern that is found in it.',
+  ),
 });

@@ -4,9 +4,13 @@
 import type { ILogger } from '../base/logger.js';
 import * as plugins from '../plugins.js';
 import { globalDefaults, maxConnectionLimit, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
-import { actionSchema, securitySchema, sendProxyProtocolSchema, targetSchema, tlsSchema } from './schema-action.js';
+import { actionSchema, securitySchema } from './schema-action.js';
 import { checked, flag, label, list, milliseconds, option, strict, whole, word } from './schema-base.js';
+import { compressionSchema, headersSchema } from './schema-http.js';
+import { httpLimitsSchema } from './schema-limits.js';
 import { addressList, listenAddressSchema, matchSchema } from './schema-match.js';
+import { sendProxyProtocolSchema, targetSchema } from './schema-target.js';
+import { tlsSchema } from './schema-tls.js';
 
 const { zod } = plugins;
 
@@ -50,6 +54,11 @@ const timeoutShape = {
     'Each direction ends on its own; only the inactivity clock bounds what is left.',
     timeoutDefaults.enableHalfOpen,
   ),
+  responseTimeout: option(
+    milliseconds(0),
+    "HTTP: milliseconds from the end of a request to the head of the target's answer; 0: none.",
+    timeoutDefaults.responseTimeout,
+  ),
 };
 
 export const routeSchema = strict('route', {
@@ -66,6 +75,8 @@ export const routeSchema = strict('route', {
   match: matchSchema.meta({ description: 'What a connection must look like for the route to take it.' }),
   action: actionSchema.meta({ description: 'What is done with the connection.' }),
   security: option(securitySchema, 'Who may use the route.'),
+  headers: option(headersSchema, 'HTTP only: rules for header fields.'),
+  compression: option(compressionSchema, 'HTTP only: compression of answers; true is all defaults.'),
   timeouts: option(strict('timeouts', timeoutShape), 'Overrides of the global ones.'),
 });
 
@@ -143,6 +154,14 @@ export const optionsSchema = strict('options', {
     'New connections per minute and client address (IPv6: per /64); 0: no limit.',
     globalDefaults.connectionRateLimitPerMinute,
   ),
+  useHttpProxy: option(
+    list(whole(0, 65_535, 'a port'), 'ports'),
+    'Ports whose plain HTTP goes to the HTTP engine whatever their routes ask for.',
+    globalDefaults.useHttpProxy,
+  ),
+  httpProxyPort: option(whole(0, 65_535, 'a port'), 'The HTTP engine also listens here, on loopback.'),
+  trustedProxies: option(addressList(0), 'Peers whose X-Forwarded-* is believed.', globalDefaults.trustedProxies),
+  http: option(httpLimitsSchema, 'Limits of the HTTP engine.'),
   logger: option(logger, 'Receives log lines. Default: silence.'),
   metrics: option(
     zod.union([flag(), metricsSchema], { error: 'true, false or { sampleIntervalMs, retentionSeconds }' }),

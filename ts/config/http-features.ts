@@ -1,0 +1,55 @@
+// What of a route only HTTP has: a route with any of it takes nothing else.
+
+import type { TKey } from './faults.js';
+import type { IForwardAction, IRouteConfig, ITarget } from './types.js';
+
+/** The places of what only HTTP has, relative to the route; none for most routes. The route is valid. */
+export function httpFeatures(route: IRouteConfig): readonly (readonly TKey[])[] {
+  const { match, action, headers, compression } = route;
+  const found: TKey[][] = [];
+  for (const name of requestCriteria) if (match[name] !== undefined) found.push(['match', name]);
+  if (headers !== undefined && hasHeaderRules(headers)) found.push(['headers']);
+  if (compression !== undefined && compression !== false) found.push(['compression']);
+  if (action.type === 'forward') addForward(action, found);
+  else if (answers.has(action.type)) found.push(['action', 'type']);
+  return found.length === 0 ? none : found;
+}
+
+const none: readonly (readonly TKey[])[] = [];
+
+/** What is judged once a request. */
+export const requestCriteria = ['path', 'method', 'headers', 'query'] as const;
+
+const answers: ReadonlySet<string> = new Set(['http-handler', 'redirect', 'respond']);
+
+const hasHeaderRules = ({ request, response, cors, hsts }: NonNullable<IRouteConfig['headers']>): boolean =>
+  hasKeys(request) ||
+  hasKeys(response) ||
+  (cors !== undefined && cors !== false) ||
+  (hsts !== undefined && hsts !== false);
+
+const hasKeys = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0;
+
+function addForward(action: IForwardAction, found: TKey[][]): void {
+  const { loadBalancing, circuitBreaker, target, targets } = action;
+  if (hasKeys(action.urlRewrite)) found.push(['action', 'urlRewrite']);
+  if (hasKeys(action.retry)) found.push(['action', 'retry']);
+  if (circuitBreaker !== undefined && circuitBreaker !== false) found.push(['action', 'circuitBreaker']);
+  if (hasKeys(action.websocket)) found.push(['action', 'websocket']);
+  if (loadBalancing !== undefined) {
+    const { sticky, key } = loadBalancing;
+    if (sticky !== undefined && sticky !== false) found.push(['action', 'loadBalancing', 'sticky']);
+    if (key !== undefined && key !== 'ip') found.push(['action', 'loadBalancing', 'key']);
+  }
+  if (target !== undefined) addTarget(target, ['action', 'target'], found);
+  targets?.forEach((each, index) => {
+    addTarget(each, ['action', 'targets', index], found);
+  });
+}
+
+function addTarget({ match, headers }: ITarget, place: readonly TKey[], found: TKey[][]): void {
+  for (const name of ['path', 'method', 'headers'] as const) {
+    if (match?.[name] !== undefined) found.push([...place, 'match', name]);
+  }
+  if (hasKeys(headers)) found.push([...place, 'headers']);
+}

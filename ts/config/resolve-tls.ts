@@ -1,0 +1,85 @@
+// TLS settings as the code reads them, with keys by which equal ones are known. Equal settings are one object.
+
+import * as plugins from '../plugins.js';
+import { tlsDefaults, upstreamTlsDefaults } from './defaults.js';
+import { deepFreeze } from './freeze.js';
+import type { IResolvedTls, IResolvedUpstreamTls } from './resolved.js';
+import { tlsVersions } from './schema-match.js';
+import { textOfPem } from './schema-text.js';
+import type { ICertificateFiles, ICertificatePem, IClientAuth, IRouteTls, IUpstreamTls, TTlsVersion } from './types.js';
+
+type TPem = string | Uint8Array;
+
+/** Resolves each set of settings once, however many routes have it. Settings are valid by now. */
+export class TlsSettings {
+  readonly #routes = new Map<string, IResolvedTls>();
+  readonly #upstreams = new Map<string, IResolvedUpstreamTls>();
+  /** By the object that was written: the default of many routes is one. */
+  readonly #known = new WeakMap<IRouteTls, IResolvedTls>();
+
+  /** Of a route that terminates. */
+  route(tls: IRouteTls): IResolvedTls {
+    const known = this.#known.get(tls);
+    if (known) return known;
+    const settings = settingsOf(tls);
+    const policyKey = digestOf(settings);
+    const certificate = certificateOf(tls.certificate);
+    const key = digestOf([policyKey, Object.entries(certificate)]);
+    const resolved = this.#routes.get(key) ?? deepFreeze({ key, policyKey, certificate, ...settings });
+    this.#routes.set(key, resolved);
+    this.#known.set(tls, resolved);
+    return resolved;
+  }
+
+  upstream(tls: IUpstreamTls): IResolvedUpstreamTls {
+    const settings = {
+      ca: tls.ca === undefined ? null : pemList(tls.ca),
+      rejectUnauthorized: tls.rejectUnauthorized ?? upstreamTlsDefaults.rejectUnauthorized,
+      servername: tls.servername?.replace(/\.$/, '').toLowerCase() ?? null,
+      cert: tls.cert === undefined ? null : textOfPem(tls.cert),
+      certKey: tls.key === undefined ? null : textOfPem(tls.key),
+      passphrase: tls.passphrase ?? null,
+    };
+    const key = digestOf(settings);
+    const resolved = this.#upstreams.get(key) ?? deepFreeze({ key, ...settings });
+    this.#upstreams.set(key, resolved);
+    return resolved;
+  }
+}
+
+function settingsOf(tls: IRouteTls) {
+  const versions = (tls.versions ?? tlsDefaults.versions).map((version) => tlsVersions.indexOf(version));
+  return {
+    minVersion: versionAt(Math.min(...versions)),
+    maxVersion: versionAt(Math.max(...versions)),
+    ciphers: tls.ciphers ?? null,
+    honorCipherOrder: tls.honorCipherOrder ?? tlsDefaults.honorCipherOrder,
+    alpn: [...new Set(tls.alpn ?? tlsDefaults.alpn)],
+    sessionTimeoutSeconds: tls.sessionTimeout ?? tlsDefaults.sessionTimeout,
+    clientAuth: tls.clientAuth === undefined ? null : clientAuthOf(tls.clientAuth),
+  };
+}
+
+const versionAt = (place: number): TTlsVersion => tlsVersions[place] ?? 'TLSv1.3';
+
+const clientAuthOf = ({ mode, ca }: IClientAuth) => ({ required: mode === 'require', ca: pemList(ca) });
+
+const pemList = (ca: TPem | readonly TPem[]): readonly string[] =>
+  (typeof ca === 'string' || ca instanceof Uint8Array ? [ca] : ca).map(textOfPem);
+
+/** As it was written, with PEM as text; equal ones have their properties in one order. */
+function certificateOf(certificate: IRouteTls['certificate']): ICertificatePem | ICertificateFiles {
+  if (certificate === undefined) throw new Error('a route that terminates TLS passed the checks without certificate');
+  const { passphrase } = certificate;
+  const secret = passphrase === undefined ? {} : { passphrase };
+  if ('certFile' in certificate) {
+    const { certFile, keyFile, caFile } = certificate;
+    return { certFile, keyFile, ...(caFile === undefined ? {} : { caFile }), ...secret };
+  }
+  const { cert, key, ca } = certificate;
+  const chain = ca === undefined ? {} : { ca: textOfPem(ca) };
+  return { cert: textOfPem(cert), key: textOfPem(key), ...chain, ...secret };
+}
+
+const digestOf = (value: unknown): string =>
+  plugins.crypto.createHash('sha256').update(JSON.stringify(value)).digest('base64url');

@@ -1,0 +1,20 @@
+// The TLS that a route has, by itself or by default.
+
+import { httpFeatures } from './http-features.js';
+import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
+
+/**
+ * undefined: none. The default leaves routes for plain protocols alone, and passing through by default leaves those alone
+ * that ask for what only HTTP has.
+ */
+export function tlsOf(route: IRouteConfig, defaults: ISmartProxyOptions['defaults']): IRouteTls | undefined {
+  if (route.action.tls !== undefined) return route.action.tls;
+  const tls = defaults?.tls;
+  if (tls === undefined) return undefined;
+  const { protocol } = route.match;
+  if (protocol === 'http' || protocol === 'other') return undefined;
+  return tls.mode === 'passthrough' && httpFeatures(route).length > 0 ? undefined : tls;
+}
+
+export const terminates = (tls: IRouteTls | undefined): tls is IRouteTls =>
+  tls !== undefined && tls.mode !== 'passthrough';

@@ -1,0 +1,53 @@
+// The schema of the HTTP engine's limits.
+
+import { httpDefaults as defaults, maxByteLimit, maxConnectionLimit } from './defaults.js';
+import { milliseconds, option, strict, whole } from './schema-base.js';
+
+const count = (min: number) => whole(min, maxConnectionLimit);
+
+export const httpLimitsSchema = strict('http', {
+  maxHeaderBytes: option(
+    whole(1024, 1_048_576, 'bytes, a whole number'),
+    'Bytes of the head of a request or an answer.',
+    defaults.maxHeaderBytes,
+  ),
+  maxHeaders: option(whole(1, 10_000), 'Field lines of a head.', defaults.maxHeaders),
+  maxBodyBytes: option(
+    whole(0, maxByteLimit, 'bytes, a whole number'),
+    "Bytes of a request's body; more is answered by 413. 0: no limit.",
+    defaults.maxBodyBytes,
+  ),
+  headersTimeout: option(
+    milliseconds(1),
+    "Milliseconds from the first byte of a request's head to its last.",
+    defaults.headersTimeout,
+  ),
+  keepAliveTimeout: option(milliseconds(1), 'Milliseconds between requests.', defaults.keepAliveTimeout),
+  requestTimeout: option(
+    milliseconds(0),
+    'Milliseconds from the head of a request to the end of its answer; 0: no limit.',
+    defaults.requestTimeout,
+  ),
+  maxRequestsPerConnection: option(
+    count(0),
+    'Requests of one connection; 0: no limit.',
+    defaults.maxRequestsPerConnection,
+  ),
+  maxUpstreamConnections: option(count(1), 'Connections to one target.', defaults.maxUpstreamConnections),
+  maxUpstreamQueue: option(count(0), 'Requests that wait for a connection to one target.', defaults.maxUpstreamQueue),
+  upstreamIdleTimeout: option(
+    milliseconds(1),
+    'Milliseconds that an idle connection to a target is kept.',
+    defaults.upstreamIdleTimeout,
+  ),
+  upstreamMaxAge: option(
+    milliseconds(0),
+    'Milliseconds after which a connection to a target is used no more; 0: no limit.',
+    defaults.upstreamMaxAge,
+  ),
+  upstreamMaxRequests: option(
+    count(0),
+    'Requests after which a connection to a target is used no more; 0: no limit.',
+    defaults.upstreamMaxRequests,
+  ),
+});

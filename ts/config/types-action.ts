@@ -1,0 +1,107 @@
+// What users write about what is done with a connection or request, and who may use a route.
+
+import type { Socket } from 'node:net';
+import type { IRouteContext } from './types-context.js';
+import type {
+  IBlockAnswer,
+  ICircuitBreakerRule,
+  IFixedAnswer,
+  IRedirect,
+  IRetry,
+  IUrlRewrite,
+  IWebSocketRules,
+} from './types-http.js';
+import type { IHealthCheck, ILoadBalancing, ITarget, TSendProxyProtocol } from './types-target.js';
+import type { IRouteTls } from './types-tls.js';
+
+/** Forwards the connection to a target. */
+export interface IForwardAction {
+  type: 'forward';
+  target?: ITarget;
+  targets?: readonly ITarget[];
+  tls?: IRouteTls;
+  loadBalancing?: ILoadBalancing;
+  /** Active probes run only if this is given; passive ejection is on by default where a route has several targets. */
+  healthCheck?: IHealthCheck;
+  sendProxyProtocol?: TSendProxyProtocol;
+  /** What follows is for HTTP. */
+  urlRewrite?: IUrlRewrite;
+  retry?: IRetry;
+  circuitBreaker?: boolean | ICircuitBreakerRule;
+  websocket?: IWebSocketRules;
+  /** Old place of `security`; if both are given, both apply. */
+  security?: IRouteSecurity;
+}
+
+/**
+ * Gets the client's socket. It is not flowing, its first bytes are still to be read, and sync or async handlers see
+ * every byte by `data`, `readable`, `pipe` or `for await`. A throw or rejection destroys the socket; what is thrown later,
+ * in a listener that the handler attached, is the program's own as everywhere in Node.
+ *
+ * As with any socket of Node: `for await (... of socket)` destroys it at its end, so that nothing can be answered then;
+ * `socket.iterator({ destroyOnReturn: false })` does not. To answer after the client's FIN, set `timeouts.enableHalfOpen`.
+ */
+export type TSocketHandler = (socket: Socket, context: IRouteContext) => void | Promise<void>;
+
+/** Gives the connection to a function. */
+export interface ISocketHandlerAction {
+  type: 'socket-handler';
+  socketHandler: TSocketHandler;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/**
+ * Answers requests as a function of the Fetch standard: bodies stream both ways, `request.signal` and `context.signal` abort
+ * when the client leaves. A throw or rejection is answered by 500 and logged.
+ */
+export type THttpHandler = (request: Request, context: IRouteContext) => Response | Promise<Response>;
+
+export interface IHttpHandlerAction {
+  type: 'http-handler';
+  httpHandler: THttpHandler;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/** Sends the client elsewhere. */
+export interface IRedirectAction {
+  type: 'redirect';
+  redirect: IRedirect;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/** Answers by itself. */
+export interface IRespondAction {
+  type: 'respond';
+  respond: IFixedAnswer;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+/** Closes the connection; a request is answered first. */
+export interface IBlockAction {
+  type: 'block';
+  block?: IBlockAnswer;
+  tls?: IRouteTls;
+  security?: IRouteSecurity;
+}
+
+export type TRouteAction =
+  | IForwardAction
+  | ISocketHandlerAction
+  | IHttpHandlerAction
+  | IRedirectAction
+  | IRespondAction
+  | IBlockAction;
+
+/** Who may use a route. Checked after matching and before anything is dialed. */
+export interface IRouteSecurity {
+  /** Only these addresses. Notations as in `match.clientIp`. */
+  ipAllowList?: readonly string[];
+  /** Not these addresses; wins over `ipAllowList`. */
+  ipBlockList?: readonly string[];
+  /** Connections that this route may have at a time. */
+  maxConnections?: number;
+}

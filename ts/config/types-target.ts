@@ -1,0 +1,77 @@
+// What users write about targets: where they are, how one is chosen, how their health is known.
+
+import type { IRouteContext } from './types-context.js';
+import type { ISticky, THeaderRules } from './types-http.js';
+import type { TPortRange } from './types-match.js';
+import type { IUpstreamTls } from './types-tls.js';
+
+/** The version of the PROXY header sent to a target; `true` is 1, `false` none. */
+export type TSendProxyProtocol = boolean | 1 | 2;
+
+/** One place to forward to. */
+export interface ITarget {
+  /** An address, a name, a list of them (balanced), or a synchronous function that gives one of those. */
+  host: string | readonly string[] | ((context: IRouteContext) => string | readonly string[]);
+  /** `'preserve'` takes the port that the client connected to. */
+  port: number | 'preserve' | ((context: IRouteContext) => number);
+  /** When it serves. Among fitting targets the highest `priority` wins; targets without `match` are the fallback. */
+  match?: ITargetMatch;
+  /** Order among targets with `match`, without which it is a fault. Default 0; higher first. */
+  priority?: number;
+  /** Share among its peers, 1 to 1 000. Default 1. */
+  weight?: number;
+  /** Used only while no other target is healthy. */
+  backup?: boolean;
+  /** Overrides the route's. */
+  sendProxyProtocol?: TSendProxyProtocol;
+  /** TLS to this target, whatever the route does: `true` is all defaults, `false` none. */
+  tls?: boolean | IUpstreamTls;
+  /** For requests to this target, after the route's rules. */
+  headers?: THeaderRules;
+}
+
+/** Which connections and requests a target serves; everything given must hold. */
+export interface ITargetMatch {
+  ports?: TPortRange;
+  /** As in the route's match; this and the following for HTTP only. */
+  path?: string;
+  method?: string | readonly string[];
+  headers?: Readonly<Record<string, string | RegExp>>;
+}
+
+/** How one of several targets is chosen. */
+export interface ILoadBalancing {
+  /** Default `'round-robin'`. */
+  algorithm?: 'round-robin' | 'least-connections' | 'ip-hash' | 'random-two-choices' | 'consistent-hash';
+  /** For `consistent-hash`: what is hashed. Default `'ip'`; all others for HTTP only. */
+  key?: 'ip' | 'path' | 'header' | 'cookie';
+  /** Of the header or cookie; without it in a request the address is hashed. */
+  keyName?: string;
+  /** HTTP only: a cookie that leads a client back to its target while that is up. */
+  sticky?: boolean | ISticky;
+  /** Milliseconds in which a target that came up, or is new, gets to its full share. Default 0, at once. */
+  slowStart?: number;
+}
+
+/** How the health of targets is established. */
+export interface IHealthCheck {
+  /** HTTP probes: GET of this path, which must answer as `expect` says. Default: TCP probes. */
+  path?: string;
+  /** The Host of probes. Default: the target's. */
+  host?: string;
+  /** Statuses that are well; text that the first 64 kB of the body must contain. Default 200 to 399. */
+  expect?: { status?: number | readonly number[]; body?: string };
+  /** Milliseconds between active probes. Default 10 000; 0 switches probing off. */
+  interval?: number;
+  /** Milliseconds a probe may take. Default 2 000. */
+  timeout?: number;
+  /** Successful probes in a row that make a target healthy. Default 2. */
+  healthyThreshold?: number;
+  /** Failed probes in a row that make it unhealthy. Default 3. */
+  unhealthyThreshold?: number;
+  /**
+   * Ejection by what real connections meet: after `failures` failed dials, or requests without an answer, in a row the target is passed over for
+   * `ejectTime` ms, doubled at each repetition up to `maxEjectTime`. Default 3, 10 000, 300 000; `false` switches it off.
+   */
+  passive?: false | { failures?: number; ejectTime?: number; maxEjectTime?: number };
+}
