@@ -54,7 +54,8 @@ export interface IHelloFacts {
 
 /** Whoever can end a connection in peace once what is under way on it is done. */
 export interface IDrainable {
-  drain(): void;
+  /** `graceMs`: what it has at most; it is ended then by others. */
+  drain(graceMs: number): void;
 }
 
 /** Given back exactly once, when the connection ends. */
@@ -216,8 +217,9 @@ export class Connection implements IConnectionRecord {
   /** Brings the byte counters up to date where a socket handler owns the socket. */
   countHandled(): void {
     if (!this.handled) return;
-    this.bytesReceived = this.incoming.bytesRead - this.headerBytes;
-    this.bytesSent = this.incoming.bytesWritten;
+    // A PROXY header comes before TLS.
+    this.bytesReceived = this.clear.bytesRead - (this.secure === null ? this.headerBytes : 0);
+    this.bytesSent = this.clear.bytesWritten;
   }
 
   /** For ConnectionManager alone: marks the end, once, and gives everything back. */

@@ -138,6 +138,12 @@ export const endTable = {
     blame: 'upstream',
     meaning: 'the network does not reach the target',
   },
+  target_tls_error: {
+    by: 'target',
+    phases: ['dial'],
+    blame: 'upstream',
+    meaning: 'the TLS handshake with the target failed, or its certificate is not valid',
+  },
   no_target: {
     by: 'operator',
     phases: ['dial'],

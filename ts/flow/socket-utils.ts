@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import * as plugins from '../plugins.js';
 import { pump } from './pump.js';
+import { resetSocket } from './secure-socket.js';
 
 /** What `createSocketWithErrorHandler` takes. */
 export interface ISafeSocketOptions {
@@ -215,7 +216,7 @@ export function createIndependentSocketHandlers(
     onCleanup: (reason) => {
       const broken = reason === 'client_error' || reason === 'target_error';
       for (const socket of [clientSocket, serverSocket]) {
-        if (broken && !socket.destroyed) socket.resetAndDestroy();
+        if (broken && !socket.destroyed) resetSocket(socket);
         else socket.destroy();
       }
       onBothClosed(reason);

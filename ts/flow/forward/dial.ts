@@ -1,4 +1,5 @@
-// From an admitted connection to a connected target: picks, resolves, connects, and tries the next one on failure.
+// From an admitted connection to a connected target: picks, resolves, connects, lays TLS over it where the target has it, and
+// tries the next one on failure.
 
 import type { Socket } from 'node:net';
 import { messageOf, ProxyError } from '../../base/errors.js';
@@ -9,14 +10,19 @@ import type { TEnd } from '../ends.js';
 import { createSocketWithErrorHandler } from '../socket-utils.js';
 import type { IAdmitted } from '../stages.js';
 import type { IForwardDeps } from './deps.js';
+import { targetHeader } from './target-header.js';
 import type { IPickSession, ITargetPick } from './target-types.js';
+import { secureUpstream } from './upstream-tls.js';
 
-/** Gets the connected socket in the tick in which it connected, and owns what follows. */
+/**
+ * Gets the connected socket in the tick in which it connected, or in which its TLS handshake was done, and owns what follows.
+ * The PROXY header has been written.
+ */
 export type TDialed = (socket: Socket, pick: ITargetPick) => void;
 
 /**
- * Calls `dialed` once, or ends the connection. No byte was sent to a target that failed, so trying the next one
- * repeats nothing. If the client leaves, the dial is aborted.
+ * Calls `dialed` once, or ends the connection. No byte of the client's was sent to a target that failed, so trying the next
+ * one repeats nothing. If the client leaves, the dial is aborted.
  */
 export function dial(admitted: IAdmitted, deps: IForwardDeps, dialed: TDialed): void {
   new Dial(admitted.connection, deps, dialed).start(admitted);
@@ -141,7 +147,7 @@ class Dial {
       keepAlive,
       keepAliveInitialDelay: keepAliveInitialDelayMs,
       onConnect: () => {
-        if (attempt === this.#attempt) this.#succeeded(socket, pick);
+        if (attempt === this.#attempt) this.#connected(socket, pick);
         else socket.destroy();
       },
       onError: (error) => {
@@ -151,6 +157,24 @@ class Dial {
       },
     });
     this.#connection.outgoing = socket;
+  }
+
+  /** The time limit covers the handshake too. */
+  #connected(socket: Socket, pick: ITargetPick): void {
+    const { sendProxyProtocol, tls } = pick.target;
+    if (sendProxyProtocol !== 0) socket.write(targetHeader(this.#connection, sendProxyProtocol));
+    if (tls === null) return this.#succeeded(socket, pick);
+    const attempt = this.#attempt;
+    this.#connection.outgoing = secureUpstream(socket, pick.host, tls, null, (error, secure) => {
+      if (attempt !== this.#attempt) {
+        secure.destroy();
+        if (error !== null) this.#late(error);
+      } else if (error !== null) {
+        this.#addressFailed(error);
+      } else {
+        this.#succeeded(secure, pick);
+      }
+    });
   }
 
   #succeeded(socket: Socket, pick: ITargetPick): void {
@@ -200,6 +224,7 @@ const endByCode: Readonly<Record<string, TEnd>> = {
   TARGET_TIMEOUT: 'connection_timeout',
   TARGET_UNRESOLVED: 'target_unresolved',
   TARGET_DENIED: 'target_denied',
+  TARGET_TLS: 'target_tls_error',
   TARGET_FUNCTION_FAILED: 'no_target',
   NO_TARGET: 'no_target',
   EMFILE: 'descriptor_limit',

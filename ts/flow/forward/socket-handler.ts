@@ -8,24 +8,25 @@ import type { IAdmitted } from '../stages.js';
 import type { IForwardDeps } from './deps.js';
 
 /**
- * The handler gets the socket not flowing and with every byte still to be read, so a listener that it attaches late,
- * in whatever way, misses nothing. What it throws or rejects with ends this connection and nothing else.
+ * The handler gets the socket, the decrypted one if TLS was terminated, not flowing and with every byte still to be read, so
+ * a listener that it attaches late, in whatever way, misses nothing. What it throws or rejects with ends this connection and
+ * nothing else.
  */
 export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHandler, deps: IForwardDeps): void {
   const { connection, bytes } = admitted;
-  const { incoming } = connection;
+  const { clear } = connection;
   connection.phase = 'transfer';
   connection.handled = true;
   connection.lastActivityMs = deps.clock.nowMs();
   deps.connections.deadlines.reschedule(connection);
   // As on any net.Server: whoever has read the client's FIN and does not end would otherwise keep the socket for hours.
-  incoming.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
-  incoming.on('finish', () => {
+  clear.allowHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
+  clear.on('finish', () => {
     connection.flushedMs = deps.clock.nowMs();
     deps.connections.deadlines.reschedule(connection);
   });
-  keepListeners(incoming);
-  if (bytes !== null) incoming.unshift(bytes);
+  keepListeners(clear);
+  if (bytes !== null) clear.unshift(bytes);
 
   const failed = (error: unknown) => {
     if (connection.end !== null) return;
@@ -36,8 +37,8 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   const run = () => {
     if (connection.end !== null) return;
     try {
-      const result: unknown = action.socketHandler(incoming, contextOf(connection));
-      Promise.resolve(result).then(() => readOnceSaid(incoming), failed);
+      const result: unknown = action.socketHandler(clear, contextOf(connection));
+      Promise.resolve(result).then(() => readOnceSaid(clear), failed);
     } catch (error) {
       failed(error);
     }
