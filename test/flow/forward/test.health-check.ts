@@ -99,7 +99,7 @@ tap.test('a target that dies is found out, and found again when it returns', asy
     events.push(`${word} ${target}: ${why}`);
     heard();
   };
-  const active = { intervalMs: 10, timeoutMs: 1_000, healthyThreshold: 2, unhealthyThreshold: 3 };
+  const active = { http: null, intervalMs: 10, timeoutMs: 1_000, healthyThreshold: 2, unhealthyThreshold: 3 };
   const server = net.createServer((socket) => socket.end()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
