@@ -26,6 +26,8 @@ export class SegmentPath implements IPathPattern {
   /** True if it ends in a star of its own, which takes everything below. */
   readonly #open: boolean;
   readonly #hasParams: boolean;
+  /** What every path must end in: found out at once where many patterns begin alike. */
+  readonly #tail: string;
 
   /** `pattern` is `text` with a slash in front. */
   constructor(
@@ -43,11 +45,12 @@ export class SegmentPath implements IPathPattern {
       .slice(0, fixed)
       .map(({ text }) => `${text}/`)
       .join('')}`;
+    this.#tail = this.#open ? '' : tailOf(parts.at(-1) ?? '');
     this.specificity = inBand(pathBands[this.form], literalLength(this.#segments));
   }
 
   test(path: string): boolean {
-    return this.#walk(path, null) >= 0;
+    return path.endsWith(this.#tail) && this.#walk(path, null) >= 0;
   }
 
   match(path: string): IPathMatch | null {
@@ -102,6 +105,13 @@ export class SegmentPath implements IPathPattern {
 }
 
 const slash = '/'.charCodeAt(0);
+
+/** Of the last segment what is literal behind everything else. */
+function tailOf(part: string): string {
+  const { kind, text } = readSegment(part);
+  if (kind === 'literal') return `/${text}`;
+  return kind === 'glob' ? normalLiteral(/[^*?\]]*$/.exec(part)?.[0] ?? '') : '';
+}
 
 function endOfSegment(path: string, from: number): number {
   const end = path.indexOf('/', from);
