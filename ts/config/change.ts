@@ -8,7 +8,17 @@ import type { IPortSpan } from './types.js';
 /** What can change about a route that keeps its key. */
 export type TRoutePart = (typeof routeParts)[number];
 
-const routeParts = ['name', 'priority', 'match', 'action', 'security', 'timeouts'] as const;
+const routeParts = [
+  'name',
+  'priority',
+  'match',
+  'action',
+  'tls',
+  'headers',
+  'compression',
+  'security',
+  'timeouts',
+] as const;
 
 export interface IRouteChange {
   readonly key: string;
@@ -34,7 +44,7 @@ export interface IConfigChange {
 
 /**
  * Compares two configurations. Functions are the same only if they are identical: a route whose function was written
- * anew counts as changed. Address lists are the same if they are written alike.
+ * anew counts as changed. Address lists and regular expressions are the same if they are written alike.
  */
 export function compareConfigs(before: IResolvedConfig, after: IResolvedConfig): IConfigChange {
   const old = new Map(before.routes.map((route) => [route.key, route]));
@@ -60,6 +70,8 @@ function sameData(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (a instanceof AddressSet) return b instanceof AddressSet && sameList(a.patterns, b.patterns);
+  if (a instanceof RegExp) return b instanceof RegExp && String(a) === String(b);
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
   if (Array.isArray(a)) return Array.isArray(b) && sameList(a, b);
   return sameRecord(a as Record<string, unknown>, b as Record<string, unknown>);
 }

@@ -76,3 +76,23 @@ function collision(
   const want = `the address of routes[${other}] (${theirs}) or other ports: both listen on ${portsText([ports])}`;
   return { path: ['routes', index, 'match', 'listenAddress'], want, got: mine };
 }
+
+/** The HTTP engine's own port is on loopback: no route may listen there too. */
+export function checkHttpPort(
+  port: number | undefined,
+  matches: readonly IMatchOfRoute[],
+  globalAddress: string | undefined,
+): readonly IPathFault[] {
+  if (port === undefined || port === 0) return [];
+  const taken = matches.find(
+    ({ match }) =>
+      isOnLoopback(match.listenAddress ?? globalAddress ?? defaultAddress) &&
+      match.ports.some(({ from, to }) => from <= port && port <= to),
+  );
+  if (taken === undefined) return [];
+  const want = `a port that no route listens on, as routes[${taken.index}] does`;
+  return [{ path: ['httpProxyPort'], want, got: String(port) }];
+}
+
+const isOnLoopback = (address: string): boolean =>
+  ['::', '0.0.0.0', '::1'].includes(address) || address.startsWith('127.');

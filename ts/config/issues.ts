@@ -22,8 +22,18 @@ function faultsOfIssue(issue: TIssue, above: readonly TKey[], root: unknown): IP
     const branch = meantBranch(issue.errors);
     if (branch !== null) return branch.flatMap((inner) => faultsOfIssue(inner, path, root));
   }
-  return [{ path, want: issue.message, got: gotText(valueAt(root, path)) }];
+  const value = valueAt(root, path);
+  return [{ path, want: issue.message, got: holdsSecret(path) ? kindOf(value) : gotText(value) }];
 }
+
+/** Keys, passphrases and what header rules set: a token perhaps. */
+function holdsSecret(path: readonly TKey[]): boolean {
+  const [place, name] = path.slice(-2);
+  if (name === 'key') return place !== 'loadBalancing';
+  return name === 'passphrase' || name === 'body' || fieldRecords.has(place ?? '');
+}
+
+const fieldRecords: ReadonlySet<TKey> = new Set(['request', 'response', 'headers', 'customHeaders']);
 
 /** The one branch that did not fail for being of another type; null if that is none or several. */
 function meantBranch(branches: readonly (readonly TIssue[])[]): readonly TIssue[] | null {

@@ -14,6 +14,7 @@ type TPem = string | Uint8Array;
 export class TlsSettings {
   readonly #routes = new Map<string, IResolvedTls>();
   readonly #upstreams = new Map<string, IResolvedUpstreamTls>();
+  readonly #digests = new Map<string, string>();
   /** By the object that was written: the default of many routes is one. */
   readonly #known = new WeakMap<IRouteTls, IResolvedTls>();
 
@@ -22,9 +23,10 @@ export class TlsSettings {
     const known = this.#known.get(tls);
     if (known) return known;
     const settings = settingsOf(tls);
-    const policyKey = digestOf(settings);
+    const policyKey = this.#digest(JSON.stringify(settings));
     const certificate = certificateOf(tls.certificate);
-    const key = digestOf([policyKey, Object.entries(certificate)]);
+    const parts = Object.entries(certificate).map(([name, text]) => `${name} ${this.#digest(text)}`);
+    const key = this.#digest([policyKey, ...parts].join());
     const resolved = this.#routes.get(key) ?? deepFreeze({ key, policyKey, certificate, ...settings });
     this.#routes.set(key, resolved);
     this.#known.set(tls, resolved);
@@ -40,10 +42,19 @@ export class TlsSettings {
       certKey: tls.key === undefined ? null : textOfPem(tls.key),
       passphrase: tls.passphrase ?? null,
     };
-    const key = digestOf(settings);
+    const key = this.#digest(JSON.stringify(settings));
     const resolved = this.#upstreams.get(key) ?? deepFreeze({ key, ...settings });
     this.#upstreams.set(key, resolved);
     return resolved;
+  }
+
+  /** Many routes have few certificates between them: each text is hashed once. */
+  #digest(text: string): string {
+    const known = this.#digests.get(text);
+    if (known !== undefined) return known;
+    const digest = plugins.crypto.createHash('sha256').update(text).digest('base64url');
+    this.#digests.set(text, digest);
+    return digest;
   }
 }
 
@@ -67,8 +78,11 @@ const clientAuthOf = ({ mode, ca }: IClientAuth) => ({ required: mode === 'requi
 const pemList = (ca: TPem | readonly TPem[]): readonly string[] =>
   (typeof ca === 'string' || ca instanceof Uint8Array ? [ca] : ca).map(textOfPem);
 
+/** The same with text in place of bytes. */
+type TTexts<T> = { readonly [K in keyof T]: string };
+
 /** As it was written, with PEM as text; equal ones have their properties in one order. */
-function certificateOf(certificate: IRouteTls['certificate']): ICertificatePem | ICertificateFiles {
+function certificateOf(certificate: IRouteTls['certificate']): TTexts<ICertificatePem> | ICertificateFiles {
   if (certificate === undefined) throw new Error('a route that terminates TLS passed the checks without certificate');
   const { passphrase } = certificate;
   const secret = passphrase === undefined ? {} : { passphrase };
@@ -80,6 +94,3 @@ function certificateOf(certificate: IRouteTls['certificate']): ICertificatePem |
   const chain = ca === undefined ? {} : { ca: textOfPem(ca) };
   return { cert: textOfPem(cert), key: textOfPem(key), ...chain, ...secret };
 }
-
-const digestOf = (value: unknown): string =>
-  plugins.crypto.createHash('sha256').update(JSON.stringify(value)).digest('base64url');

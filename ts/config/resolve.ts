@@ -2,7 +2,8 @@
 
 import { ConfigError } from '../base/errors.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
-import { checkListening } from './check-listen.js';
+import { checkTlsConflicts } from './check-conflict.js';
+import { checkHttpPort, checkListening } from './check-listen.js';
 import { checkRoute } from './check-route.js';
 import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';
@@ -30,9 +31,9 @@ import { validateOptions } from './validate.js';
  * @throws ConfigError with every fault, never anything else
  */
 export function resolveConfig(input: unknown): IResolvedConfig {
-  const { options, faults, matches, lists } = inspect(input);
+  const { options, faults, matches, compilers } = inspect(input);
   if (faults.length > 0) throw new ConfigError(finishFaults(faults));
-  return deepFreeze(build(options, matches, lists));
+  return deepFreeze(build(options, matches, compilers));
 }
 
 /** Every fault of a configuration. Never throws. */
@@ -40,9 +41,15 @@ export const findFaults = (input: unknown): readonly IPathFault[] => inspect(inp
 
 function inspect(input: unknown) {
   const { options, faults } = validateOptions(input);
-  const lists = new AddressLists();
-  const checked = checkTogether(options, faults, lists);
-  return { options, lists, matches: checked.matches, faults: [...faults, ...checked.faults] };
+  const compilers = { lists: new AddressLists(), tlsSettings: new TlsSettings() };
+  const checked = checkTogether(options, faults, compilers);
+  return { options, compilers, matches: checked.matches, faults: [...faults, ...checked.faults] };
+}
+
+/** What gives equal parts of a configuration one compiled form. */
+interface ICompilers {
+  readonly lists: AddressLists;
+  readonly tlsSettings: TlsSettings;
 }
 
 interface ICheckedTogether {
@@ -55,7 +62,7 @@ interface ICheckedTogether {
 function checkTogether(
   options: ISmartProxyOptions,
   faults: readonly IPathFault[],
-  lists: AddressLists,
+  { lists, tlsSettings }: ICompilers,
 ): ICheckedTogether {
   const usable = usableOptions(faults);
   const usableOf = usableRoutes(faults);
@@ -70,7 +77,12 @@ function checkTogether(
   });
   if (!usable('listenAddress', 'defaults')) return { faults: found, matches: [] };
   const matches = matchesOf(routes, { options, lists, usableOf });
-  found.push(...checkShadows(matches), ...checkListening(matches, listenAddressOf(options.listenAddress)));
+  found.push(
+    ...checkShadows(matches),
+    ...checkTlsConflicts(matches, ({ tls }) => (tls?.certificate === undefined ? '' : tlsSettings.route(tls).key)),
+    ...checkListening(matches, listenAddressOf(options.listenAddress)),
+  );
+  if (usable('httpProxyPort')) found.push(...checkHttpPort(options.httpProxyPort, matches, options.listenAddress));
   return { faults: found, matches };
 }
 
@@ -106,11 +118,12 @@ function matchesOf(
 }
 
 /** Everything is valid by now. */
-function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], lists: AddressLists): IResolvedConfig {
+function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], compilers: ICompilers): IResolvedConfig {
+  const { lists } = compilers;
   const given = { ...globalDefaults, ...options };
   const defaultLists = resolveLists(options.defaults?.security, lists);
   return {
-    routes: buildRoutes(options, matches, lists),
+    routes: buildRoutes(options, matches, compilers),
     proxyIPs: lists.compile(options.proxyIPs),
     initialDataTimeoutMs: given.initialDataTimeout,
     gracefulShutdownTimeoutMs: given.gracefulShutdownTimeout,
@@ -154,12 +167,11 @@ function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolve
 function buildRoutes(
   options: ISmartProxyOptions,
   matches: readonly IMatchOfRoute[],
-  lists: AddressLists,
+  { lists, tlsSettings }: ICompilers,
 ): readonly IResolvedRoute[] {
   const globalTimeouts = timeoutsOf(options);
   const timeouts = resolveTimeouts(globalTimeouts);
   const security = deepFreeze({ lists: [], maxConnections: options.defaults?.security?.maxConnections ?? null });
-  const tlsSettings = new TlsSettings();
   const context: IRouteContextOptions = { options, lists, timeouts, security, tlsSettings };
   const taken = new Set(options.routes.map(({ id, name }) => id ?? name));
   const routes: IResolvedRoute[] = [];
