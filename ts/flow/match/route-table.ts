@@ -14,15 +14,19 @@ export class RouteTable {
   /** In the order of the configuration. */
   readonly routes: readonly IResolvedRoute[];
   readonly #addresses: ReadonlyMap<string | null, PortIndex>;
+  readonly #rules: readonly IRule[];
+  #whole: PortTable | null = null;
   #points: readonly IListeningPoint[] | null = null;
 
   constructor(routes: readonly IResolvedRoute[]) {
     this.routes = Object.freeze([...routes]);
+    this.#rules = routes.map(compileRule);
     const rules = new Map<string | null, IRule[]>();
-    for (const route of routes) {
-      const list = rules.get(route.match.listenAddress);
-      if (list === undefined) rules.set(route.match.listenAddress, [compileRule(route)]);
-      else list.push(compileRule(route));
+    for (const rule of this.#rules) {
+      const { listenAddress } = rule.route.match;
+      const list = rules.get(listenAddress);
+      if (list === undefined) rules.set(listenAddress, [rule]);
+      else list.push(rule);
     }
     this.#addresses = new Map([...rules].map(([address, list]) => [address, new PortIndex(list)]));
     for (const index of this.#addresses.values()) index.warm();
@@ -35,6 +39,12 @@ export class RouteTable {
       [...this.#addresses].flatMap(([address, index]) => index.ports().map((port) => ({ address, port }))),
     );
     return this.#points;
+  }
+
+  /** All routes, as if they shared one port. */
+  get whole(): PortTable {
+    this.#whole ??= new PortTable(this.#rules);
+    return this.#whole;
   }
 
   /** The routes of a point; undefined where none listens. Port 0 is the shared free port, whatever it became. */
