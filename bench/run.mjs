@@ -10,6 +10,10 @@ import { startLoad } from './lib/load.mjs';
 import { peers } from './lib/peers.mjs';
 import { judged, tableOf } from './lib/report.mjs';
 import { connections } from './rows/connections.mjs';
+import { http1Rows } from './rows/http1.mjs';
+import { http1Bodies } from './rows/http1-bodies.mjs';
+import { http1Upload } from './rows/http1-upload.mjs';
+import { httpsHandshake } from './rows/https-handshake.mjs';
 import { idleMemory } from './rows/idle-memory.mjs';
 import { sniHandshake } from './rows/sni-handshake.mjs';
 import { startTime } from './rows/start-time.mjs';
@@ -17,8 +21,14 @@ import { tcpBulk } from './rows/tcp-bulk.mjs';
 import { tcpChurn } from './rows/tcp-churn.mjs';
 import { tcpRr } from './rows/tcp-rr.mjs';
 import { updateRoutes } from './rows/update-routes.mjs';
+import { websocket } from './rows/websocket.mjs';
 
 const rows = [
+  ...http1Rows,
+  ...http1Bodies,
+  http1Upload,
+  httpsHandshake,
+  websocket,
   tcpRr,
   tcpBulk,
   tcpChurn,
@@ -39,7 +49,13 @@ async function runRow(row, options, skipped) {
   }
   const load = row.isFunction ? null : await startLoad();
   try {
-    const outcomes = await row.run({ load, skipped, rounds: options.rounds, scale: options.scale });
+    const outcomes = await row.run({
+      load,
+      skipped,
+      rounds: options.rounds,
+      scale: options.scale,
+      peers: options.peers,
+    });
     return outcomes.map((outcome) => judged(outcome, options.subject));
   } finally {
     await load?.dispose();

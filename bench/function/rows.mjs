@@ -33,6 +33,7 @@ export const functionRows = [
   makeRow('function client-hello', 'client-hello.mjs', 'ns', []),
   makeRow('function proxy-header', 'proxy-header.mjs', 'ns', []),
   makeRow('function recognise', 'recognise.mjs', 'ns', []),
+  makeRow('function http-head', 'http-head.mjs', 'ns', [{ atMost: 1_000 }]),
   makeRow('function address-set', 'address-set.mjs', 'ns', []),
   makeRow('function route-lookup', 'route-lookup.mjs', 'ns', [{ atMost: 1_000 }, { against: 'among 10', atMost: 2 }]),
 ];

@@ -7,6 +7,7 @@ export const usage = `pnpm bench [--only row,row] [--pairs N] [--quick] [--subje
   --pairs    rounds, each with one run of every peer; default 5
   --quick    a quarter of the work and 3 rounds: shows that everything works, not how fast
   --subject  whom the others are compared with; default smartproxy
+  --peers    of the row's peers only these (names with commas between)
   --list     the rows' names`;
 
 /** The options; throws with a sentence for the user. */
@@ -17,6 +18,7 @@ export function readArgs(argv) {
       only: { type: 'string' },
       pairs: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      peers: { type: 'string' },
       subject: { type: 'string', default: 'smartproxy' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -24,5 +26,11 @@ export function readArgs(argv) {
   });
   const rounds = values.pairs === undefined ? (values.quick ? 3 : 5) : Number(values.pairs);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--pairs needs a number from 1 on');
-  return { ...values, only: values.only?.split(',') ?? null, rounds, scale: values.quick ? 0.25 : 1 };
+  return {
+    ...values,
+    only: values.only?.split(',') ?? null,
+    peers: values.peers?.split(',') ?? null,
+    rounds,
+    scale: values.quick ? 0.25 : 1,
+  };
 }

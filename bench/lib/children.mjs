@@ -49,6 +49,21 @@ export function startProgram(place, program, args) {
   return child;
 }
 
+/** Runs a program on the core of `place` to its end; gives what it wrote. */
+export async function runProgram(place, program, args) {
+  const [command, ...rest] = pinned(place, [program, ...args]);
+  const child = track(spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] }));
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+  }
+  const [code] = await orHanging(once(child, 'close'), program);
+  if (code !== 0) throw new Error(`${program}: ${text}`);
+  return text;
+}
+
 /** Starts a Node script of this folder on the core of `place`, with a message channel. */
 export function startScript(place, script, args = [], nodeArgs = []) {
   const [command, ...rest] = pinned(place, [process.execPath, ...nodeArgs]);

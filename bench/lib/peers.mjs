@@ -1,18 +1,13 @@
-// The proxies that are compared. Each takes the same plan: `{ target }` forwards bytes, `{ byName }` routes by SNI.
+// The proxies that are compared. Each takes the same plan: `{ target }` forwards bytes, `{ byName }` routes by SNI,
+// `{ http: true, target, identity? }` does what http-plan.mjs says.
 
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  endChild,
-  isInstalled,
-  makeFolder,
-  nextMessage,
-  removeFolder,
-  startProgram,
-  startScript,
-} from './children.mjs';
-import { freePort, untilAccepting } from './ports.mjs';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isInstalled } from './children.mjs';
+import { haproxyHttpConfig, httpFilesOf, nginxHttpBlock } from './http-configs.mjs';
+import { httpRoutesOf } from './http-plan.mjs';
 import { descriptorLimit } from './proc.mjs';
+import { haproxyArgs, nginxArgs, startNodePeer, startWithConfig } from './start-peer.mjs';
 
 /** Debian's place for it; other systems build it in, which is tried when the file is not there. */
 const nginxStreamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
@@ -25,17 +20,19 @@ const at = (target) => `${target.host}:${target.port}`;
 
 function nginxConfig(port, plan, folder) {
   const lines = [
-    ...(existsSync(nginxStreamModule) ? [`load_module ${nginxStreamModule};`] : []),
+    ...(existsSync(nginxStreamModule) && !plan.http ? [`load_module ${nginxStreamModule};`] : []),
     'worker_processes 1;',
     'daemon off;',
     `pid ${folder}/nginx.pid;`,
     'error_log stderr crit;',
     `worker_rlimit_nofile ${connectionLimit * 2 + 400};`,
     `events { worker_connections ${connectionLimit * 2 + 200}; }`,
-    'stream {',
-    'access_log off;',
-    'proxy_timeout 1h;',
   ];
+  return [...lines, ...(plan.http ? nginxHttpBlock(port, plan, folder) : nginxStreamBlock(port, plan))].join('\n');
+}
+
+function nginxStreamBlock(port, plan) {
+  const lines = ['stream {', 'access_log off;', 'proxy_timeout 1h;'];
   if (plan.byName) {
     lines.push('map $ssl_preread_server_name $chosen {');
     for (const { name, target } of plan.byName) lines.push(`${name} ${at(target)};`);
@@ -43,10 +40,11 @@ function nginxConfig(port, plan, folder) {
   }
   lines.push(`server { listen 127.0.0.1:${port} backlog=4096;`);
   lines.push(plan.byName ? 'ssl_preread on; proxy_pass $chosen; }' : `proxy_pass ${at(plan.target)}; }`, '}');
-  return lines.join('\n');
+  return lines;
 }
 
-function haproxyConfig(port, plan) {
+function haproxyConfig(port, plan, folder) {
+  if (plan.http) return haproxyHttpConfig(port, plan, folder, [` maxconn ${connectionLimit}`]);
   const lines = [
     'global',
     ' nbthread 1',
@@ -72,37 +70,9 @@ function haproxyConfig(port, plan) {
   return [...lines, ''].join('\n');
 }
 
-async function startWithConfig(program, makeConfig, makeArgs) {
-  const folder = makeFolder();
-  const port = await freePort();
-  const file = join(folder, `${program}.conf`);
-  writeFileSync(file, makeConfig(port, folder));
-  const child = startProgram('proxy', program, makeArgs(file, folder));
-  const dispose = async () => {
-    await endChild(child);
-    removeFolder(folder);
-  };
-  try {
-    await untilAccepting(port, () => child.exitCode === null && child.pid !== undefined);
-  } catch (cause) {
-    await dispose();
-    throw new Error(`${program} does not start: ${child.complaints()}`, { cause });
-  }
-  return { port, pid: child.pid, dispose };
-}
-
-async function startNodePeer(script, plan, nodeArgs = []) {
-  const child = startScript('proxy', script, [JSON.stringify(plan)], nodeArgs);
-  const { port } = await nextMessage(child);
-  const collect = async () => {
-    child.send('collect');
-    await nextMessage(child);
-  };
-  return { port, pid: child.pid, collect, dispose: () => endChild(child) };
-}
-
 /** The routes of a plan as our configuration writes them. */
 export function routesOf(plan, port) {
+  if (plan.http) return httpRoutesOf(plan);
   if (!plan.byName) return [{ name: 'all', match: { ports: port }, action: { type: 'forward', target: plan.target } }];
   return plan.byName.map(({ name, target }) => ({
     name,
@@ -111,40 +81,55 @@ export function routesOf(plan, port) {
   }));
 }
 
+const programPeer = (program, makeConfig, makeArgs) => ({
+  missing: () => (isInstalled(program) ? null : `${program} is not installed`),
+  start: (plan) =>
+    startWithConfig(program, (port, folder) => makeConfig(port, plan, folder), makeArgs, {
+      files: plan.http ? httpFilesOf(plan) : {},
+    }),
+});
+
+/** A proxy of npm, in `peers/`, for HTTP only. */
+const packagePeer = (name, script) => ({
+  missing: () => (hasPackage(name) ? null : 'not installed: run `pnpm -C bench install --ignore-workspace`'),
+  start: (plan, nodeArgs) => {
+    if (!plan.http) throw new Error(`${name} speaks HTTP only`);
+    return startNodePeer(script, plan, nodeArgs);
+  },
+});
+
+function hasPackage(name) {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch (error) {
+    // There, but for `import` only.
+    return error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
+  }
+}
+
 /**
  * `missing()`: why it cannot run here, or null. `start(plan)`: `{ port, pid, dispose }`; `pid` is null where there is no
- * process to measure, and `collect()` is there where garbage can be collected.
+ * process to measure, and `collect()` is there where garbage can be collected. Those on Node take arguments for it too.
  */
 export const peers = {
   smartproxy: {
     missing: () =>
       existsSync(new URL('../../dist_ts/index.js', import.meta.url)) ? null : 'not built: run `pnpm build` first',
-    start: (plan) =>
-      startNodePeer('peers/smartproxy.mjs', { routes: routesOf(plan, 0) }, process.env.BENCH_NODE_ARGS?.split(' ')),
+    start: (plan, nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ')) =>
+      startNodePeer('peers/smartproxy.mjs', { routes: routesOf(plan, 0) }, nodeArgs),
   },
-  haproxy: {
-    missing: () => (isInstalled('haproxy') ? null : 'haproxy is not installed'),
-    start: (plan) =>
-      startWithConfig(
-        'haproxy',
-        (port) => haproxyConfig(port, plan),
-        (file) => ['-db', '-f', file],
-      ),
-  },
-  nginx: {
-    missing: () => (isInstalled('nginx') ? null : 'nginx is not installed'),
-    start: (plan) =>
-      startWithConfig(
-        'nginx',
-        (port, folder) => nginxConfig(port, plan, folder),
-        (file, folder) => ['-p', folder, '-e', 'stderr', '-c', file],
-      ),
-  },
+  haproxy: programPeer('haproxy', haproxyConfig, haproxyArgs),
+  nginx: programPeer('nginx', nginxConfig, nginxArgs),
+  'http-proxy-3': packagePeer('http-proxy-3', 'peers/http-proxy-3.mjs'),
+  httpxy: packagePeer('httpxy', 'peers/httpxy.mjs'),
+  'fast-proxy': packagePeer('fast-proxy', 'peers/fast-proxy.mjs'),
+  'fastify-http-proxy': packagePeer('@fastify/http-proxy', 'peers/fastify-http-proxy.mjs'),
   pipe: {
     missing: () => null,
-    start: (plan) => {
-      if (plan.byName) throw new Error('pipe knows no names');
-      return startNodePeer('peers/pipe.mjs', { port: 0, target: plan.target });
+    start: (plan, nodeArgs) => {
+      if (plan.byName || plan.http) throw new Error('pipe knows no names');
+      return startNodePeer('peers/pipe.mjs', { port: 0, target: plan.target }, nodeArgs);
     },
   },
   direct: {

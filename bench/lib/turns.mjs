@@ -8,9 +8,10 @@ const settleMs = 30;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The rows' peers that can run here; the others go to `context.skipped` with the reason, once. */
+/** The row's peers that are wanted and can run here; what cannot goes to `context.skipped` with the reason, once. */
 export function available(names, context) {
   return names.filter((name) => {
+    if (context.peers && !context.peers.includes(name)) return false;
     const why = peers[name].missing();
     if (why !== null) context.skipped.set(name, why);
     return why === null;
@@ -42,15 +43,24 @@ export async function takeTurns(names, context, { makePlan, warmUp, work }) {
     for (const name of names) {
       const proxy = await peers[name].start(await makePlan(name));
       running.push({ name, proxy, runs: [] });
-      await warmUp(proxy.port, name);
+      await named(name, warmUp(proxy.port, name));
     }
     for (let round = 0; round < context.rounds; round++) {
-      for (const { proxy, runs } of running) runs.push(await measure(proxy, work));
+      for (const { name, proxy, runs } of running) runs.push(await named(name, measure(proxy, work)));
     }
   } finally {
     for (const { proxy } of running) await proxy.dispose();
   }
   return Object.fromEntries(running.map(({ name, runs }) => [name, runs]));
+}
+
+/** Says whose failure it is. */
+async function named(name, work) {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new Error(`${name}: ${cause.message}`, { cause });
+  }
 }
 
 /** One figure of each run. */

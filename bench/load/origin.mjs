@@ -4,9 +4,11 @@
 //   sink    reads an 8-byte count, then that many bytes, and answers with one byte
 //   source  reads an 8-byte count and sends that many bytes
 //   tls     completes the handshake; needs `key` and `cert`
+//   upload, webSocket: see http-origins.mjs
 
 import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { upload, webSocket } from './http-origins.mjs';
 
 const block = Buffer.alloc(256 * 1024, 'b');
 
@@ -46,7 +48,7 @@ function source(socket) {
   socket.on('end', () => socket.end());
 }
 
-const kinds = { echo, sink, source };
+const kinds = { echo, sink, source, upload, webSocket };
 
 function serve(serveSocket) {
   return (socket) => {
