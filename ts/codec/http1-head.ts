@@ -84,7 +84,7 @@ export function judgeUnfinished(
 ): { readonly kind: 'short' } | IHeadBroken {
   const stop = Math.min(bytes.length, start + limits.maxBytes);
   // The last octet that was seen may be a CR that waited for its LF.
-  const from = Math.max(start, seen - 1);
+  const from = seen > start && bytes[seen - 1] === cr ? seen - 1 : seen;
   const lineEnd = findLineEnd(bytes, from, stop);
   if (lineEnd >= 0 && bytes.indexOf(lf, start) === lineEnd + 1) {
     const fault = checkLine(bytes, start, lineEnd);
