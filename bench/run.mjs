@@ -12,7 +12,7 @@ import { judged, tableOf } from './lib/report.mjs';
 import { connections } from './rows/connections.mjs';
 import { http1Rows } from './rows/http1.mjs';
 import { http1Bodies } from './rows/http1-bodies.mjs';
-import { http1Upload } from './rows/http1-upload.mjs';
+import { http1Uploads } from './rows/http1-upload.mjs';
 import { httpsHandshake } from './rows/https-handshake.mjs';
 import { idleMemory } from './rows/idle-memory.mjs';
 import { sniHandshake } from './rows/sni-handshake.mjs';
@@ -26,7 +26,7 @@ import { websocket } from './rows/websocket.mjs';
 const rows = [
   ...http1Rows,
   ...http1Bodies,
-  http1Upload,
+  ...http1Uploads,
   httpsHandshake,
   websocket,
   tcpRr,

@@ -54,6 +54,19 @@ export async function takeTurns(names, context, { makePlan, warmUp, work }) {
   return Object.fromEntries(running.map(({ name, runs }) => [name, runs]));
 }
 
+/**
+ * The same for a row's `prepare(context)`, whose outcome has what `takeTurns` needs, the `amount` of work, and `dispose` where
+ * there is something to dispose of.
+ */
+export async function takePreparedTurns(names, context, prepare) {
+  const { amount, dispose, ...turns } = await prepare(context);
+  try {
+    return { amount, runs: await takeTurns(available(names, context), context, turns) };
+  } finally {
+    await dispose?.();
+  }
+}
+
 /** Says whose failure it is. */
 async function named(name, work) {
   try {

@@ -3,7 +3,6 @@
 
 import http from 'node:http';
 import https from 'node:https';
-import { BlockList } from 'node:net';
 import { answerBenchmark } from './answer.mjs';
 
 export { answerField, requestField } from '../lib/http-plan.mjs';
@@ -14,9 +13,8 @@ export const targetUrl = `http://${target.host}:${target.port}`;
 /** Keeps connections to the target; as many as there are clients. */
 export const agent = new http.Agent({ keepAlive: true, noDelay: true });
 
-const list = new BlockList();
-list.addSubnet('127.0.0.0', 8);
-export const isAllowed = (request) => list.check(request.socket.remoteAddress);
+/** 127.0.0.0/8 in the way that costs least: what a program would write that has this one rule. */
+export const isAllowed = (request) => request.socket.remoteAddress.startsWith('127.');
 
 /** What stands in front: no limit of requests on a connection. */
 export const serverOptions = { keepAliveTimeout: 65_000, noDelay: true, ...(identity ?? {}) };

@@ -3,7 +3,7 @@
 import { checkHttp } from '../lib/ask.mjs';
 import { isInstalled } from '../lib/children.mjs';
 import { sizes, startHttpOrigin } from '../lib/http-origin.mjs';
-import { available, coreShare, pick, takeTurns } from '../lib/turns.mjs';
+import { coreShare, pick, takePreparedTurns } from '../lib/turns.mjs';
 import { httpPeers } from './http1.mjs';
 
 const kinds = [
@@ -11,17 +11,24 @@ const kinds = [
   { name: 'http1-body-10m', path: '/10m', connections: 4, perConnection: 20 },
 ];
 
-async function run(kind, context) {
-  const amount = { ...kind, perConnection: Math.round(kind.perConnection * context.scale), bytes: sizes[kind.path] };
+async function prepare(kind, { load, scale }) {
+  const amount = { ...kind, perConnection: Math.round(kind.perConnection * scale), bytes: sizes[kind.path] };
   const { host, port: targetPort, dispose } = await startHttpOrigin();
-  const work = (port) => context.load.run('download', { ...amount, port });
+  const work = (port) => load.run('download', { ...amount, port });
   const warmUp = async (port) => {
     await checkHttp(port, kind.path, false);
     await work(port);
   };
   const makePlan = async () => ({ http: true, target: { host, port: targetPort } });
-  try {
-    const runs = await takeTurns(available(httpPeers, context), context, { makePlan, warmUp, work });
+  return { amount, makePlan, warmUp, work, dispose };
+}
+
+const makeRow = (kind) => ({
+  name: kind.name,
+  missing: () => (isInstalled('nginx') ? null : 'nginx is not installed (it is the target)'),
+  prepare: (context) => prepare(kind, context),
+  async run(context) {
+    const { amount, runs } = await takePreparedTurns(httpPeers, context, this.prepare);
     return [
       {
         ...{ name: kind.name, unit: 'Gbit/s', targets: [] },
@@ -34,13 +41,7 @@ async function run(kind, context) {
         details: {},
       },
     ];
-  } finally {
-    await dispose();
-  }
-}
+  },
+});
 
-export const http1Bodies = kinds.map((kind) => ({
-  name: kind.name,
-  missing: () => (isInstalled('nginx') ? null : 'nginx is not installed (it is the target)'),
-  run: (context) => run(kind, context),
-}));
+export const http1Bodies = kinds.map(makeRow);

@@ -5,7 +5,7 @@ import { makeCertificate } from '../lib/certificate.mjs';
 import { isInstalled } from '../lib/children.mjs';
 import { startHttpOrigin } from '../lib/http-origin.mjs';
 import { host } from '../lib/http-plan.mjs';
-import { available, coreShare, pick, takeTurns } from '../lib/turns.mjs';
+import { coreShare, pick, takePreparedTurns } from '../lib/turns.mjs';
 import { runWrk } from '../lib/wrk.mjs';
 
 const runSeconds = 4;
@@ -54,12 +54,13 @@ const kinds = [
 const missing = () =>
   ['wrk', 'nginx', 'openssl'].find((program) => !isInstalled(program))?.concat(' is not installed') ?? null;
 
-/** What `takeTurns` needs for one kind, and `dispose`. */
-async function prepare(kind, scale) {
+async function prepare(kind, { scale }) {
+  const { targets: _, headers: _fields, ...amount } = kind;
   const origin = await startHttpOrigin();
   const identity = kind.isTls ? makeCertificate(host) : undefined;
   const load = (port, seconds) => runWrk({ ...kind, port, seconds });
   return {
+    amount: { ...amount, seconds: runSeconds * scale },
     makePlan: async () => ({ http: true, target: { host: origin.host, port: origin.port }, identity }),
     async warmUp(port) {
       await checkHttp(port, kind.path, kind.isTls ?? false);
@@ -70,29 +71,21 @@ async function prepare(kind, scale) {
   };
 }
 
-function outcome(kind, runs) {
-  const { targets, headers, ...amount } = kind;
-  return {
-    name: kind.name,
-    unit: 'us CPU/request',
-    samples: pick(runs, (run) => (run.cpuMs * 1_000) / run.done),
-    targets,
-    details: { amount: { ...amount, seconds: runSeconds }, runs, coreShare: coreShare(runs) },
-  };
-}
-
 const makeRow = (kind) => ({
   name: kind.name,
   missing,
-  prepare: (scale) => prepare(kind, scale),
+  prepare: (context) => prepare(kind, context),
   async run(context) {
-    const { dispose, ...turns } = await prepare(kind, context.scale);
-    try {
-      const names = available(httpPeers, context);
-      return [outcome(kind, await takeTurns(names, context, turns))];
-    } finally {
-      await dispose();
-    }
+    const { amount, runs } = await takePreparedTurns(httpPeers, context, this.prepare);
+    return [
+      {
+        name: kind.name,
+        unit: 'us CPU/request',
+        samples: pick(runs, (run) => (run.cpuMs * 1_000) / run.done),
+        targets: kind.targets,
+        details: { amount, runs, coreShare: coreShare(runs) },
+      },
+    ];
   },
 });
 
