@@ -20,7 +20,7 @@ export function locationOf(template: readonly string[], values: ITemplateValues)
     const given = part(template[at] as string, values);
     const next = literal(template[at + 1] ?? '');
     // Slashes of the template and of the path would add up, to another path or, in front, to another host.
-    text = text.endsWith('/') && !text.endsWith('://') && given.startsWith('/') ? text + given.slice(1) : text + given;
+    text = text.endsWith('/') && !text.endsWith('//') && given.startsWith('/') ? text + given.slice(1) : text + given;
     text += next;
   }
   if (/^(?:[a-z][a-z\d+.-]*:)?\/\/(?:[/:?#]|$)/i.test(text) && namesHost(template)) return null;
