@@ -3,10 +3,13 @@
 import { AsyncMutex } from './base/async-utils.js';
 import { type IClock, systemClock } from './base/clock.js';
 import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
-import { ProxyError } from './base/errors.js';
+import { ConfigError, ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
+import { checkCertificates } from './certs/check-certificates.js';
+import { ContextSource } from './certs/context-source.js';
 import { compareConfigs } from './config/change.js';
 import { resolveConfig } from './config/resolve.js';
+import type { IResolvedConfig } from './config/resolved.js';
 import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
 import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
@@ -19,9 +22,11 @@ import { TargetRegistry } from './flow/forward/target-registry.js';
 import type { IResolver } from './flow/forward/target-types.js';
 import { Guard } from './flow/guard/guard.js';
 import { Ports } from './flow/listen/ports.js';
+import type { IRequestObserver } from './flow/observer.js';
 import { Pipeline } from './flow/pipeline.js';
 import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
 import { type ISnapshot, type TForwardParts, takeSnapshot } from './flow/snapshot.js';
+import { HttpFront } from './http/front.js';
 import { EventReporter, type ISmartProxyEvents } from './observe/events.js';
 import { Metrics } from './observe/metrics.js';
 import type { IMetrics } from './observe/metrics-types.js';
@@ -58,6 +63,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   readonly #registry: TargetRegistry;
   readonly #resolver: IResolver;
   readonly #ownResolver: Resolver | null;
+  readonly #contexts: ContextSource;
+  readonly #http: HttpFront;
   readonly #pipeline: Pipeline;
   readonly #ports: Ports;
   readonly #updates = new AsyncMutex();
@@ -71,6 +78,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   constructor(options: ISmartProxyOptions, parts: IHostParts = {}) {
     super();
     const config = resolveConfig(options);
+    refuseBadCertificates(config);
     const clock = parts.clock ?? systemClock;
     this.#options = validateOptions({ ...options, routes: [] }).options;
     this.#logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
@@ -95,10 +103,15 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       onUp: (target) => this.#reporter.emit('target-up', target),
     });
     this.#snapshot = takeSnapshot(config, this.#forwardParts(clock));
+    const onError = (error: ProxyError) => this.#reporter.emit('error', error);
+    this.#contexts = new ContextSource({ clock, logger: this.#logger, onError });
+    const requests = observersOf(this.#metrics, this.#reporter);
+    const shared = { connections: this.#connections, guard: this.#guard, logger: this.#logger };
+    this.#http = new HttpFront({ ...shared, clock, requests });
     this.#pipeline = new Pipeline({
-      connections: this.#connections,
-      guard: this.#guard,
-      logger: this.#logger,
+      ...shared,
+      http: this.#http,
+      contexts: this.#contexts,
       snapshot: () => this.#snapshot,
     });
     this.#ports = new Ports({
@@ -106,7 +119,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       socket: config.socket,
       logger: this.#logger,
       onSocket: (socket, point, port) => this.#pipeline.take(socket, point, port),
-      onError: (error) => this.#reporter.emit('error', error),
+      onError,
     });
   }
 
@@ -117,11 +130,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async start(): Promise<void> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
-      const { config, table } = this.#snapshot;
+      const { config, points } = this.#snapshot;
       if (config.maxConnections === null) {
         this.#connections.maxConnections = connectionsWithin(await descriptorLimit());
       }
-      await this.#ports.open(table.points);
+      await this.#contexts.attach(config);
+      await this.#ports.open(points);
       this.#registry.attach(config.routes);
       this.#metrics.start();
       this.#state = 'running';
@@ -156,7 +170,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       const change = compareConfigs(this.#snapshot.config, next.config);
       const plan = planUpdate(change, this.#connections, options);
       if (this.#state === 'running') {
-        await this.#ports.open(next.table.points);
+        await this.#contexts.attach(next.config);
+        await this.#ports.open(next.points);
         this.#registry.attach(next.config.routes);
       }
       this.#guard.update(next.config);
@@ -234,15 +249,20 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async #stopOnce(graceMs: number): Promise<void> {
     this.#state = 'stopped';
     await this.#ports.close();
+    if (graceMs > 0) this.#http.drain(graceMs);
     await this.#connections.whenEmpty(graceMs);
     await this.#connections.cleanup();
     this.#metrics.stop();
+    await this.#http.cleanup();
+    await this.#contexts.cleanup();
     await this.#registry.cleanup();
     await this.#ownResolver?.cleanup();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {
-    return takeSnapshot(resolveConfig({ ...this.#options, routes }), this.#snapshot.forward);
+    const config = resolveConfig({ ...this.#options, routes });
+    refuseBadCertificates(config, (key) => this.#contexts.has(key));
+    return takeSnapshot(config, this.#snapshot.forward);
   }
 
   #forwardParts(clock: IClock): TForwardParts {
@@ -257,6 +277,21 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
 
   #isWanted(address: string | null, port: number): boolean {
     if (address === null && this.#extraPorts.has(port)) return true;
-    return this.#snapshot.table.portTable(address, port) !== undefined;
+    return this.#snapshot.tableAt({ address, port }) !== undefined;
   }
 }
+
+/** @throws ConfigError with every certificate that cannot be used; those of which `isKnown` says so have been judged before. */
+function refuseBadCertificates(config: IResolvedConfig, isKnown: (key: string) => boolean = () => false): void {
+  const faults = checkCertificates(config, isKnown);
+  if (faults.length > 0) throw new ConfigError(faults);
+}
+
+const observersOf = (...observers: readonly IRequestObserver[]): IRequestObserver => ({
+  requestEnded(record) {
+    for (const observer of observers) observer.requestEnded(record);
+  },
+  requestRefused(connection, status, why) {
+    for (const observer of observers) observer.requestRefused(connection, status, why);
+  },
+});

@@ -38,7 +38,7 @@ const table: Readonly<Record<string, IRow>> = {
 };
 
 /** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */
-const joins = (path: string): boolean => /^ts\/flow\/(pipeline|snapshot|explain(-[\w-]+)?)\.ts$/.test(path);
+const joins = (path: string): boolean => /^ts\/flow\/(pipeline|snapshot|inside|explain(-[\w-]+)?)\.ts$/.test(path);
 /** They name types of several stages and nothing else: what one stage gives the next, what an update would change. */
 const typeJoiners = ['ts/flow/stages.ts', 'ts/flow/plan.ts', 'ts/flow/http-front.ts'];
 const joinsTypes = ({ from, to, typeOnly }: IEdge) =>

@@ -214,9 +214,9 @@ export class Connection implements IConnectionRecord {
     else this.#releases.push(release);
   }
 
-  /** Brings the byte counters up to date where a socket handler owns the socket. */
+  /** Brings the byte counters up to date where they are read off the socket. */
   countHandled(): void {
-    if (!this.handled) return;
+    if (!this.handled && !this.usingNetworkProxy) return;
     // A PROXY header comes before TLS.
     this.bytesReceived = this.clear.bytesRead - (this.secure === null ? this.headerBytes : 0);
     this.bytesSent = this.clear.bytesWritten;

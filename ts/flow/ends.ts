@@ -61,7 +61,7 @@ export const endTable = {
   },
   route_ip_blocked: {
     by: 'proxy',
-    phases: ['guard'],
+    phases: ['guard', 'handshake'],
     blame: 'client',
     meaning: "the route's address lists refuse the client",
   },
@@ -85,7 +85,7 @@ export const endTable = {
   },
   initial_data_timeout: {
     by: 'proxy',
-    phases: ['peek'],
+    phases: ['peek', 'handshake'],
     blame: 'client',
     meaning: 'the bytes that the decision needs did not come in time',
   },

@@ -4,50 +4,62 @@ import type { Socket } from 'node:net';
 import { messageOf, ProxyError } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import type { IListeningPoint } from '../config/change.js';
+import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { Connection } from './connection.js';
 import type { ConnectionManager } from './connection-manager.js';
 import type { TEnd } from './ends.js';
 import { forward } from './forward/forward.js';
+import type { IContextSource } from './forward/terminate.js';
 import type { Guard } from './guard/guard.js';
+import type { IHttpFront, IHttpRoutes } from './http-front.js';
+import { goInside } from './inside.js';
 import type { PortTable } from './match/port-table.js';
 import { peek } from './peek/peek.js';
 import { WrappedSocket } from './peek/wrapped-socket.js';
 import type { ISnapshot } from './snapshot.js';
-import type { IPeeked } from './stages.js';
+import type { IConnectionFacts, IPeeked } from './stages.js';
 
 export interface IPipelineParts {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
   readonly logger: ILogger;
-  /** Read once a connection, on arrival. */
+  readonly http: IHttpFront;
+  readonly contexts: IContextSource;
+  /** Read once a connection, on arrival, and by each of its requests. */
   readonly snapshot: () => ISnapshot;
+}
+
+/** What a connection is served by for as long as it is not HTTP. */
+interface IArrival {
+  readonly snapshot: ISnapshot;
+  readonly point: IListeningPoint;
+  readonly table: PortTable;
+  /** All plain HTTP goes to the engine. */
+  readonly plainHttp: boolean;
 }
 
 /** Leads each accepted socket through the stages. Its only result is how the connection ends. */
 export class Pipeline {
+  readonly #parts: IPipelineParts;
   readonly #connections: ConnectionManager;
   readonly #guard: Guard;
-  readonly #logger: ILogger;
-  readonly #snapshot: () => ISnapshot;
   /** Routes that were cut off while a connection was still being read, and that it can match all the same. */
   readonly #cutOff = new WeakMap<Connection, ReadonlySet<string>>();
 
-  constructor({ connections, guard, logger, snapshot }: IPipelineParts) {
-    this.#connections = connections;
-    this.#guard = guard;
-    this.#logger = logger;
-    this.#snapshot = snapshot;
+  constructor(parts: IPipelineParts) {
+    this.#parts = parts;
+    this.#connections = parts.connections;
+    this.#guard = parts.guard;
   }
 
   /** Takes a socket that was accepted at `point` on what `port` that turned out to be. */
   take(socket: Socket, point: IListeningPoint, port: number): void {
     const connection = this.#connections.createConnection(socket, port);
     if (connection === null) return;
-    const snapshot = this.#snapshot();
-    const table = snapshot.table.portTable(point.address, point.port);
+    const snapshot = this.#parts.snapshot();
     const { proxyIPs } = snapshot.config;
-    if (proxyIPs?.matches(connection.clientIp)) void this.#readProxyHeader(connection, snapshot, table);
-    else this.#admitClient(connection, snapshot, table);
+    if (proxyIPs?.matches(connection.clientIp)) void this.#readProxyHeader(connection, snapshot, point);
+    else this.#admitClient(connection, snapshot, point);
   }
 
   /** Ends the connections of these routes, now; and later those that have arrived but have no route yet. */
@@ -59,7 +71,7 @@ export class Pipeline {
     }
   }
 
-  async #readProxyHeader(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): Promise<void> {
+  async #readProxyHeader(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): Promise<void> {
     connection.phase = 'peek';
     const { proxyIPs } = snapshot.config;
     try {
@@ -69,37 +81,110 @@ export class Pipeline {
       this.#connections.cleanupConnection(connection, left ? 'closed_before_data' : 'proxy_protocol_error');
       return;
     }
-    if (connection.end === null) this.#admitClient(connection, snapshot, table);
+    if (connection.end === null) this.#admitClient(connection, snapshot, point);
   }
 
-  #admitClient(connection: Connection, snapshot: ISnapshot, table: PortTable | undefined): void {
+  #admitClient(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
     try {
       const refusal = this.#guard.admitClient(connection);
       if (refusal !== null) return this.#end(connection, refusal);
+      const table = snapshot.tableAt(point);
       if (table === undefined) return this.#end(connection, 'no_route');
+      const plainHttp = snapshot.isHttpPort(point, connection.localPort);
+      const arrival = { snapshot, point, table, plainHttp };
       connection.phase = 'peek';
-      peek(connection, table.need, (peeked) => {
+      peek(connection, table.needOn(plainHttp), (peeked) => {
         if (typeof peeked === 'string') return this.#end(connection, peeked);
-        this.#route(peeked, snapshot, table);
+        this.#choose(peeked, arrival);
       });
     } catch (error) {
       this.#failed(connection, error);
     }
   }
 
-  #route(peeked: IPeeked, snapshot: ISnapshot, table: PortTable): void {
+  #choose(peeked: IPeeked, arrival: IArrival): void {
     const { connection, facts, bytes } = peeked;
     try {
       connection.phase = 'guard';
-      const route = table.match(facts);
-      if (route === null) return this.#end(connection, 'no_route');
-      connection.routed = route;
-      connection.timeouts = route.timeouts;
-      if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
-      const admitted = this.#guard.admit({ connection, facts, bytes, route });
-      if (typeof admitted === 'string') return this.#end(connection, admitted);
-      this.#connections.routed(connection);
-      forward(admitted, snapshot.forward);
+      const engine = arrival.table.engine(facts, arrival.plainHttp);
+      if (engine === null) return this.#end(connection, 'no_route');
+      if (engine.kind === 'bytes') return this.#forward(peeked, engine.route, arrival);
+      if (engine.kind === 'http') return this.#serve(connection, facts, bytes, null, arrival);
+      const { tls } = engine.route;
+      if (tls !== null) this.#goInside(peeked, tls, arrival);
+    } catch (error) {
+      this.#failed(connection, error);
+    }
+  }
+
+  #goInside(peeked: IPeeked, tls: IResolvedTls, arrival: IArrival): void {
+    const { connections, logger, contexts } = this.#parts;
+    const { clock } = arrival.snapshot.forward;
+    const { initialDataTimeoutMs } = arrival.snapshot.config;
+    const { connection } = peeked;
+    const deps = { source: contexts, handshakeTimeoutMs: initialDataTimeoutMs, initialDataTimeoutMs };
+    goInside(
+      peeked,
+      tls,
+      arrival.table,
+      { ...deps, connections, logger, clock },
+      {
+        http: (facts, bytes) => this.#guarded(connection, () => this.#serve(connection, facts, bytes, tls, arrival)),
+        bytes: (inner) => this.#guarded(connection, () => this.#forwardInside(inner, tls, arrival)),
+      },
+    );
+  }
+
+  #forwardInside(peeked: IPeeked, tls: IResolvedTls, arrival: IArrival): void {
+    const engine = arrival.table.engineInside(peeked.facts, tls);
+    if (engine?.kind !== 'bytes') return this.#end(peeked.connection, 'no_route');
+    this.#forward(peeked, engine.route, arrival);
+  }
+
+  /** Bytes as they are. */
+  #forward({ connection, facts, bytes }: IPeeked, route: IResolvedRoute, { snapshot }: IArrival): void {
+    connection.phase = 'guard';
+    connection.routed = route;
+    connection.timeouts = route.timeouts;
+    if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
+    const admitted = this.#guard.admit({ connection, facts, bytes, route });
+    if (typeof admitted === 'string') return this.#end(connection, admitted);
+    this.#connections.routed(connection);
+    forward(admitted, snapshot.forward);
+  }
+
+  /** HTTP: from here on each request is matched, and guarded, by itself. */
+  #serve(
+    connection: Connection,
+    facts: IConnectionFacts,
+    bytes: Buffer | null,
+    tls: IResolvedTls | null,
+    { snapshot, point, table }: IArrival,
+  ): void {
+    const trusted = snapshot.config.http.trustedProxies?.matches(connection.clientIp) ?? false;
+    const refusal = trusted ? null : this.#guard.mayServe(connection, table.routesFor(tls));
+    if (refusal !== null) return this.#end(connection, refusal);
+    const now = this.#routesAt(point);
+    this.#parts.http.take({ connection, facts, bytes, tls, now });
+  }
+
+  /** The routes of a point as they are whenever it is asked. */
+  #routesAt(point: IListeningPoint): () => IHttpRoutes | null {
+    let seen: ISnapshot | null = null;
+    let routes: IHttpRoutes | null = null;
+    return () => {
+      const snapshot = this.#parts.snapshot();
+      if (snapshot === seen) return routes;
+      seen = snapshot;
+      const table = snapshot.tableAt(point);
+      routes = table === undefined ? null : { config: snapshot.config, table, forward: snapshot.forward };
+      return routes;
+    };
+  }
+
+  #guarded(connection: Connection, step: () => void): void {
+    try {
+      if (connection.end === null) step();
     } catch (error) {
       this.#failed(connection, error);
     }
@@ -107,7 +192,7 @@ export class Pipeline {
 
   /** No stage throws. If one does, that costs this connection, not the host program. */
   #failed(connection: Connection, error: unknown): void {
-    this.#logger.error({ connection: connection.id, error, why: messageOf(error) }, 'a stage threw');
+    this.#parts.logger.error({ connection: connection.id, error, why: messageOf(error) }, 'a stage threw');
     this.#end(connection, 'internal_error');
   }
 

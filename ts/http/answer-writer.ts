@@ -50,7 +50,7 @@ export class AnswerWriter {
 
   /** A whole answer of our own, after which nothing follows. */
   refuse(head: IResponseHead, body: Buffer): void {
-    this.#pending += writeResponseHead(head, 'length', 'close', '1.1') + body.latin1Slice(0, body.length);
+    this.#pending += writeResponseHead(head, 'length', 'close', '1.1') + body.toString('latin1');
     this.flush();
   }
 
@@ -95,7 +95,7 @@ export class AnswerWriter {
   }
 
   #join(chunk: Buffer, framing: TFraming): void {
-    const text = chunk.latin1Slice(0, chunk.length);
+    const text = chunk.toString('latin1');
     this.#pending += framing === 'chunked' ? `${chunkHead(chunk.length)}${text}\r\n` : text;
   }
 

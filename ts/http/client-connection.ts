@@ -32,6 +32,8 @@ export class ClientConnection implements IClientSide {
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #limits: IHeadLimits;
+  /** What came with the head of the first request, until that is led to where it goes. */
+  #original: Buffer | null = null;
   readonly #content = new RequestContent();
   readonly #writer: AnswerWriter;
   #phase: TPhase = 'idle';
@@ -133,6 +135,10 @@ export class ClientConnection implements IClientSide {
     if (!this.#content.done) this.#socket.pause();
   }
 
+  original(): Buffer | null {
+    return this.#original;
+  }
+
   detach(): { readonly socket: Socket; readonly bytes: Buffer | null } | null {
     if (this.#phase !== 'exchange' || this.#connection.end !== null) return null;
     this.#writer.flush();
@@ -213,6 +219,7 @@ export class ClientConnection implements IClientSide {
   #readHead(rest: Buffer): boolean {
     const decoded = decodeRequestHead(rest, 0, this.#limits);
     if (decoded.kind === 'done') {
+      this.#original = this.#requests === 0 ? rest : null;
       this.#take(rest, decoded.used);
       this.#begin(decoded.value);
       return true;
@@ -235,6 +242,7 @@ export class ClientConnection implements IClientSide {
     this.#connection.limitMs = 0;
     this.#exchange = new Exchange(this.#visitor, this, head);
     this.#exchange.start();
+    this.#original = null;
   }
 
   #readContent(rest: Buffer): boolean {

@@ -27,6 +27,11 @@ export interface IClientSide {
   pull(): void;
   hold(): void;
   /**
+   * The request as it came, with all that came behind it: for a socket handler, which reads it for itself. Only within the
+   * exchange's `start`, and where it is the first of its connection; else null.
+   */
+  original(): Buffer | null;
+  /**
    * After `head` with 101 (or 200 to CONNECT): the socket for the tunnel, and what it already sent behind its request. The
    * side forgets the socket; listeners of its own are gone. null: this side has none to give (it was cut meanwhile).
    */

@@ -3,9 +3,12 @@
 import type { IClock } from '../base/clock.js';
 import type { ILogger } from '../base/logger.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
-import type { IRequestObserver } from '../flow/observer.js';
 import type { Guard } from '../flow/guard/guard.js';
+import type { IRequestObserver } from '../flow/observer.js';
+import type { HttpDate } from './http-date.js';
+import type { RetryBudget } from './retry.js';
 import type { Upstreams } from './upstream.js';
+import type { Via } from './via.js';
 
 export interface IHttpServices {
   readonly clock: IClock;
@@ -13,5 +16,8 @@ export interface IHttpServices {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
   readonly upstreams: Upstreams;
+  readonly retries: RetryBudget;
   readonly requests: IRequestObserver;
+  readonly date: HttpDate;
+  readonly via: Via;
 }

@@ -4,8 +4,7 @@ import type { ILogger } from '../base/logger.js';
 import { normaliseHost } from '../codec/host.js';
 import type { IRequestHead, TFields } from '../codec/http-message.js';
 import type { IResolvedHttp, IResolvedRoute } from '../config/resolved.js';
-import type { TProtocol, TTlsVersion } from '../config/types.js';
-import type { Connection, IHelloFacts } from '../flow/connection.js';
+import type { Connection } from '../flow/connection.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { TEnd } from '../flow/ends.js';
 import type { IHttpRoutes, IHttpVisit } from '../flow/http-front.js';
@@ -13,6 +12,20 @@ import type { PortTable } from '../flow/match/port-table.js';
 import type { IRequestFacts } from '../flow/stages.js';
 import { clientFrom } from './forwarded.js';
 import type { IHttpServices } from './services.js';
+
+/** What is reported of an exchange. */
+export interface IEndedExchange {
+  readonly request: { readonly head: IRequestHead; readonly path: string };
+  readonly route: IResolvedRoute | null;
+  readonly target: { readonly host: string; readonly port: number } | null;
+  readonly attempts: number;
+}
+
+export interface IRequestOutcome {
+  readonly status: number;
+  readonly startedMs: number;
+  readonly error: Error | null;
+}
 
 export class Visitor {
   readonly connection: Connection;
@@ -24,7 +37,6 @@ export class Visitor {
   readonly http: IResolvedHttp;
   /** Whether the peer's word about the client is taken. */
   readonly trusted: boolean;
-  readonly #facts: Facts;
   /** The last look-up: most requests of a connection ask for the same host and path. */
   #table: PortTable | null = null;
   #host = '';
@@ -43,30 +55,26 @@ export class Visitor {
     this.logger = services.logger;
     this.http = http;
     this.trusted = http.trustedProxies?.matches(connection.clientIp) ?? false;
-    this.#facts = new Facts(visit);
   }
 
   nowMs(): number {
     return this.services.clock.nowMs();
   }
 
-  /** The facts of a request; valid until the next request's. */
-  factsOf(head: IRequestHead, path: string, query: string): IRequestFacts {
-    const facts = this.#facts;
-    if (head.host !== this.#named) {
-      this.#named = head.host;
-      this.#name = head.host === '' ? null : normaliseHost(head.host);
+  /** The name that the host of a request is; null where it is an address or none. */
+  nameOf(host: string): string | null {
+    if (host !== this.#named) {
+      this.#named = host;
+      this.#name = host === '' ? null : normaliseHost(host);
     }
-    facts.domain = this.#name;
-    facts.path = path;
-    facts.query = query;
-    facts.method = head.method;
-    facts.fields = head.fields;
+    return this.#name;
+  }
+
+  /** The client's address: behind a trusted peer the one that it states. */
+  clientOf(fields: TFields): string {
     const { trustedProxies } = this.http;
-    if (this.trusted && trustedProxies !== null) {
-      facts.clientIp = clientFrom(head.fields, this.connection.clientIp, trustedProxies);
-    }
-    return facts;
+    const { clientIp } = this.connection;
+    return this.trusted && trustedProxies !== null ? clientFrom(fields, clientIp, trustedProxies) : clientIp;
   }
 
   /** The route of a request; null if none takes it. */
@@ -100,34 +108,45 @@ export class Visitor {
     if (connection.limitFromMs + limitMs < connection.dueMs) this.connections.deadlines.reschedule(connection);
   }
 
+  /**
+   * What a request has left: of `requestTimeout` since its beginning, or of `answerMs` from now on; 0: no such limit.
+   */
+  limitRequest(startedMs: number, answerMs = 0): void {
+    const { requestTimeoutMs } = this.http;
+    if (requestTimeoutMs === 0) return this.limit(answerMs, 'request_timeout');
+    const leftMs = Math.max(1, startedMs + requestTimeoutMs - this.nowMs());
+    this.limit(answerMs > 0 ? Math.min(answerMs, leftMs) : leftMs, 'request_timeout');
+  }
+
+  /** The connection is shown with its first route; its time limits are those of the present one. */
+  routed(route: IResolvedRoute): void {
+    const { connection } = this;
+    connection.timeouts = route.timeouts;
+    if (connection.routed === route) return;
+    const isFirst = connection.routed === null;
+    if (!isFirst) return;
+    connection.routed = route;
+    this.connections.routed(connection);
+  }
+
+  /** Reports a request that is over. */
+  ended({ request, route, target, attempts }: IEndedExchange, { status, startedMs, error }: IRequestOutcome): void {
+    this.services.requests.requestEnded({
+      connection: this.connection,
+      method: request.head.method,
+      authority: request.head.authority,
+      path: request.path,
+      status,
+      route: route?.key ?? null,
+      target,
+      attempts,
+      durationMs: this.nowMs() - startedMs,
+      error,
+    });
+  }
+
   /** A message was refused before it was a request. */
   refused(status: number, why: string): void {
     this.services.requests.requestRefused(this.connection, status, why);
-  }
-}
-
-/** One object a connection, written anew for each request. */
-class Facts implements IRequestFacts {
-  readonly port: number;
-  readonly protocol: TProtocol | null;
-  readonly tlsVersion: TTlsVersion | null;
-  readonly alpn: readonly string[];
-  readonly hello: IHelloFacts | null;
-  readonly isTls: boolean;
-  clientIp: string;
-  domain: string | null = null;
-  path = '';
-  query = '';
-  method = '';
-  fields: TFields = [];
-
-  constructor({ facts, tls }: IHttpVisit) {
-    this.port = facts.port;
-    this.clientIp = facts.clientIp;
-    this.protocol = 'http';
-    this.tlsVersion = facts.tlsVersion;
-    this.alpn = facts.alpn;
-    this.hello = facts.hello;
-    this.isTls = tls !== null;
   }
 }

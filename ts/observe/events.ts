@@ -5,7 +5,7 @@ import { messageOf, type ProxyError } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import type { Connection, IConnectionRecord } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
-import type { IFlowObserver } from '../flow/observer.js';
+import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
 import type { IPlan } from '../flow/plan.js';
 
 /** Event name -> what its listeners get. */
@@ -19,6 +19,8 @@ export interface ISmartProxyEvents {
    * arrival, because the proxy was full, are in the metrics alone.
    */
   'connection-end': [connection: IConnectionRecord, end: TEnd];
+  /** An HTTP request is over; 499 is the status of one whose client left before it had its answer. */
+  request: [request: IRequestReport];
   /** New routes are in force. */
   'route-update': [plan: IPlan];
   /** A target (`host:port`) is passed over from now on; `why` says what happened. */
@@ -29,8 +31,16 @@ export interface ISmartProxyEvents {
   error: [error: ProxyError];
 }
 
+/** A request as events tell it: plain data. */
+export interface IRequestReport extends Omit<IRequestRecord, 'connection' | 'error'> {
+  readonly connectionId: string;
+  readonly clientIp: string;
+  /** Why it has no proper answer; null if it has one. */
+  readonly error: string | null;
+}
+
 /** Emits what the data plane reports. A listener that throws or rejects is logged and changes nothing for the others. */
-export class EventReporter implements IFlowObserver {
+export class EventReporter implements IFlowObserver, IRequestObserver {
   readonly #emitter: EventEmitter;
   readonly #logger: ILogger;
 
@@ -65,6 +75,15 @@ export class EventReporter implements IFlowObserver {
   }
 
   connectionRefused(): void {}
+
+  requestEnded(record: IRequestRecord): void {
+    if (this.#emitter.listenerCount('request') === 0) return;
+    const { connection, error, ...rest } = record;
+    const { id: connectionId, clientIp } = connection;
+    this.emit('request', { ...rest, connectionId, clientIp, error: error === null ? null : error.message });
+  }
+
+  requestRefused(): void {}
 
   #failed(event: string, error: unknown): void {
     this.#logger.error({ error, event, why: messageOf(error) }, 'an event listener threw');

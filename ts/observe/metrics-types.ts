@@ -12,12 +12,15 @@ export interface IMetrics {
   readonly connections: IConnectionMetrics;
   /** null where sampling is switched off (`metrics: false`). */
   readonly throughput: IThroughputMetrics | null;
+  readonly requests: IRequestMetrics;
   readonly totals: ITotalMetrics;
   readonly percentiles: {
     /** Of ended connections, from accept to end, in milliseconds. */
     readonly connectionDuration: IPercentiles;
     /** Of ended connections, both directions together, in bytes. */
     readonly bytesTransferred: IPercentiles;
+    /** Of HTTP requests, from the head to the end of the answer, in milliseconds. */
+    readonly requestDuration: IPercentiles;
   };
   /** Ended connections by the reason: together as many as `total - active`. */
   readonly ends: TEndCounts;
@@ -60,6 +63,18 @@ export interface IThroughputMetrics {
   byRoute(): Map<string, IRate>;
   /** By client address, in the last sample; only those that moved bytes. Beyond 10 000 the rest is `other`. */
   byIP(): Map<string, IRate>;
+}
+
+/** HTTP requests, those included that could not be understood. */
+export interface IRequestMetrics {
+  /** Since the start. */
+  readonly total: number;
+  /** In the last sample; 0 where nothing is sampled. */
+  readonly perSecond: number;
+  /** In the last 60 s. */
+  readonly perMinute: number;
+  /** Since the start; 499: the client left before it had its answer. */
+  byStatus(): Map<number, number>;
 }
 
 /** Since the start. */

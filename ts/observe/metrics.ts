@@ -5,10 +5,11 @@ import { LifecycleComponent } from '../base/lifecycle-component.js';
 import type { IResolvedConfig } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
 import { endWords, type TEnd } from '../flow/ends.js';
-import type { IFlowObserver } from '../flow/observer.js';
+import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
 import { Histogram } from './histogram.js';
 import { KeyedRates } from './keyed-rates.js';
 import type { IConnectionMetrics, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
+import { RequestCounts } from './request-counts.js';
 import { type IStatistics, statisticsOf } from './statistics.js';
 import { Throughput } from './throughput.js';
 
@@ -21,7 +22,7 @@ export interface IMetricsParts {
 }
 
 /** Samples only between `start` and `stop`; counts always. */
-export class Metrics extends LifecycleComponent implements IFlowObserver {
+export class Metrics extends LifecycleComponent implements IFlowObserver, IRequestObserver {
   readonly #config: IResolvedConfig['metrics'];
   readonly #clock: IClock;
   readonly #live: () => Iterable<Connection>;
@@ -31,6 +32,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver {
   readonly #refused = noEnds();
   readonly #durations = new Histogram();
   readonly #transfers = new Histogram();
+  readonly #requests: RequestCounts;
   #opened = 0;
   #ended = 0;
   #turnedAway = 0;
@@ -54,6 +56,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver {
     this.#startedMs = clock.nowMs();
     const samples = config === null ? 0 : Math.ceil((config.retentionSeconds * 1000) / config.sampleIntervalMs);
     this.#throughput = new Throughput(samples);
+    this.#requests = new RequestCounts(config?.sampleIntervalMs ?? null);
   }
 
   /** Begins to sample. */
@@ -95,15 +98,25 @@ export class Metrics extends LifecycleComponent implements IFlowObserver {
     this.#refused[end]++;
   }
 
+  requestEnded({ status, durationMs }: IRequestRecord): void {
+    this.#requests.ended(status, durationMs);
+  }
+
+  requestRefused(_connection: Connection, status: number): void {
+    this.#requests.refused(status);
+  }
+
   getMetrics(): IMetrics {
     this.#collect();
     return {
       connections: this.#connections(),
       throughput: this.#config === null ? null : this.#rates(),
+      requests: this.#requests.metrics(),
       totals: { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, connections: this.#opened },
       percentiles: {
         connectionDuration: this.#durations.percentiles(),
         bytesTransferred: this.#transfers.percentiles(),
+        requestDuration: this.#requests.durations.percentiles(),
       },
       ends: { ...this.#ends },
       refused: { ...this.#refused },
@@ -167,6 +180,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver {
     const bytesIn = this.#bytesIn - this.#sampledIn;
     const bytesOut = this.#bytesOut - this.#sampledOut;
     this.#throughput.add({ wallMs: this.#clock.wallMs(), durationMs, bytesIn, bytesOut });
+    this.#requests.sample(this.#clock.wallMs(), durationMs);
     this.#byRoute.turn(durationMs);
     this.#byIP.turn(durationMs);
     this.#beginInterval(nowMs);

@@ -3,7 +3,7 @@
 import type { IMetrics, ITopIP, TEndCounts } from './metrics-types.js';
 
 interface IStatisticFacts {
-  readonly unit: 'connections' | 'bytes' | 'bytes/s' | 'ms';
+  readonly unit: 'connections' | 'requests' | 'requests/s' | 'bytes' | 'bytes/s' | 'ms';
   /** null: not known, because nothing is sampled. */
   readonly of: (metrics: IMetrics, uptimeMs: number) => number | null;
 }
@@ -22,6 +22,13 @@ export const statisticTable = {
   recentBytesOutPerSecond: { unit: 'bytes/s', of: ({ throughput }) => throughput?.recent.out ?? null },
   averageBytesInPerSecond: { unit: 'bytes/s', of: ({ throughput }) => throughput?.average.in ?? null },
   averageBytesOutPerSecond: { unit: 'bytes/s', of: ({ throughput }) => throughput?.average.out ?? null },
+  requestsTotal: { unit: 'requests', of: ({ requests }) => requests.total },
+  requestsPerSecond: { unit: 'requests/s', of: ({ requests }) => requests.perSecond },
+  requestsPerMinute: { unit: 'requests', of: ({ requests }) => requests.perMinute },
+  requestDurationP50: { unit: 'ms', of: ({ percentiles }) => percentiles.requestDuration.p50 },
+  requestDurationP90: { unit: 'ms', of: ({ percentiles }) => percentiles.requestDuration.p90 },
+  requestDurationP95: { unit: 'ms', of: ({ percentiles }) => percentiles.requestDuration.p95 },
+  requestDurationP99: { unit: 'ms', of: ({ percentiles }) => percentiles.requestDuration.p99 },
   connectionDurationP50: { unit: 'ms', of: ({ percentiles }) => percentiles.connectionDuration.p50 },
   connectionDurationP90: { unit: 'ms', of: ({ percentiles }) => percentiles.connectionDuration.p90 },
   connectionDurationP95: { unit: 'ms', of: ({ percentiles }) => percentiles.connectionDuration.p95 },
@@ -42,6 +49,8 @@ export interface IStatistics extends TNumbers {
   readonly ends: Readonly<Record<string, number>>;
   /** Clients closed on arrival by the reason; only reasons that occurred. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Requests by the status of their answer; only statuses that occurred. */
+  readonly requestsByStatus: Readonly<Record<string, number>>;
   /** Active connections by the key of their route. */
   readonly connectionsByRoute: Readonly<Record<string, number>>;
   /** The ten client addresses with the most active connections. */
@@ -54,6 +63,7 @@ export function statisticsOf(metrics: IMetrics, uptimeMs: number): IStatistics {
     ...(Object.fromEntries(numbers) as unknown as TNumbers),
     ends: occurred(metrics.ends),
     refused: occurred(metrics.refused),
+    requestsByStatus: Object.fromEntries(metrics.requests.byStatus()),
     connectionsByRoute: Object.fromEntries(metrics.connections.byRoute()),
     topIPs: metrics.connections.topIPs(),
   };

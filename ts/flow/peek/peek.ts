@@ -31,6 +31,25 @@ export function peek(connection: Connection, need: TPeekNeed, done: (peeked: IPe
   });
 }
 
+/** What the decrypted bytes of a connection are, with what was read of them. Else as `peek`. */
+export function peekInside(
+  connection: Connection,
+  done: (protocol: 'http' | 'other' | null, bytes: Buffer | null) => void,
+): void {
+  let seen = 0;
+  const decode = (bytes: Buffer) => {
+    const recognised = recognise(bytes, seen);
+    seen = bytes.length;
+    return recognised;
+  };
+  connection.stopPeeking = collect(connection.clear, noBytes, decode, ({ result, bytes, ended }) => {
+    connection.stopPeeking = null;
+    if (result.kind === 'done') return done(result.value.protocol === 'http' ? 'http' : 'other', bytes);
+    if (ended && bytes.length > 0) return done('other', bytes);
+    done(null, null);
+  });
+}
+
 interface IFound {
   readonly protocol: TProtocol;
   readonly hello: IClientHello | null;

@@ -1,0 +1,64 @@
+// Does with an admitted request what the action of its route says.
+
+import type { IResolvedForward, IResolvedRoute, TResolvedAction } from '../config/resolved.js';
+import { preflightAnswer } from './cors.js';
+import { errorAnswer } from './error-answer.js';
+import type { IActing } from './exchange-view.js';
+import { FetchOrigin } from './fetch-origin.js';
+import { refusedMethod, urlOf } from './fetch-request.js';
+import { fixedAnswer } from './fixed-answer.js';
+import { handOver } from './hand-over.js';
+import { redirectAnswer } from './redirect.js';
+import { checkUpgrade } from './websocket.js';
+
+export function act(exchange: IActing, route: IResolvedRoute): void {
+  const { request } = exchange;
+  const cors = route.headers?.cors ?? null;
+  const preflight = cors === null ? null : preflightAnswer(request.head, cors);
+  if (preflight !== null) return exchange.answer({ head: preflight, body: noBody });
+  const { action } = route;
+  switch (action.type) {
+    case 'forward':
+      return forward(exchange, action);
+    case 'http-handler':
+      return handle(exchange, action);
+    case 'redirect':
+      return exchange.answer(redirectAnswer(action.to, action.status, request));
+    case 'respond':
+    case 'block':
+      return exchange.answer(fixedAnswer(action));
+    case 'socket-handler':
+      return handOver(exchange, route, action);
+  }
+}
+
+const noBody = Buffer.alloc(0);
+
+function forward(exchange: IActing, action: IResolvedForward): void {
+  const { visitor, request } = exchange;
+  const { head } = request;
+  if (visitor.services.via.isLoop(head.fields)) return exchange.answer(errorAnswer(508));
+  if (head.upgrade === 'websocket') {
+    const refused = checkUpgrade(head, action.websocket);
+    if (refused !== null) {
+      const { head: own, body } = errorAnswer(refused.status, refused.why);
+      return exchange.answer({ head: { ...own, fields: [...own.fields, ...refused.fields] }, body });
+    }
+  }
+  exchange.forward(action, head.upgrade === 'websocket');
+}
+
+function handle(exchange: IActing, { httpHandler }: Extract<TResolvedAction, { type: 'http-handler' }>): void {
+  const { request, visitor } = exchange;
+  const { head, isTls } = request;
+  const refused = refusedMethod(head.method);
+  if (refused !== null) return exchange.answer(errorAnswer(refused));
+  const origin = new FetchOrigin({
+    handler: httpHandler,
+    contextOf: () => request.context(),
+    urlOf: (asked) => urlOf(asked, isTls),
+    logger: visitor.logger,
+    signalOf: () => request.signal(),
+  });
+  exchange.send(origin, { ...head, target: request.get('target'), upgrade: null });
+}

@@ -1,0 +1,49 @@
+// Before anything is done for a request: can it be understood, which route takes it, does the guard let it pass?
+
+import { normalisePath } from '../codec/http-path.js';
+import type { IResolvedRoute } from '../config/resolved.js';
+import type { IHttpRoutes } from '../flow/http-front.js';
+import { errorAnswer } from './error-answer.js';
+import type { IAdmission } from './exchange-view.js';
+import type { RequestFacts } from './request-facts.js';
+import type { Visitor } from './visitor.js';
+
+export function admitRequest(visitor: Visitor, request: RequestFacts): IAdmission {
+  const { head } = request;
+  const { method, target, contentLength } = head;
+  const routes = visitor.visit.now();
+  if (routes === null) return refuse(null, 503, 'no route is for this port any more');
+  if (method === 'CONNECT' || method === 'TRACE') return refuse(null, 501, `${method} is not served`);
+  const mark = target.indexOf('?');
+  const path = normalisePath(mark < 0 ? target : target.slice(0, mark));
+  if (path === null) return refuse(null, 400, 'the path cannot be understood');
+  request.read(path, mark < 0 ? '' : target.slice(mark + 1));
+  const route = visitor.match(routes, head.host, request);
+  if (route === null) return refuse(null, 404, '');
+  visitor.routed(route);
+  request.routed(route);
+  if (!visitor.serves(route)) return refuse(route, 421, 'this connection was made for another host');
+  return admit(visitor, request, route, routes, contentLength);
+}
+
+function admit(
+  visitor: Visitor,
+  request: RequestFacts,
+  route: IResolvedRoute,
+  routes: IHttpRoutes,
+  contentLength: number,
+): IAdmission {
+  const { maxBodyBytes } = visitor.http;
+  if (maxBodyBytes > 0 && contentLength > maxBodyBytes) return refuse(route, 413, 'the content is too large');
+  const permit = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp);
+  if (permit === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
+  if (typeof permit === 'string') return refuse(route, 403, '');
+  return { route, refusal: null, routes, permit };
+}
+
+const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({
+  route,
+  refusal: errorAnswer(status, why),
+  routes: null,
+  permit: null,
+});

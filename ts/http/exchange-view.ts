@@ -1,0 +1,60 @@
+// An exchange as those see it who do one part of it.
+
+import type { IRequestHead, TFields } from '../codec/http-message.js';
+import type { IResolvedForward, IResolvedRoute } from '../config/resolved.js';
+import type { ITargetPick } from '../flow/forward/target-types.js';
+import type { IRequestPermit } from '../flow/guard/guard.js';
+import type { IHttpRoutes } from '../flow/http-front.js';
+import type { IOwnAnswer } from './error-answer.js';
+import type { IClientSide, IOrigin, IOriginFailure } from './exchange-types.js';
+import type { RequestFacts } from './request-facts.js';
+import type { Visitor } from './visitor.js';
+
+interface IExchangeParts {
+  readonly visitor: Visitor;
+  readonly side: IClientSide;
+  readonly request: RequestFacts;
+}
+
+/** What the guard said of a request. */
+export interface IAdmission {
+  /** null: none was found. */
+  readonly route: IResolvedRoute | null;
+  /** null: it is admitted. */
+  readonly refusal: IOwnAnswer | null;
+  readonly routes: IHttpRoutes | null;
+  readonly permit: IRequestPermit | null;
+}
+
+/** A request that was admitted, for the action of its route. */
+export interface IActing extends IExchangeParts {
+  /** An answer of our own, complete. */
+  answer(answer: IOwnAnswer): void;
+  /** Sends the request to an origin. */
+  send(origin: IOrigin, head: IRequestHead): void;
+  /** Sends it to a target of the route, as soon as one takes it; `upgrades`: as the opening of a WebSocket. */
+  forward(action: IResolvedForward, upgrades: boolean): void;
+  /** The client's socket is somebody else's from here on. */
+  leave(): void;
+  readonly routes: IHttpRoutes | null;
+  readonly permit: IRequestPermit | null;
+}
+
+/** For whoever leads an answer back. */
+export interface IAnswering extends IExchangeParts {
+  /** null: none was found. */
+  readonly route: IResolvedRoute | null;
+  /** Set-Cookie for the client's way back to its target; null: none. */
+  stickyCookie(): string | null;
+  /** The client was given everything. */
+  answered(trailers: TFields | null): void;
+  originFailed(failure: IOriginFailure): void;
+}
+
+/** For whoever finds an origin. */
+export interface IForwardingOwner extends IExchangeParts {
+  /** Send it now. */
+  connected(origin: IOrigin, pick: ITargetPick): void;
+  /** There is none, or none that may be tried. */
+  unreachable(error: Error): void;
+}

@@ -1,0 +1,314 @@
+// One request and its answer: finds the route, asks the guard, leads the request to whoever answers it and the answer
+// back. It stands between a client side and an origin and knows no version of HTTP.
+
+import type { Socket } from 'node:net';
+import { messageOf, ProxyError } from '../base/errors.js';
+import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
+import type { IResolvedForward, IResolvedRoute } from '../config/resolved.js';
+import type { ITargetPick } from '../flow/forward/target-types.js';
+import { act } from './action.js';
+import { admitRequest } from './admit-request.js';
+import { AnswerRelay } from './answer-relay.js';
+import { errorAnswer, type IOwnAnswer } from './error-answer.js';
+import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
+import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
+import { Forwarding } from './forwarding.js';
+import { RequestFacts } from './request-facts.js';
+import { switchToTunnel } from './switch-protocol.js';
+import { headForTarget } from './target-head.js';
+import type { Visitor } from './visitor.js';
+
+export class Exchange implements IRequestListener, IAnswerListener, IActing, IAnswering, IForwardingOwner {
+  readonly visitor: Visitor;
+  readonly side: IClientSide;
+  readonly request: RequestFacts;
+  readonly #startedMs: number;
+  /** null until the guard was asked. */
+  #admission: IAdmission | null = null;
+  #upgrades = false;
+  #forwarding: Forwarding | null = null;
+  #origin: IOrigin | null = null;
+  /** The head that went to the origin. */
+  #sent: IRequestHead | null = null;
+  /** Leads the answer to the client; null before its head. */
+  #relay: AnswerRelay | null = null;
+  /** All of the request has come. */
+  #received: boolean;
+  #contentBytes = 0;
+  #status = 0;
+  #error: Error | null = null;
+  #done = false;
+
+  constructor(visitor: Visitor, side: IClientSide, head: IRequestHead) {
+    this.visitor = visitor;
+    this.side = side;
+    this.request = new RequestFacts(visitor, head);
+    this.#received = head.contentLength === 0;
+    this.#startedMs = visitor.nowMs();
+  }
+
+  get route(): IResolvedRoute | null {
+    return this.#admission?.route ?? null;
+  }
+
+  get routes() {
+    return this.#admission?.routes ?? null;
+  }
+
+  get permit() {
+    return this.#admission?.permit ?? null;
+  }
+
+  /** Whether the client may have ended its side and still wait for the answer. */
+  get mayHalfClose(): boolean {
+    return this.route?.timeouts.enableHalfOpen ?? false;
+  }
+
+  start(): void {
+    try {
+      this.#admission = admitRequest(this.visitor, this.request);
+      const { refusal, route } = this.#admission;
+      if (refusal !== null) this.answer(refusal);
+      else if (route !== null) act(this, route);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** The limit that the connection was given for this exchange has passed. */
+  timedOut(): void {
+    if (this.#done) return;
+    const { place } = this.#forwarding ?? {};
+    const who = place ? `${place.host}:${place.port}` : 'the handler';
+    if (this.#relay !== null) this.#abandon(new ProxyError('TIMEOUT', 'the answer took too long'), 'request_timeout');
+    else if (this.#received) this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
+    else this.#giveUp(new ProxyError('TIMEOUT', 'the request took too long'), 408);
+  }
+
+  // --- for the action ---
+
+  /** An answer of our own, complete. */
+  answer({ head, body }: IOwnAnswer): void {
+    this.#begin(head);
+    if (body.length > 0) this.answerData(body);
+    this.answerEnd(null);
+  }
+
+  send(origin: IOrigin, head: IRequestHead): void {
+    this.#origin = origin;
+    this.#sent = head;
+    this.#watchAnswer();
+    origin.send(head, this);
+    if (this.#done || head.contentLength === 0 || this.#forwarding?.resend(origin)) return;
+    this.side.pull();
+    if (this.#origin === origin) origin.flush();
+  }
+
+  forward(action: IResolvedForward, upgrades: boolean): void {
+    const { route, routes } = this;
+    if (route === null || routes === null) return;
+    this.#upgrades = upgrades;
+    this.#forwarding = new Forwarding(this, action, route, routes);
+    this.#forwarding.start();
+  }
+
+  leave(): void {
+    this.#settle(200);
+  }
+
+  // --- IForwardingOwner ---
+
+  connected(origin: IOrigin, pick: ITargetPick): void {
+    try {
+      this.send(origin, headForTarget(this, pick, this.#upgrades));
+    } catch (error) {
+      origin.cancel();
+      this.#failed(error);
+    }
+  }
+
+  unreachable(error: Error): void {
+    this.#giveUp(error, statusOf(error));
+  }
+
+  // --- IRequestListener ---
+
+  requestData(chunk: Buffer): void {
+    const origin = this.#origin;
+    if (origin === null || this.#done) return;
+    this.#contentBytes += chunk.length;
+    const { maxBodyBytes } = this.visitor.http;
+    if (maxBodyBytes > 0 && this.#contentBytes > maxBodyBytes) return this.#tooLarge();
+    this.#forwarding?.keep(chunk);
+    if (!origin.data(chunk)) this.side.hold();
+  }
+
+  requestEnd(trailers: TFields | null): void {
+    if (this.#done) return;
+    this.#received = true;
+    this.#forwarding?.contentDone(trailers);
+    this.#watchAnswer();
+    this.#origin?.end(trailers);
+  }
+
+  clientDrained(): void {
+    this.#relay?.drained();
+  }
+
+  clientGone(why: 'left' | 'malformed' | 'shutdown' | 'timeout'): void {
+    if (this.#done) return;
+    this.#error = new ProxyError(why === 'malformed' ? 'REQUEST_MALFORMED' : 'CLIENT_LEFT', `the client: ${why}`);
+    this.#stop();
+    this.#settle(why === 'malformed' ? 400 : 499);
+  }
+
+  // --- IAnswerListener ---
+
+  answerInform(status: number, fields: TFields): void {
+    if (!this.#done && this.#relay === null) this.side.inform(status, fields);
+  }
+
+  answerHead(head: IResponseHead): void {
+    if (!this.#done && !this.#triesAgainAfter(head.status)) this.#begin(head);
+  }
+
+  answerData(chunk: Uint8Array): void {
+    if (!this.#done) this.#relay?.data(chunk);
+  }
+
+  answerEnd(trailers: TFields | null): void {
+    if (this.#done) return;
+    this.#origin = null;
+    this.#relay?.end(trailers);
+  }
+
+  answerPause(): void {
+    if (!this.#done) this.#relay?.flush();
+  }
+
+  originDrained(): void {
+    if (!this.#done) this.side.pull();
+  }
+
+  answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void {
+    this.#origin = null;
+    if (this.#done) {
+      socket.destroy();
+      return;
+    }
+    const error = switchToTunnel(this, this.#sent, head, socket, bytes);
+    if (error === null) this.#settle(head.status);
+    else this.#giveUp(error, error.status);
+  }
+
+  originFailed(failure: IOriginFailure): void {
+    if (this.#done) return;
+    this.#origin = null;
+    if (this.#relay !== null) this.#abandon(failure.error, 'target_error');
+    else if (!this.#forwarding?.again(failure)) this.#giveUp(failure.error, statusOf(failure.error));
+  }
+
+  // --- IAnswering ---
+
+  stickyCookie(): string | null {
+    return this.#forwarding?.stickyCookie() ?? null;
+  }
+
+  answered(trailers: TFields | null): void {
+    // The next request may begin within `end`: what this one held must be free by then.
+    this.#settle(this.#status);
+    this.side.end(trailers);
+  }
+
+  // --- inside ---
+
+  #begin(head: IResponseHead): void {
+    this.#status = head.status;
+    this.visitor.limitRequest(this.#startedMs);
+    this.#relay = new AnswerRelay(this, this.#origin);
+    this.#relay.head(head);
+  }
+
+  /** From the end of the request on the answer has its time; before that, the request as a whole has. */
+  #watchAnswer(): void {
+    if (this.#relay !== null) return;
+    const answerMs = this.#received && this.#origin !== null ? (this.route?.timeouts.responseTimeoutMs ?? 0) : 0;
+    this.visitor.limitRequest(this.#startedMs, answerMs);
+  }
+
+  #triesAgainAfter(status: number): boolean {
+    const forwarding = this.#forwarding;
+    if (forwarding === null || !forwarding.mayTryAfter(status)) return false;
+    const origin = this.#origin;
+    this.#origin = null;
+    if (!forwarding.tryNext()) {
+      this.#origin = origin;
+      return false;
+    }
+    origin?.cancel();
+    return true;
+  }
+
+  #tooLarge(): void {
+    const error = new ProxyError('REQUEST_TOO_LARGE', 'the content is too large');
+    if (this.#relay === null) this.#giveUp(error, error.status);
+    else this.#abandon(error, 'protocol_error');
+  }
+
+  /** What no rule of the configuration foresees: it costs this request, nothing else. */
+  #failed(error: unknown): void {
+    const known =
+      error instanceof ProxyError ? error : new ProxyError('HANDLER_FAILED', messageOf(error), { cause: error });
+    const { connection, logger } = this.visitor;
+    logger.error({ connection: connection.id, route: this.route?.key, error, why: known.message }, 'a request failed');
+    this.#giveUp(known, known.status);
+  }
+
+  /** No answer was begun: the client gets one of ours. */
+  #giveUp(error: Error, status: number): void {
+    if (this.#done) return;
+    if (this.#relay !== null) return this.#abandon(error, 'target_error');
+    const { connection, logger } = this.visitor;
+    const target = this.#forwarding?.place ?? null;
+    logger.debug(
+      { connection: connection.id, route: this.route?.key, target, status, why: error.message },
+      'no answer',
+    );
+    this.#error = error;
+    this.#stop();
+    this.answer(errorAnswer(status));
+  }
+
+  /** An answer was begun and cannot be completed: the client must see that. */
+  #abandon(error: Error, end: 'target_error' | 'request_timeout' | 'protocol_error'): void {
+    this.#error = error;
+    this.#stop();
+    this.#settle(this.#status);
+    this.side.cut(end);
+  }
+
+  #stop(): void {
+    const origin = this.#origin;
+    this.#origin = null;
+    this.#relay?.cancel();
+    origin?.cancel();
+    this.#forwarding?.cancel();
+  }
+
+  /** Gives everything back and reports, once. */
+  #settle(status: number): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.visitor.connection.feeding = null;
+    this.#forwarding?.settled(this.#error === null ? status : 0);
+    this.permit?.release();
+    this.request.leave(this.#error !== null);
+    const { place = null, attempts = 0 } = this.#forwarding ?? {};
+    this.visitor.ended(
+      { request: this.request, route: this.route, target: place, attempts },
+      { status, startedMs: this.#startedMs, error: this.#error },
+    );
+  }
+}
+
+const statusOf = (error: Error): number => (error instanceof ProxyError ? error.status : 502);

@@ -1,0 +1,188 @@
+// Finds an origin for a request: picks a target, takes a connection to it, and tries again where that repeats nothing.
+
+import { ProxyError } from '../base/errors.js';
+import type { IRequestHead, TFields } from '../codec/http-message.js';
+import type { IResolvedForward, IResolvedHttp, IResolvedRoute } from '../config/resolved.js';
+import type { IForwardDeps } from '../flow/forward/deps.js';
+import type { IPickSession, ITargetPick } from '../flow/forward/target-types.js';
+import type { IHttpRoutes } from '../flow/http-front.js';
+import type { IOrigin, IOriginFailure } from './exchange-types.js';
+import type { IForwardingOwner } from './exchange-view.js';
+import { isIdempotent, mayRepeat, mayRepeatAfter } from './retry.js';
+import type { IUpstreamTicket, IUpstreamWant } from './upstream-types.js';
+
+/** Content of a request that is kept so that it can be sent again. */
+const heldBytes = 16_384;
+
+export class Forwarding implements IUpstreamWant {
+  readonly #owner: IForwardingOwner;
+  readonly #head: IRequestHead;
+  readonly #action: IResolvedForward;
+  readonly #routeKey: string;
+  readonly #session: IPickSession;
+  readonly forward: IForwardDeps;
+  readonly http: IResolvedHttp;
+  readonly connectionTimeoutMs: number;
+  fresh = false;
+  attempts = 0;
+  #pick: ITargetPick | null = null;
+  #ticket: IUpstreamTicket | null = null;
+  /** Of a request whose content may have to be sent again; null: it is not kept. */
+  #held: Buffer[] | null = null;
+  #heldBytes = 0;
+  #contentDone: boolean;
+  #heldTrailers: TFields | null = null;
+
+  constructor(owner: IForwardingOwner, action: IResolvedForward, route: IResolvedRoute, routes: IHttpRoutes) {
+    const { request } = owner;
+    const { head } = request;
+    this.#routeKey = route.key;
+    this.#owner = owner;
+    this.#head = head;
+    this.#action = action;
+    this.#session = routes.forward.pickerFor(route).session(request, request.context);
+    this.forward = routes.forward;
+    this.http = routes.config.http;
+    this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
+    this.#contentDone = head.contentLength === 0;
+    if (!this.#contentDone && head.contentLength <= heldBytes && isIdempotent(head.method)) this.#held = [];
+  }
+
+  get connection() {
+    return this.#owner.visitor.connection;
+  }
+
+  /** @throws where no target was picked. */
+  get pick(): ITargetPick {
+    if (this.#pick === null) throw noTarget();
+    return this.#pick;
+  }
+
+  /** The target of the last attempt; null before the first. */
+  get place(): { readonly host: string; readonly port: number } | null {
+    return this.#pick;
+  }
+
+  /** @throws ProxyError TARGET_FUNCTION_FAILED, CIRCUIT_OPEN */
+  start(): void {
+    this.#owner.visitor.services.retries.paid(this.#routeKey, this.#action.retry.budget);
+    this.#pick = this.#session.next();
+    if (this.#pick === null) this.#owner.unreachable(noTarget());
+    else this.#attempt();
+  }
+
+  /** Content on its way to the origin. */
+  keep(chunk: Buffer): void {
+    if (this.#held === null) return;
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes > heldBytes) this.#held = null;
+    else this.#held.push(chunk);
+  }
+
+  contentDone(trailers: TFields | null): void {
+    this.#contentDone = true;
+    this.#heldTrailers = trailers;
+  }
+
+  /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
+  again(failure: IOriginFailure): boolean {
+    // A stale connection says nothing about the target: the same one gets a new connection, once.
+    const stale = failure.stale && !this.fresh;
+    if (!stale) this.#pick?.lease.failed(failure.error);
+    if (!stale && !this.#hasAttemptsLeft) return false;
+    if (!mayRepeat(this.#head, failure, this.#isWhole) || !this.#affordable(failure.unsent)) return false;
+    return stale ? this.#sameAgain() : this.#nextTarget();
+  }
+
+  /** The same after an answer that counts as a failure. The caller cancels the origin before `tryNext`. */
+  mayTryAfter(status: number): boolean {
+    if (!this.#hasAttemptsLeft || !mayRepeatAfter(this.#head, status, this.#action.retry.statuses, this.#isWhole)) {
+      return false;
+    }
+    return this.#affordable(false);
+  }
+
+  /** False if there is no other target: the answer that is there must do. */
+  tryNext(): boolean {
+    this.#pick?.lease.answered(false);
+    return this.#nextTarget();
+  }
+
+  /** Something answered, or nobody waits any more. */
+  settled(status: number): void {
+    const lease = this.#pick?.lease;
+    if (status >= 200 && status !== 499) lease?.answered?.(status < 500);
+    lease?.release();
+  }
+
+  stickyCookie(): string | null {
+    if (this.#action.sticky === null || this.#pick === null) return null;
+    return this.#session.stickyCookie(this.#pick);
+  }
+
+  cancel(): void {
+    this.#ticket?.cancel();
+    this.#ticket = null;
+  }
+
+  get #hasAttemptsLeft(): boolean {
+    return this.attempts < this.#action.retry.attempts;
+  }
+
+  /** All of its content, if it has any, is at hand. */
+  get #isWhole(): boolean {
+    return this.#head.contentLength === 0 || (this.#held !== null && this.#contentDone);
+  }
+
+  #affordable(unsent: boolean): boolean {
+    return unsent || this.#owner.visitor.services.retries.take(this.#routeKey);
+  }
+
+  #attempt(): void {
+    this.attempts++;
+    this.#ticket = this.#owner.visitor.services.upstreams.acquire(this, this.#got, this.#failed);
+  }
+
+  #sameAgain(): boolean {
+    this.fresh = true;
+    this.#attempt();
+    return true;
+  }
+
+  #nextTarget(): boolean {
+    let next: ITargetPick | null = null;
+    try {
+      next = this.#session.next();
+    } catch {
+      // The failure that led here is the one to tell.
+    }
+    if (next === null) return false;
+    this.#pick?.lease.release();
+    this.#pick = next;
+    this.#attempt();
+    return true;
+  }
+
+  readonly #got = (origin: IOrigin): void => {
+    this.#ticket = null;
+    const pick = this.pick;
+    pick.lease.connected();
+    this.#owner.connected(origin, pick);
+  };
+
+  /** Sends again what the last origin was given. True if there was anything. */
+  resend(origin: IOrigin): boolean {
+    if (this.attempts === 1 || this.#held === null || this.#heldBytes === 0) return false;
+    for (const chunk of this.#held) origin.data(chunk);
+    if (this.#contentDone) origin.end(this.#heldTrailers);
+    return true;
+  }
+
+  readonly #failed = (failure: IOriginFailure): void => {
+    this.#ticket = null;
+    if (!this.again(failure)) this.#owner.unreachable(failure.error);
+  };
+}
+
+/** What there is to say where no target fits a request. */
+const noTarget = (): ProxyError => new ProxyError('NO_TARGET', 'no target fits this request');

@@ -1,0 +1,66 @@
+// The HTTP engine's door: connections whose bytes are HTTP come in here.
+
+import type { IClock } from '../base/clock.js';
+import type { ILogger } from '../base/logger.js';
+import type { ConnectionManager } from '../flow/connection-manager.js';
+import type { Guard } from '../flow/guard/guard.js';
+import type { IHttpFront, IHttpVisit } from '../flow/http-front.js';
+import type { IRequestObserver } from '../flow/observer.js';
+import { ClientConnection } from './client-connection.js';
+import { HttpDate } from './http-date.js';
+import { RetryBudget } from './retry.js';
+import type { IHttpServices } from './services.js';
+import { Upstreams } from './upstream.js';
+import { Via } from './via.js';
+import { Visitor } from './visitor.js';
+
+export interface IHttpFrontParts {
+  readonly clock: IClock;
+  readonly logger: ILogger;
+  readonly connections: ConnectionManager;
+  readonly guard: Guard;
+  readonly requests: IRequestObserver;
+}
+
+export class HttpFront implements IHttpFront {
+  readonly #services: IHttpServices;
+
+  constructor(parts: IHttpFrontParts) {
+    const { clock } = parts;
+    this.#services = {
+      ...parts,
+      upstreams: new Upstreams({ clock }),
+      retries: new RetryBudget(clock),
+      date: new HttpDate(clock),
+      via: new Via(),
+    };
+  }
+
+  /** Connections to targets, in numbers. */
+  get upstreams() {
+    return this.#services.upstreams.stats;
+  }
+
+  take(visit: IHttpVisit): void {
+    const { connection } = visit;
+    const { connections } = this.#services;
+    const routes = visit.now();
+    if (routes === null) return void connections.cleanupConnection(connection, 'no_route');
+    connection.phase = 'transfer';
+    connection.usingNetworkProxy = true;
+    connection.handled = false;
+    connection.lastActivityMs = this.#services.clock.nowMs();
+    connection.checkedMs = connection.lastActivityMs;
+    new ClientConnection(new Visitor(visit, routes.config.http, this.#services), visit.bytes).start();
+  }
+
+  /** Lets the connections of HTTP end in peace: each after its present request. */
+  drain(graceMs: number): void {
+    for (const { drainable } of this.#services.connections) drainable?.drain(graceMs);
+  }
+
+  /** Closes all connections to targets. */
+  async cleanup(): Promise<void> {
+    await this.#services.upstreams.cleanup();
+  }
+}

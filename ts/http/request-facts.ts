@@ -1,0 +1,111 @@
+// What is known of one request: what routes are matched against, what templates and functions are told.
+
+import type { IRequestHead, TFields } from '../codec/http-message.js';
+import type { IResolvedRoute } from '../config/resolved.js';
+import type { IRouteContext, TProtocol, TTlsVersion } from '../config/types.js';
+import type { IHelloFacts } from '../flow/connection.js';
+import type { IPickRequest } from '../flow/forward/target-types.js';
+import type { IRequestFacts } from '../flow/stages.js';
+import { requestContext } from './request-context.js';
+import { makeRequestId } from './request-id.js';
+import type { ITemplateValues } from './template-values.js';
+import type { Visitor } from './visitor.js';
+
+export class RequestFacts implements IRequestFacts, ITemplateValues {
+  readonly visitor: Visitor;
+  readonly head: IRequestHead;
+  readonly port: number;
+  readonly protocol: TProtocol = 'http';
+  readonly hello: IHelloFacts | null;
+  readonly alpn: readonly string[];
+  readonly tlsVersion: TTlsVersion | null;
+  readonly isTls: boolean;
+  readonly method: string;
+  readonly fields: TFields;
+  readonly clientIp: string;
+  readonly domain: string | null;
+  path = '';
+  query = '';
+  #route: IResolvedRoute | null = null;
+  #requestId = '';
+  #abort: AbortController | null = null;
+  #context: IRouteContext | null = null;
+
+  constructor(visitor: Visitor, head: IRequestHead) {
+    const { facts, tls } = visitor.visit;
+    this.visitor = visitor;
+    this.head = head;
+    this.port = facts.port;
+    this.hello = facts.hello;
+    this.alpn = facts.alpn;
+    this.tlsVersion = facts.tlsVersion;
+    this.isTls = tls !== null;
+    this.method = head.method;
+    this.fields = head.fields;
+    this.clientIp = visitor.clientOf(head.fields);
+    this.domain = visitor.nameOf(head.host);
+  }
+
+  /** For pickers. */
+  get request(): IPickRequest {
+    return this;
+  }
+
+  read(path: string, query: string): void {
+    this.path = path;
+    this.query = query;
+  }
+
+  routed(route: IResolvedRoute): void {
+    this.#route = route;
+  }
+
+  /** The value of a template's placeholder. */
+  get(name: string): string {
+    switch (name) {
+      case 'clientIp':
+        return this.clientIp;
+      case 'domain':
+        return this.head.host;
+      case 'port':
+        return String(this.port);
+      case 'path':
+        return this.path;
+      case 'target':
+        return this.query === '' ? this.path : `${this.path}?${this.query}`;
+      case 'query':
+        return this.query;
+      case 'method':
+        return this.method;
+      case 'requestId':
+        return this.requestId();
+      case 'routeName':
+        return this.#route?.name ?? '';
+      case 'tlsVersion':
+        return this.tlsVersion ?? '';
+      default:
+        return '';
+    }
+  }
+
+  /** Made when first asked for. */
+  requestId(): string {
+    if (this.#requestId === '') this.#requestId = makeRequestId(this.fields, this.visitor.trusted);
+    return this.#requestId;
+  }
+
+  signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  readonly context = (): IRouteContext => {
+    this.#context ??= requestContext(this, this.#route);
+    return this.#context;
+  };
+
+  /** The request is over; whoever works for it hears so, if it did not end well. */
+  leave(broken: boolean): void {
+    if (broken) this.#abort?.abort();
+  }
+}
