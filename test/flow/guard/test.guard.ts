@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { IResolvedRoute } from '../../../ts/config/resolved.js';
 import type { Connection } from '../../../ts/flow/connection.js';
 import { Guard, type IGuardConfig } from '../../../ts/flow/guard/guard.js';
+import { Permit } from '../../../ts/flow/guard/permit.js';
 import { type IFakeClock, makeFakeClock } from '../../helpers/fake-clock.js';
 import { makeConnection } from '../../helpers/make-connection.js';
 import { makeAddresses, makeFacts, makeRoute } from '../../helpers/make-route.js';
@@ -242,5 +243,49 @@ tap.test(
     );
   },
 );
+
+tap.test('requests are let in by the rules of their route, and give their place back once', async () => {
+  const { guard, live, come } = makeWorld();
+  come('192.0.2.1');
+  come('192.0.2.2');
+  const [one, two] = [...live] as [Connection, Connection];
+  const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
+  const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1 } });
+
+  const first = guard.admitRequest(one, limited);
+  const second = guard.admitRequest(one, limited);
+  if (typeof first === 'string' || typeof second === 'string')
+    throw new Error('one connection was refused its own place');
+  expect(Permit.isGranted(first.permit)).toBeTrue();
+  expect(guard.admitRequest(two, limited)).toEqual('route_connection_limit');
+  first.release();
+  first.release();
+  expect(guard.admitRequest(two, limited)).toEqual('route_connection_limit');
+  second.release();
+  expect(typeof guard.admitRequest(two, limited)).toEqual('object');
+  // Behind a trusted proxy the address that the request states counts.
+  expect(guard.admitRequest(two, limited, '198.51.100.1')).toEqual('route_ip_blocked');
+});
+
+tap.test('without a limit all requests share one permit, and releasing it does nothing', async () => {
+  const { guard } = makeWorld();
+  const permit = guard.admitRequest(makeConnection(), makeRoute());
+  expect(guard.admitRequest(makeConnection(), makeRoute({ key: 'other' }))).toBe(permit);
+  if (typeof permit === 'string') throw new Error(permit);
+  permit.release();
+  permit.release();
+  expect(Permit.isGranted(permit.permit)).toBeTrue();
+});
+
+tap.test('a connection is refused only if every route that its requests may find refuses it', async () => {
+  const { guard } = makeWorld();
+  const ofLists = (...addresses: string[]) =>
+    makeRoute({ security: { lists: [{ allow: makeAddresses(addresses), block: null }], maxConnections: 0 } });
+  const connection = makeConnection({ clientIp: '192.0.2.1' });
+  expect(guard.mayServe(connection, [])).toBeNull();
+  expect(guard.mayServe(connection, [ofLists('10.0.0.0/8')])).toEqual('route_ip_blocked');
+  expect(guard.mayServe(connection, [ofLists('10.0.0.0/8'), ofLists('192.0.2.1')])).toBeNull();
+  expect(guard.mayServe(connection, [ofLists('10.0.0.0/8'), makeRoute()])).toBeNull();
+});
 
 export default tap.start();

@@ -55,4 +55,79 @@ tap.test('live connections of a route that gets a limit are counted in, once, an
   expect(counts.size).toEqual(0);
 });
 
+tap.test('a connection counts once on a route while it has requests there, however many at a time', async () => {
+  const counts = new RouteCounts();
+  const [one, two] = [makeConnection(), makeConnection()];
+  expect([counts.enterRequest(one, 'web', 1), counts.enterRequest(one, 'web', 1)]).toEqual([true, true]);
+  expect(counts.enterRequest(one, 'api', 1)).toBeTrue();
+  expect([counts.count('web'), counts.count('api')]).toEqual([1, 1]);
+  expect(counts.enterRequest(two, 'web', 1)).toBeFalse();
+  counts.leaveRequest(one, 'web');
+  expect(counts.enterRequest(two, 'web', 1)).toBeFalse();
+  counts.leaveRequest(one, 'web');
+  expect(counts.enterRequest(two, 'web', 1)).toBeTrue();
+  expect(counts.enterRequest(one, 'web', 1)).toBeFalse();
+});
+
+tap.test('what a connection has not given back ends with it, and nothing is given back twice', async () => {
+  const counts = new RouteCounts();
+  const [one, two] = [makeConnection(), makeConnection()];
+  for (const connection of [one, one, two]) counts.enterRequest(connection, 'web', 9);
+  one.finish('client_closed');
+  expect(counts.count('web')).toEqual(1);
+  counts.leaveRequest(one, 'web');
+  counts.leaveRequest(one, 'web');
+  expect(counts.count('web')).toEqual(1);
+  counts.leaveRequest(two, 'web');
+  counts.leaveRequest(two, 'web');
+  expect(counts.size).toEqual(0);
+  expect(counts.enterRequest(one, 'web', 9)).toBeFalse();
+  expect(counts.size).toEqual(0);
+});
+
+tap.test('many requests one after the other leave nothing behind', async () => {
+  const counts = new RouteCounts();
+  const connection = makeConnection();
+  let watched = 0;
+  const { whenEnded } = connection;
+  connection.whenEnded = (release) => {
+    watched++;
+    whenEnded.call(connection, release);
+  };
+  for (let n = 0; n < 1_000; n++) {
+    counts.enterRequest(connection, 'web', 1);
+    counts.leaveRequest(connection, 'web');
+  }
+  expect([counts.size, watched]).toEqual([0, 1]);
+});
+
+tap.test('connections and those with requests share the limit of a route', async () => {
+  const counts = new RouteCounts();
+  const raw = makeConnection();
+  expect(counts.enter(raw, 'web', 2)).toBeTrue();
+  expect(counts.enterRequest(makeConnection(), 'web', 2)).toBeTrue();
+  expect(counts.enterRequest(makeConnection(), 'web', 2)).toBeFalse();
+  raw.finish('client_closed');
+  expect(counts.enterRequest(makeConnection(), 'web', 2)).toBeTrue();
+});
+
+tap.test('a connection with requests is counted in on the route of its last until the next, or its end', async () => {
+  const counts = new RouteCounts();
+  const web = makeRoute({ key: 'web' });
+  const makeVisitor = () => Object.assign(makeConnection({ routed: web }), { usingNetworkProxy: true });
+  const [idle, busy, counted] = [makeVisitor(), makeVisitor(), makeVisitor()];
+  counts.enterRequest(counted, 'web', 9);
+  for (let i = 0; i < 3; i++) counts.adopt([idle, busy, counted], () => true);
+  expect(counts.count('web')).toEqual(3);
+  // Its next request: the former is over.
+  expect(counts.enterRequest(busy, 'web', 3)).toBeTrue();
+  expect(counts.count('web')).toEqual(3);
+  counts.leaveRequest(busy, 'web');
+  expect(counts.count('web')).toEqual(2);
+  expect(counts.enterRequest(idle, 'api', 1)).toBeTrue();
+  expect(counts.count('web')).toEqual(1);
+  for (const connection of [idle, busy, counted]) connection.finish('client_closed');
+  expect(counts.size).toEqual(0);
+});
+
 export default tap.start();
