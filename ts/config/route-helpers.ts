@@ -2,23 +2,21 @@
 
 import { ConfigError } from '../base/errors.js';
 import { mergePorts } from './ports.js';
+import { forward, given, type IRouteExtras, routeOf } from './route-parts.js';
 import type {
   IForwardAction,
   IHealthCheck,
   ILoadBalancing,
   IRouteConfig,
   IRouteContext,
-  IRouteMatch,
+  IRouteTls,
   ITarget,
   TPortRange,
-  TRouteAction,
   TSocketHandler,
 } from './types.js';
 
-/** What every helper passes on to the route as it is. */
-export interface IRouteExtras
-  extends Pick<IRouteConfig, 'name' | 'id' | 'description' | 'tags' | 'enabled' | 'priority' | 'security' | 'timeouts'>,
-    Pick<IRouteMatch, 'domains' | 'clientIp' | 'listenAddress'> {}
+export * from './http-route-helpers.js';
+export type { IRouteExtras } from './route-parts.js';
 
 /** Chooses a target's port for a connection; synchronous. */
 export type TPortMapper = (context: IRouteContext) => number;
@@ -109,29 +107,20 @@ export interface ILoadBalancerOptions extends IRouteExtras {
   healthCheck?: IHealthCheck;
   /** Take TLS only, and pass it through. Default false: whatever comes is forwarded. */
   tlsPassthrough?: boolean;
+  /** Terminate TLS with it, and balance requests where it is HTTP that comes. Not together with `tlsPassthrough`. */
+  certificate?: NonNullable<IRouteTls['certificate']>;
+  /** For HTTP: a cookie leads a client back to its target. */
+  sticky?: NonNullable<ILoadBalancing['sticky']>;
 }
 
 /** Balances connections over several targets. */
 export function createLoadBalancerRoute(options: ILoadBalancerOptions): IRouteConfig {
-  const { algorithm, healthCheck, tlsPassthrough, targets, ports } = options;
+  const { healthCheck, tlsPassthrough, certificate, targets, ports } = options;
   const action: IForwardAction = { type: 'forward', targets };
-  if (algorithm !== undefined) action.loadBalancing = { algorithm };
+  const balancing = given(options, ['algorithm', 'sticky']);
+  if (Object.keys(balancing).length > 0) action.loadBalancing = balancing;
   if (healthCheck !== undefined) action.healthCheck = healthCheck;
   if (tlsPassthrough) action.tls = { mode: 'passthrough' };
+  else if (certificate !== undefined) action.tls = { mode: 'terminate', certificate };
   return routeOf(options, ports, action);
-}
-
-const forward = (target: ITarget): IForwardAction => ({ type: 'forward', target });
-
-const ofRoute = ['name', 'id', 'description', 'tags', 'enabled', 'priority', 'security', 'timeouts'] as const;
-const ofMatch = ['domains', 'clientIp', 'listenAddress'] as const;
-
-function routeOf(extras: IRouteExtras, ports: TPortRange, action: TRouteAction): IRouteConfig {
-  return { ...given(extras, ofRoute), match: { ports, ...given(extras, ofMatch) }, action };
-}
-
-/** Those of the named options that are there. */
-function given<K extends keyof IRouteExtras>(extras: IRouteExtras, names: readonly K[]): Pick<IRouteExtras, K> {
-  const entries = names.filter((name) => extras[name] !== undefined).map((name) => [name, extras[name]]);
-  return Object.fromEntries(entries) as Pick<IRouteExtras, K>;
 }
