@@ -22,24 +22,34 @@ export const urlOf = (head: IRequestHead, isTls: boolean): string =>
 
 /**
  * A `Request` whose signal is made when it is asked for: to pass one to every request costs more than all else in it. Copies
- * (`clone()`, `new Request(url, request)`) ask for it. Made when first needed, because Node loads `Request` when it is named.
+ * (`clone()`, `new Request(url, request)`) have the same. Made when first needed, because Node loads `Request` when it is named.
  */
 function handledRequest() {
   return class HandledRequest extends Request {
     static {
-      Object.defineProperty(HandledRequest.prototype, 'signal', {
-        get(this: HandledRequest) {
-          return this.#signalOf();
+      // Not by `get signal()`: the types of Node say that these are plain properties.
+      Object.defineProperties(HandledRequest.prototype, {
+        signal: {
+          get(this: HandledRequest) {
+            return this.#signalOf();
+          },
+          enumerable: true,
+          configurable: true,
         },
-        enumerable: true,
-        configurable: true,
+        clone: {
+          value(this: HandledRequest) {
+            return new HandledRequest(Request.prototype.clone.call(this), {}, this.#signalOf);
+          },
+          configurable: true,
+          writable: true,
+        },
       });
     }
 
     readonly #signalOf: () => AbortSignal;
 
-    constructor(url: string, init: RequestInit, signalOf: () => AbortSignal) {
-      super(url, init);
+    constructor(input: string | Request, init: RequestInit, signalOf: () => AbortSignal) {
+      super(input, init);
       this.#signalOf = signalOf;
     }
   };
