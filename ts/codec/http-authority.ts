@@ -64,6 +64,9 @@ function withPort(host: string, text: string, end: number): IAuthority | null {
 }
 
 function readOther(text: string): IAuthority | null {
+  const address = leadingAddress(text);
+  if (address > 0)
+    return address === text.length ? { host: text, port: null } : withPort(text.slice(0, address), text, address);
   // U-labels come as UTF-8 from nobody but attackers, and are no reg-name (RFC 3986 §3.2.2).
   if (!/^[\w.:[\]-]+$/.test(text)) return null;
   const split = splitHostPort(text);
@@ -75,10 +78,17 @@ function readOther(text: string): IAuthority | null {
   return hasPort ? withPort(host, text, end) : { host, port: null };
 }
 
+/** Where an IPv4 address that the text begins with ends: at a colon or the end. 0: it does not. */
+function leadingAddress(text: string): number {
+  const end = text.indexOf(':');
+  if (end < 0) return parseIpv4(text) < 0 ? 0 : text.length;
+  return end < 16 && parseIpv4(text.slice(0, end)) >= 0 ? end : 0;
+}
+
 function hostOf(text: string, bracketed: boolean): string | null {
   if (bracketed) {
     const address = parseIpv6(text);
     return address === null ? null : formatIpv6(address);
   }
-  return parseIpv4(text) >= 0 ? text : normaliseHost(text);
+  return normaliseHost(text);
 }

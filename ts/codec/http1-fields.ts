@@ -1,6 +1,6 @@
 // The field section of an HTTP/1 head (RFC 9112 §5): lines in, names and values out, and what frames the message set apart.
 
-import { tokenOctets, valueOctets } from './http-octets.js';
+import { tokenOctets } from './http-octets.js';
 import { broken, type IHeadBroken } from './http1-head.js';
 
 const cr = 13;
@@ -48,7 +48,8 @@ export class FieldSection {
       const nameEnd = place++;
       while (bytes[place] === space || bytes[place] === tab) place++;
       const valueStart = place;
-      while (valueOctets[bytes[place] as number] === 1) place++;
+      let octet = bytes[place] as number;
+      while (octet > 31 ? octet !== 127 : octet === 9) octet = bytes[++place] as number;
       if (bytes[place] !== cr || bytes[place + 1] !== lf) return broken(400, 'field value');
       let valueEnd = place;
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === space || bytes[valueEnd - 1] === tab)) valueEnd--;
