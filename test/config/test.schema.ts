@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { optionsSchema } from '../../ts/config/schema.js';
 import { knownOptions } from '../../ts/config/schema-base.js';
@@ -8,7 +8,7 @@ import { faultPaths } from '../helpers/config-faults.js';
 import { root } from '../helpers/source-text.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-/** Each place of the schema, and the interfaces of types.ts that describe it. */
+/** Each place of the schema, and the interfaces that describe it. */
 const interfaces: Record<string, readonly string[]> = {
   options: ['ISmartProxyOptions', 'IRouteTimeouts'],
   route: ['IRouteConfig'],
@@ -16,11 +16,32 @@ const interfaces: Record<string, readonly string[]> = {
   'port span': ['IPortSpan'],
   'forward action': ['IForwardAction'],
   'socket-handler action': ['ISocketHandlerAction'],
+  'http-handler action': ['IHttpHandlerAction'],
+  'redirect action': ['IRedirectAction'],
+  redirect: ['IRedirect'],
+  'respond action': ['IRespondAction'],
+  respond: ['IFixedAnswer'],
   'block action': ['IBlockAction'],
+  block: ['IBlockAnswer'],
+  urlRewrite: ['IUrlRewrite'],
+  retry: ['IRetry'],
+  circuitBreaker: ['ICircuitBreakerRule'],
+  websocket: ['IWebSocketRules'],
+  headers: ['IRouteHeaders'],
+  cors: ['ICors'],
+  hsts: ['IHsts'],
+  compression: ['ICompression'],
+  http: ['IHttpLimits'],
+  sticky: ['ISticky'],
   target: ['ITarget'],
+  'target match': ['ITargetMatch'],
   loadBalancing: ['ILoadBalancing'],
   healthCheck: ['IHealthCheck'],
   tls: ['IRouteTls'],
+  certificate: ['ICertificatePem'],
+  'certificate files': ['ICertificateFiles'],
+  clientAuth: ['IClientAuth'],
+  upstream: ['IUpstreamTls'],
   security: ['IRouteSecurity'],
   timeouts: ['IRouteTimeouts'],
 };
@@ -28,13 +49,15 @@ const interfaces: Record<string, readonly string[]> = {
 /** Places whose type is written inside another one. */
 const inner: Record<string, string> = {
   defaults: 'defaults?: {',
-  'target match': 'match?: { ports?',
+  expect: 'expect?: {',
   passive: 'passive?: false | {',
   metrics: 'metrics?: boolean | {',
 };
 
 tap.test('the schema has the options of the types at every place, no more and no fewer', async () => {
-  const types = await readFile(join(root, 'ts/config/types.ts'), 'utf8');
+  const folder = join(root, 'ts/config');
+  const files = (await readdir(folder)).filter((name) => /^types(-\w+)?\.ts$/.test(name));
+  const types = (await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')))).join('\n');
   for (const [place, names] of Object.entries(interfaces)) {
     const keys = names.flatMap((name) => keysOfInterface(types, name));
     expect(keys.length).toBeGreaterThan(0);
@@ -65,7 +88,7 @@ tap.test('what the schema gives is what the types say', () => {
   expect(there(back({ routes: [] }))).toEqual({ routes: [] });
 });
 
-type TMutable<T> = T extends (...args: never[]) => unknown
+type TMutable<T> = T extends ((...args: never[]) => unknown) | RegExp | Uint8Array
   ? T
   : T extends readonly (infer E)[]
     ? TMutable<E>[]
@@ -87,8 +110,58 @@ const withTarget = (part: object) => withAction({ target: { ...target, ...part }
 const withHandler = (part: object) => withRoute({ action: { type: 'socket-handler', socketHandler: noop, ...part } });
 const withBlock = (part: object) => withRoute({ action: { type: 'block', ...part } });
 
+const withTls = (part: object) => withAction({ tls: { mode: 'terminate', certificate: pem, ...part } });
+const withUpstream = (upstream: object) => withAction({ target: { ...target, tls: upstream } });
+const withHeaders = (headers: object) => withRoute({ headers });
+
+const certPem = '-----BEGIN CERTIFICATE-----\nMII=';
+const keyPem = '-----BEGIN PRIVATE KEY-----\nMII=';
+const pem = { cert: certPem, key: keyPem };
+const pemTexts = { good: [certPem, Buffer.from(certPem)], bad: ['/etc/cert.pem', '', 7, Buffer.from('x'), null] };
+const authorities = { good: [...pemTexts.good, [certPem, Buffer.from(certPem)]], bad: [...pemTexts.bad, []] };
+const passphrases = { good: ['', 'secret'], bad: [7, null] };
+const fileNames = { good: ['/etc/cert.pem'], bad: ['', 7] };
+const paths = {
+  good: ['/', '/a', '/a/*', '/a/:id/b', '/a/*/b*', '/%7Ea', '/é', '/a[0-9]', '/a:b', '/a//b'],
+  bad: ['', 'a', '/a/../b', '/.', '/a?b', '/a#b', '/a b', '/%zz', '/\ud800', '/:1', '/:a/:a', '/:', '/*/*/*/*/*', 7],
+};
+const methods = { good: ['GET', 'get', ['GET', 'M-SEARCH']], bad: ['', 'G T', [], [7], 7] };
+const wantedFields = {
+  good: [{}, { 'X-A': 'b' }, { 'x-a': /b/i, accept: '' }],
+  bad: [{ 'a b': 'c' }, { a: 7 }, { a: null }, { 'X-A': '', 'x-a': '' }, [], 'a', /a/],
+};
+const values = {
+  good: ['', 'a b', 'é', '{clientIp}:{port}', '{"a":1}'],
+  bad: ['a\r\nb', ' a', 'a\0', '{nobody}', '€', 7],
+};
+const rules = (host: boolean) => ({
+  good: [
+    {},
+    { 'X-A': null, b: 'c' },
+    ...values.good.map((value) => ({ a: value })),
+    ...(host ? [{ Host: 'a.test' }] : []),
+  ],
+  bad: [
+    ...values.bad.map((value) => ({ a: value })),
+    { 'a b': 'c' },
+    { '': 'c' },
+    ...['Content-Length', 'transfer-encoding', 'Connection', 'Upgrade', 'Keep-Alive', 'TE', 'Trailer'].map((name) => ({
+      [name]: 'c',
+    })),
+    { 'X-A': 'b', 'x-a': 'c' },
+    { host: null },
+    ...(host ? [] : [{ Host: 'a' }]),
+    [],
+    'a',
+  ],
+});
+const counts = { good: [0, 10_000_000], bad: [-1, 10_000_001, 1.5] };
+const bytes = (min: number) => ({ good: [min, 1_000_000], bad: [min - 1, 1.5, '5'] });
+const seconds = (min: number) => ({ good: [min, 600], bad: [min - 1, 1.5, '5'] });
+
 const security = { ipBlockList: ['10.0.0.1'] };
 const tls = { mode: 'passthrough' };
+const terminated = { mode: 'terminate', certificate: pem };
 const milliseconds = (min: number) => ({
   good: [min, 315_360_000_000],
   bad: [min - 1, 315_360_000_001, 1.5, '1', NaN],
@@ -121,6 +194,7 @@ const timeouts: ICase['options'] = {
   keepAliveTreatment: { good: ['standard', 'extended', 'immortal'], bad: ['Standard', 1, null] },
   keepAliveInactivityMultiplier: { good: [1, 1.5, 1000], bad: [0.5, 1001, Number.POSITIVE_INFINITY] },
   enableHalfOpen: flags,
+  responseTimeout: milliseconds(0),
 };
 
 /** Values that each option takes and values that it does not. */
@@ -145,6 +219,10 @@ const cases: Record<string, ICase> = {
       denyPrivateTargets: flags,
       maxConnectionsPerIP: connections(0),
       connectionRateLimitPerMinute: connections(0),
+      useHttpProxy: { good: [[], [80, 0, 65_535]], bad: [80, [-1], [65_536], ['80']] },
+      httpProxyPort: { good: [0, 8080], bad: [-1, 65_536, '80'] },
+      trustedProxies: { good: [...addresses.good, []], bad: addresses.bad },
+      http: { good: [{}], bad: [true, 7] },
       logger: { good: [logger], bad: [{}, noop, { ...logger, warn: 1 }] },
       metrics: { good: [true, false, {}], bad: [1, 'on'] },
     },
@@ -176,6 +254,8 @@ const cases: Record<string, ICase> = {
       match: { good: [{ ports: 1 }], bad: [{}, 443, null] },
       action: { good: [{ type: 'block' }], bad: [{}, 'block', { type: 'drop' }] },
       security: { good: [{}, security], bad: [null, []] },
+      headers: { good: [{}, { cors: true }], bad: [true, null, []] },
+      compression: { good: [true, false, {}], bad: ['gzip', null] },
       timeouts: { good: [{}, { stallTimeout: 1 }], bad: [5, { initialDataTimeout: 5 }] },
     },
   },
@@ -198,6 +278,10 @@ const cases: Record<string, ICase> = {
         bad: [['q13d1516h2_8daaf6152771_e5627efa2ab1'], ['x'], []],
       },
       protocol: { good: ['tls', 'http', 'other'], bad: ['ssh', null] },
+      path: paths,
+      method: methods,
+      headers: wantedFields,
+      query: { good: [{}, { a: 'b', '': /c/ }], bad: [{ a: 7 }, [], 'a', /a/] },
     },
   },
   'port span': {
@@ -207,14 +291,58 @@ const cases: Record<string, ICase> = {
   'forward action': {
     config: withAction,
     options: {
-      type: { good: ['forward'], bad: ['redirect', 'http-handler', 'respond', 7] },
+      type: { good: ['forward'], bad: ['forwards', 7] },
       target: { good: [target], bad: ['a:1', null] },
       targets: { good: [], bad: [[], target, [{ host: 'a' }]] },
       tls: { good: [tls], bad: [true] },
       loadBalancing: { good: [{}], bad: ['round-robin'] },
       healthCheck: { good: [{}], bad: [true] },
       sendProxyProtocol: proxyHeader,
+      urlRewrite: { good: [{}], bad: ['/a', null] },
+      retry: { good: [{}], bad: [3, true] },
+      circuitBreaker: { good: [true, false, {}], bad: [5, null] },
+      websocket: { good: [{}], bad: [true] },
       security: { good: [security], bad: [null] },
+    },
+  },
+  urlRewrite: {
+    config: (urlRewrite) => withAction({ urlRewrite: addPartner(urlRewrite) }),
+    options: {
+      stripPrefix: { good: ['/api', '/api/', '/'], bad: ['', 'api', '/a?b', '/a b', 7] },
+      addPrefix: { good: ['/v1'], bad: ['v1', '/a#b'] },
+      pattern: { good: ['^/a(.*)', /b/gi], bad: ['(', '', 7] },
+      target: { good: ['/$1', ''], bad: ['/a b', '/a?b', 7] },
+    },
+  },
+  retry: {
+    config: (retry) => withAction({ retry }),
+    options: {
+      attempts: { good: [1, 10], bad: [0, 11, 1.5] },
+      statuses: { good: [[], [502, 429]], bad: [502, [399], [600], ['502']] },
+      budget: { good: [0, 0.2, 1], bad: [-0.1, 1.1, '0.2'] },
+    },
+  },
+  circuitBreaker: {
+    config: (circuitBreaker) => withAction({ circuitBreaker }),
+    options: { failures: { good: [1, 1000], bad: [0, 1001] }, openMs: milliseconds(1) },
+  },
+  websocket: {
+    config: (websocket) => withAction({ websocket }),
+    options: {
+      enabled: flags,
+      allowedOrigins: {
+        good: [['https://a.test', 'HTTP://A.test:80', '*.a.test', '*']],
+        bad: [[], ['a.test'], 'https://a.test'],
+      },
+      subprotocols: { good: [['mqtt', 'v1.json']], bad: [[], ['a b'], [''], 'mqtt'] },
+      rewritePath: { good: ['/ws', '/ws{path}', '{path}/ws'], bad: ['ws', '//a', '/{path}', '/{nobody}', '/a b', 7] },
+      customHeaders: {
+        good: [{}, { Host: 'a', 'X-A': '{clientIp}' }],
+        bad: [{ Upgrade: 'x' }, { a: null }, { a: 'b\n' }, { 'X-A': '', 'x-a': '' }, []],
+      },
+      pingInterval: milliseconds(0),
+      pingTimeout: milliseconds(1),
+      maxPayload: bytes(0),
     },
   },
   'socket-handler action': {
@@ -226,10 +354,131 @@ const cases: Record<string, ICase> = {
       security: { good: [security], bad: [7] },
     },
   },
+  'http-handler action': {
+    config: (part) => withRoute({ action: { type: 'http-handler', httpHandler: noop, ...part } }),
+    options: {
+      type: { good: ['http-handler'], bad: ['http'] },
+      httpHandler: { good: [noop, async () => {}], bad: ['echo', {}, null] },
+      tls: { good: [terminated], bad: [7, tls] },
+      security: { good: [security], bad: [7] },
+    },
+  },
+  'redirect action': {
+    config: (part) => withRoute({ action: { type: 'redirect', redirect: { to: '/' }, ...part } }),
+    options: {
+      type: { good: ['redirect'], bad: ['redirection'] },
+      redirect: { good: [{ to: '/a' }], bad: ['/a', {}, null] },
+      tls: { good: [terminated], bad: [7, tls] },
+      security: { good: [security], bad: [7] },
+    },
+  },
+  redirect: {
+    config: (part) => withRoute({ action: { type: 'redirect', redirect: { to: '/', ...part } } }),
+    options: {
+      to: {
+        good: ['/', '/a?b#c', 'https://{domain}{path}', 'http://a.test:81/x{path}', 'https://{domain}:8443{path}'],
+        bad: [
+          '',
+          'a',
+          '//a.test',
+          '/{path}',
+          '{path}',
+          'ftp://a',
+          'javascript:x',
+          'https://',
+          '/a\r\nb',
+          '/a b',
+          '/{x}',
+          7,
+        ],
+      },
+      status: { good: [301, 302, 303, 307, 308], bad: [300, 304, 200, '308'] },
+    },
+  },
+  'respond action': {
+    config: (part) => withRoute({ action: { type: 'respond', respond: { status: 200 }, ...part } }),
+    options: {
+      type: { good: ['respond'], bad: ['response'] },
+      respond: { good: [{ status: 404 }], bad: [200, {}, null] },
+      tls: { good: [terminated], bad: [7, tls] },
+      security: { good: [security], bad: [7] },
+    },
+  },
+  respond: {
+    config: (part) => withRoute({ action: { type: 'respond', respond: { status: 200, ...part } } }),
+    options: {
+      status: { good: [200, 404, 599], bad: [199, 600, 101, '200'] },
+      headers: {
+        good: [{}, { 'X-A': 'b {nobody}' }],
+        bad: [{ 'Content-Length': '5' }, { Host: 'a' }, { a: null }, { a: 'b\n' }, { A: '', a: '' }, []],
+      },
+      body: { good: ['', 'x', Buffer.from('x')], bad: [7, null, {}] },
+    },
+  },
+  block: {
+    config: (block) => withBlock({ block }),
+    options: {
+      status: { good: [400, 599], bad: [399, 600, 200, '403'] },
+      message: { good: ['', 'two\nlines'], bad: [7, 'x'.repeat(65_537)] },
+    },
+  },
+  headers: {
+    config: withHeaders,
+    options: {
+      request: rules(true),
+      response: rules(false),
+      cors: { good: [true, false, {}], bad: ['*', null] },
+      hsts: { good: [true, false, {}], bad: [5, null] },
+    },
+  },
+  cors: {
+    config: (cors) => withHeaders({ cors: { allowOrigin: 'https://a.test', ...cors } }),
+    options: {
+      allowOrigin: {
+        good: ['*', 'https://a.test', 'HTTPS://A.test:8443', ['https://a.test', 'null'], 'app://x'],
+        bad: ['a.test', 'https://a.test/x', 'https://*.a.test?', 'https://u@a.test', [], '', 7],
+      },
+      allowMethods: { good: [['get', 'PURGE']], bad: ['GET', [], ['G T']] },
+      allowHeaders: { good: [[], ['X-A']], bad: ['X-A', ['a b']] },
+      exposeHeaders: { good: [[], ['X-A']], bad: ['X-A', ['a b']] },
+      allowCredentials: flags,
+      maxAge: seconds(0),
+    },
+  },
+  hsts: {
+    config: (hsts) => withHeaders({ hsts: { includeSubDomains: true, ...hsts } }),
+    options: { maxAge: seconds(0), includeSubDomains: flags, preload: flags },
+  },
+  compression: {
+    config: (compression) => withRoute({ compression }),
+    options: {
+      algorithms: { good: [['gzip'], ['br', 'gzip', 'zstd']], bad: [[], 'gzip', ['deflate']] },
+      minBytes: bytes(0),
+      types: { good: [['text/*', 'application/*+json']], bad: [[], ['text'], ['a b/c'], 'text/*'] },
+    },
+  },
+  http: {
+    config: (http) => withOption({ http }),
+    options: {
+      maxHeaderBytes: bytes(1024),
+      maxHeaders: { good: [1, 10_000], bad: [0, 10_001] },
+      maxBodyBytes: bytes(0),
+      headersTimeout: milliseconds(1),
+      keepAliveTimeout: milliseconds(1),
+      requestTimeout: milliseconds(0),
+      maxRequestsPerConnection: counts,
+      maxUpstreamConnections: { good: [1, 10_000_000], bad: [0, 10_000_001] },
+      maxUpstreamQueue: counts,
+      upstreamIdleTimeout: milliseconds(1),
+      upstreamMaxAge: milliseconds(0),
+      upstreamMaxRequests: counts,
+    },
+  },
   'block action': {
     config: withBlock,
     options: {
       type: { good: ['block'], bad: ['Block'] },
+      block: { good: [{}], bad: [403, true] },
       tls: { good: [tls], bad: [7] },
       security: { good: [security], bad: [7] },
     },
@@ -252,32 +501,75 @@ const cases: Record<string, ICase> = {
         bad: ['', [], '010.0.0.1', '127.1', 'a b', 'a.test:80', 'http://a.test', '[::1', ['a', 7], 7],
       },
       port: { good: [1, 65_535, 'preserve', () => 80], bad: [0, 65_536, '80', 'same', 1.5] },
-      match: { good: [{}, { ports: 443 }], bad: [443, { path: '/' }] },
+      match: { good: [{}, { ports: 443 }], bad: [443, { query: {} }] },
       priority: { good: [-5, 5], bad: [1.5] },
       weight: { good: [1, 1000], bad: [0, 1001, 1.5] },
       backup: flags,
       sendProxyProtocol: proxyHeader,
+      tls: { good: [true, false, {}], bad: ['yes', null] },
+      headers: rules(true),
     },
   },
-  'target match': { config: (match) => withTarget({ match }), options: { ports: portRanges } },
+  'target match': {
+    config: (match) => withTarget({ match }),
+    options: { ports: portRanges, path: paths, method: methods, headers: wantedFields },
+  },
+  upstream: {
+    config: (part) => withUpstream({ ...('cert' in part ? { key: keyPem } : { cert: certPem, key: keyPem }), ...part }),
+    options: {
+      ca: authorities,
+      rejectUnauthorized: flags,
+      servername: { good: ['a.test', 'my_db', 'a.test.'], bad: ['', '::1', 'a b', 'a..b', 7] },
+      cert: pemTexts,
+      key: { good: [keyPem, Buffer.from(keyPem)], bad: pemTexts.bad },
+      passphrase: passphrases,
+    },
+  },
   loadBalancing: {
-    config: (loadBalancing) => withAction({ loadBalancing: { algorithm: 'consistent-hash', ...loadBalancing } }),
+    config: (loadBalancing) =>
+      withAction({
+        loadBalancing: {
+          algorithm: 'consistent-hash',
+          ...('keyName' in loadBalancing && loadBalancing.keyName !== undefined ? { key: 'cookie' } : {}),
+          ...loadBalancing,
+        },
+      }),
     options: {
       algorithm: {
         good: ['round-robin', 'least-connections', 'ip-hash', 'random-two-choices', 'consistent-hash'],
         bad: ['random', 1],
       },
-      key: { good: ['ip'], bad: ['header', 'cookie', 'path', 'name'] },
+      key: { good: ['ip', 'path'], bad: ['name', 7] },
+      keyName: { good: ['X-User'], bad: ['', 'a b', 7] },
+      sticky: { good: [true, false, {}], bad: ['yes', null] },
+      slowStart: milliseconds(0),
+    },
+  },
+  sticky: {
+    config: (sticky) => withAction({ loadBalancing: { sticky } }),
+    options: {
+      cookie: { good: ['sp_target', 'A'], bad: ['', 'a b', 'a=b', 'a;b', 7] },
+      maxAge: { good: [1, 34_560_000], bad: [0, 34_560_001, 1.5] },
     },
   },
   healthCheck: {
-    config: (healthCheck) => withAction({ healthCheck }),
+    config: (healthCheck) => withAction({ healthCheck: { path: '/', ...healthCheck } }),
     options: {
+      path: { good: ['/', '/health?full'], bad: ['', 'health', '/a b', '/a#b', 7] },
+      host: { good: ['a.test', 'a.test:8080', '[::1]:80', '10.0.0.1'], bad: ['', 'a b', 'a/b', 7] },
+      expect: { good: [{}, { status: 200 }], bad: [200, null] },
       interval: milliseconds(0),
       timeout: milliseconds(1),
       healthyThreshold: { good: [1, 1000], bad: [0, 1001] },
       unhealthyThreshold: { good: [1, 1000], bad: [0, 1001] },
       passive: { good: [false, {}, { failures: 5 }], bad: [true, 0] },
+    },
+  },
+  expect: {
+    config: (expected) => withAction({ healthCheck: { path: '/', expect: expected } }),
+    options: {
+      status: { good: [200, [200, 204]], bad: [99, 600, [], '200'] },
+      body: { good: ['ok'], bad: ['', 7, 'x'.repeat(65_537)] },
     },
   },
   passive: {
@@ -289,8 +581,41 @@ const cases: Record<string, ICase> = {
     },
   },
   tls: {
-    config: (part) => withAction({ tls: part }),
-    options: { mode: { good: ['passthrough'], bad: ['terminate', 'terminate-and-reencrypt', 'none'] } },
+    config: withTls,
+    options: {
+      mode: { good: ['terminate', 'terminate-and-reencrypt'], bad: ['none', 7] },
+      certificate: {
+        good: [pem, { certFile: 'a', keyFile: 'b' }],
+        bad: ['auto', 'internal', 'x', {}, { cert: certPem }, { certFile: 'a' }, { ...pem, certFile: 'a' }, null],
+      },
+      versions: {
+        good: [['TLSv1.3'], ['TLSv1.3', 'TLSv1.2'], ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']],
+        bad: [[], ['TLSv1.1', 'TLSv1.3'], ['SSLv3'], 'TLSv1.3'],
+      },
+      ciphers: { good: ['ECDHE-RSA-AES128-GCM-SHA256:!aNULL', '@SECLEVEL=0'], bad: ['', 'a b', 7] },
+      honorCipherOrder: flags,
+      alpn: { good: [[], ['http/1.1', 'postgresql']], bad: ['http/1.1', ['h2'], [''], [7]] },
+      sessionTimeout: { good: [0, 604_800], bad: [-1, 604_801, 1.5] },
+      clientAuth: { good: [{ mode: 'require', ca: certPem }], bad: [true, {}, { mode: 'require' }] },
+      upstream: { good: [], bad: [{}, true] },
+    },
+  },
+  certificate: {
+    config: (part) => withTls({ certificate: { ...pem, ...part } }),
+    options: {
+      cert: pemTexts,
+      key: { good: [keyPem, Buffer.from(keyPem)], bad: pemTexts.bad },
+      ca: pemTexts,
+      passphrase: passphrases,
+    },
+  },
+  'certificate files': {
+    config: (part) => withTls({ certificate: { certFile: 'a', keyFile: 'b', ...part } }),
+    options: { certFile: fileNames, keyFile: fileNames, caFile: fileNames, passphrase: passphrases },
+  },
+  clientAuth: {
+    config: (part) => withTls({ clientAuth: { mode: 'optional', ca: certPem, ...part } }),
+    options: { mode: { good: ['require', 'optional'], bad: ['none', true] }, ca: authorities },
   },
   security: {
     config: (part) => withRoute({ security: part }),
@@ -301,6 +626,13 @@ const cases: Record<string, ICase> = {
     },
   },
 };
+
+/** `pattern` and `target` come together. */
+const addPartner = (rewrite: object): object => ({
+  ...('target' in rewrite && rewrite.target !== undefined ? { pattern: 'a' } : {}),
+  ...('pattern' in rewrite && rewrite.pattern !== undefined ? { target: 'b' } : {}),
+  ...rewrite,
+});
 
 const proxied = { routes: [], acceptProxyProtocol: true, proxyIPs: ['10.0.0.1'] };
 
@@ -328,6 +660,7 @@ for (const [place, { config, options }] of Object.entries(cases)) {
 
   tap.test(`an option of ${place} that is undefined counts as left out`, () => {
     const required = [
+      ...['redirect', 'to', 'respond', 'httpHandler', 'certificate', 'cert', 'key', 'certFile', 'keyFile', 'ca'],
       'routes',
       'match',
       'action',
@@ -341,11 +674,10 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'socketHandler',
     ];
     for (const option of Object.keys(options)) {
-      if (required.includes(option)) continue;
+      if (required.includes(option) || (place === 'respond' && option === 'status')) continue;
       if (place === 'options' && (option === 'proxyIPs' || option === 'acceptProxyProtocol')) continue;
       if (place === 'forward action' && option === 'target') continue;
-      const base = place === 'tls' ? { mode: 'passthrough' } : {};
-      expect(faultPaths(config({ ...base, [option]: undefined }))).toEqual([]);
+      expect([option, faultPaths(config({ [option]: undefined }))]).toEqual([option, []]);
     }
   });
 

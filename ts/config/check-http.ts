@@ -10,7 +10,7 @@ import type { TUsable } from './usable.js';
 export function checkHttp(route: IRouteConfig, usable: TUsable): readonly IPathFault[] {
   const { headers, compression, match, action } = route;
   const faults: IPathFault[] = [];
-  if (headers !== undefined && usable('headers')) faults.push(...headerFaults(headers));
+  if (typeof headers === 'object' && headers !== null) addHeaderFaults(headers, usable, faults);
   if (match?.headers !== undefined && usable('match.headers')) {
     faults.push(...nameFaults(match.headers, ['match', 'headers']));
   }
@@ -45,25 +45,26 @@ function nameFaults(record: TRecord, place: readonly TKey[]): readonly IPathFaul
   return faults;
 }
 
-function headerFaults({ request, response, cors, hsts }: NonNullable<IRouteConfig['headers']>): readonly IPathFault[] {
-  const faults: IPathFault[] = [];
-  if (request) faults.push(...nameFaults(request, ['headers', 'request']));
-  if (response) faults.push(...nameFaults(response, ['headers', 'response']));
-  if (typeof cors === 'object') {
+function addHeaderFaults(headers: NonNullable<IRouteConfig['headers']>, usable: TUsable, faults: IPathFault[]): void {
+  for (const name of ['request', 'response'] as const) {
+    const rules = headers[name];
+    if (rules !== undefined && usable(`headers.${name}`)) faults.push(...nameFaults(rules, ['headers', name]));
+  }
+  const { cors, hsts } = headers;
+  if (typeof cors === 'object' && usable('headers.cors')) {
     const origins = listOf(cors.allowOrigin ?? corsDefaults.allowOrigin);
     if (cors.allowCredentials === true && origins.includes('*')) {
       const want = "false, or origins in allowOrigin: browsers refuse credentials together with '*'";
       faults.push({ path: ['headers', 'cors', 'allowCredentials'], want, got: 'true' });
     }
   }
-  if (typeof hsts === 'object' && hsts.preload === true) {
+  if (typeof hsts === 'object' && usable('headers.hsts') && hsts.preload === true) {
     const { maxAge, includeSubDomains } = { ...hstsDefaults, ...hsts };
     if (maxAge < hstsDefaults.maxAge || !includeSubDomains) {
       const want = `nothing unless includeSubDomains is true and maxAge at least ${hstsDefaults.maxAge}`;
       faults.push({ path: ['headers', 'hsts', 'preload'], want, got: 'true' });
     }
   }
-  return faults;
 }
 
 /** RFC 9110 §15.3.5, §15.3.6, §15.4.5. */

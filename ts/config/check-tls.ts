@@ -93,11 +93,7 @@ const tlsCriteria = ['tlsVersion', 'alpn', 'ja4'] as const;
 /** Passed through, a connection shows nothing of its requests, and targets expect TLS from the client itself. */
 function passthroughFaults(route: IRouteConfig): readonly IPathFault[] {
   const { action } = route;
-  const faults: IPathFault[] = httpFeatures(route).map((path) => ({
-    path,
-    want: 'nothing: a route that passes TLS through sees no requests',
-    got: 'something for HTTP only',
-  }));
+  const faults = httpFeatures(route).map(seesNothing);
   if (action.type !== 'forward') return faults;
   if (action.healthCheck?.path !== undefined) {
     const want = 'nothing: targets of a route that passes TLS through are probed by TCP';
@@ -110,3 +106,9 @@ function passthroughFaults(route: IRouteConfig): readonly IPathFault[] {
   });
   return faults;
 }
+
+/** An action that answers requests is not what is too much, but the way it is reached. */
+const seesNothing = (path: readonly TKey[]): IPathFault =>
+  path.at(-1) === 'type'
+    ? { path: ['action', 'tls', 'mode'], want: "'terminate': the action answers requests", got: "'passthrough'" }
+    : { path, want: 'nothing: a route that passes TLS through sees no requests', got: 'something for HTTP only' };

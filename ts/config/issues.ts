@@ -22,6 +22,7 @@ function faultsOfIssue(issue: TIssue, above: readonly TKey[], root: unknown): IP
     const branch = meantBranch(issue.errors);
     if (branch !== null) return branch.flatMap((inner) => faultsOfIssue(inner, path, root));
   }
+  if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => faultsOfIssue(inner, path, root));
   const value = valueAt(root, path);
   return [{ path, want: issue.message, got: holdsSecret(path) ? kindOf(value) : gotText(value) }];
 }
@@ -35,11 +36,19 @@ function holdsSecret(path: readonly TKey[]): boolean {
 
 const fieldRecords: ReadonlySet<TKey> = new Set(['request', 'response', 'headers', 'customHeaders']);
 
-/** The one branch that did not fail for being of another type; null if that is none or several. */
+/**
+ * The one branch that did not fail for being of another type; of several the one that knows most of what is there; null
+ * if that is none or still several.
+ */
 function meantBranch(branches: readonly (readonly TIssue[])[]): readonly TIssue[] | null {
   const meant = branches.filter((issues) => issues.length > 0 && !issues.some(isOtherType));
-  return meant.length === 1 ? (meant[0] ?? null) : null;
+  const fewest = Math.min(...meant.map(unknownKeys));
+  const best = meant.filter((issues) => unknownKeys(issues) === fewest);
+  return best.length === 1 ? (best[0] ?? null) : null;
 }
+
+const unknownKeys = (issues: readonly TIssue[]): number =>
+  issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0);
 
 const isOtherType = (issue: TIssue): boolean =>
   issue.path.length === 0 &&
