@@ -55,7 +55,7 @@ export class RouteCounts {
 
   /**
    * Counts in what the routes had before they got a limit; no connection is counted twice. Of one with requests it is not
-   * known when those that are under way end: it counts on the route of the last until its next request, or its end.
+   * known when those that are under way end: it counts on the route that it is shown with until its next, or its end.
    */
   adopt(connections: Iterable<Connection>, isLimited: (routeKey: string) => boolean): void {
     for (const connection of connections) {

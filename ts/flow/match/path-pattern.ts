@@ -4,15 +4,16 @@
 // segment that is not empty, and so does a star that is a whole segment inside; any other `*` stands for any characters but
 // slashes, or for none; `**` as a whole segment for any number of segments, none included; `?` and `[a-z]` for one character.
 
+import { normalisePathPattern } from '../../config/path-form.js';
 import type { IResolvedRoute } from '../../config/resolved.js';
 import { SegmentPath } from './path-segments.js';
-import { type IPathMatch, type IPathPattern, inBand, normalLiteral, pathBands } from './path-text.js';
+import { type IPathMatch, type IPathPattern, inBand, pathBands } from './path-text.js';
 
 export type { IPathMatch, IPathPattern, TPathForm } from './path-text.js';
 
 /** `text` comes from the configuration, checked; never from a peer. */
 export function compilePath(text: string): IPathPattern {
-  const rooted = text.startsWith('/') ? text : `/${text}`;
+  const rooted = normalisePathPattern(text.startsWith('/') ? text : `/${text}`);
   const pattern = rooted.endsWith('/**') ? rooted.slice(0, -1) : rooted;
   if (!variable.test(pattern)) return new ExactPath(text, pattern);
   if (pattern.endsWith('/*') && !variable.test(pattern.slice(0, -1))) return new PathPrefix(text, pattern.slice(0, -1));
@@ -36,14 +37,10 @@ const compiled = new WeakMap<IResolvedRoute, IPathPattern>();
 
 /** A class, as the next one, because a configuration may have very many: one object each and no closures. */
 class ExactPath implements IPathPattern {
-  readonly key: string;
-
   constructor(
     readonly text: string,
-    path: string,
-  ) {
-    this.key = normalLiteral(path);
-  }
+    readonly key: string,
+  ) {}
 
   get form() {
     return 'exact' as const;
@@ -65,14 +62,10 @@ class ExactPath implements IPathPattern {
 const nothingVaries: IPathMatch = Object.freeze({ params: null, remainder: null });
 
 class PathPrefix implements IPathPattern {
-  readonly key: string;
-
   constructor(
     readonly text: string,
-    prefix: string,
-  ) {
-    this.key = normalLiteral(prefix);
-  }
+    readonly key: string,
+  ) {}
 
   get form() {
     return 'prefix' as const;

@@ -2,7 +2,7 @@
 // path for each part of the pattern: a failed try goes back to the last star alone, because where a path matches at all, the
 // first place that fits what stands between two stars is as good as a later one.
 
-import { type IPathMatch, type IPathPattern, inBand, normalLiteral, pathBands } from './path-text.js';
+import { type IPathMatch, type IPathPattern, inBand, pathBands } from './path-text.js';
 
 /** One segment of a pattern. */
 interface ISegment {
@@ -29,7 +29,7 @@ export class SegmentPath implements IPathPattern {
   /** What every path must end in: found out at once where many patterns begin alike. */
   readonly #tail: string;
 
-  /** `pattern` is `text` with a slash in front. */
+  /** `pattern` is the normal form of `text`. */
   constructor(
     readonly text: string,
     pattern: string,
@@ -110,7 +110,7 @@ const slash = '/'.charCodeAt(0);
 function tailOf(part: string): string {
   const { kind, text } = readSegment(part);
   if (kind === 'literal') return `/${text}`;
-  return kind === 'glob' ? normalLiteral(/[^*?\]]*$/.exec(part)?.[0] ?? '') : '';
+  return kind === 'glob' ? (/[^*?\]]*$/.exec(part)?.[0] ?? '') : '';
 }
 
 function endOfSegment(path: string, from: number): number {
@@ -157,7 +157,7 @@ function readSegment(text: string): ISegment {
   if (text === '**') return { kind: 'deep', text: '', tokens: [] };
   if (text === '*') return { kind: 'any', text: '', tokens: [] };
   if (/[*?[]/.test(text)) return { kind: 'glob', text: '', tokens: readGlob(text) };
-  return { kind: 'literal', text: normalLiteral(text), tokens: [] };
+  return { kind: 'literal', text: text, tokens: [] };
 }
 
 function readGlob(text: string): TToken[] {
@@ -166,7 +166,7 @@ function readGlob(text: string): TToken[] {
     if (piece.startsWith('*')) tokens.push(star);
     else if (piece === '?') tokens.push(anyChar);
     else if (piece.length > 1 && piece.startsWith('[')) tokens.push(classOf(piece.slice(1, -1)));
-    else for (const char of normalLiteral(piece)) tokens.push(char.charCodeAt(0));
+    else for (const char of piece) tokens.push(char.charCodeAt(0));
   }
   return tokens;
 }

@@ -1,4 +1,4 @@
-// What path patterns share: their face, the normal form of their literal text, the bands of their specificity.
+// What path patterns share: their face, the bands of their specificity.
 
 /** How a pattern is found: by a look at a map (`exact`), by what it begins with, or by trying it. */
 export type TPathForm = 'exact' | 'params' | 'prefix' | 'glob';
@@ -27,16 +27,3 @@ export interface IPathPattern {
 export const pathBands = { glob: 10_000, prefix: 20_000, params: 30_000, exact: 40_000 } as const;
 
 export const inBand = (band: number, literalLength: number): number => band + Math.min(literalLength, 9_999);
-
-/**
- * Literal text as it stands in a request's path in its normal form (RFC 3986 §6.2.2): what is no visible ASCII is
- * percent-encoded, unreserved characters are not, and digits of encodings are upper case.
- */
-export function normalLiteral(text: string): string {
-  return text
-    .replace(/[^\x21-\x7e]+/gu, (run) => encodeURIComponent(run.replace(/\p{Cs}/gu, '\ufffd')))
-    .replace(/%[\da-f]{2}/gi, (encoded) => {
-      const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
-      return /[A-Za-z\d._~-]/.test(char) ? char : encoded.toUpperCase();
-    });
-}
