@@ -176,6 +176,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       }
       this.#guard.update(next.config);
       this.#snapshot = next;
+      this.#http.reconsider();
       if (options.closeRemoved) this.#pipeline.cut(new Set(change.routes.removed));
       await this.#ports.close(this.#ports.points.filter((point) => !this.#isWanted(point.address, point.port)));
       this.#reporter.emit('route-update', plan);

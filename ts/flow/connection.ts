@@ -56,6 +56,8 @@ export interface IHelloFacts {
 export interface IDrainable {
   /** `graceMs`: what it has at most; it is ended then by others. */
   drain(graceMs: number): void;
+  /** New routes are in force: a connection that would be served otherwise now is drained. */
+  reconsider(): void;
 }
 
 /** Given back exactly once, when the connection ends. */
@@ -79,8 +81,6 @@ export class Connection implements IConnectionRecord {
   /** The decrypted side of `incoming`, once TLS was terminated. */
   secure: Socket | null = null;
   outgoing: Socket | null = null;
-  /** A socket to a target that the HTTP engine is sending content to: whether it moves is looked at, nothing else. */
-  feeding: Socket | null = null;
   target: { readonly host: string; readonly port: number } | null = null;
   hello: IHelloFacts | null = null;
   sni: string | null = null;
@@ -118,6 +118,8 @@ export class Connection implements IConnectionRecord {
   flushedMs = 0;
   /** When its readers were last looked at, and what they were found to do; null before the first look. */
   checkedMs = 0;
+  /** Bytes both ways, when they were last read off the socket in search of activity. */
+  noticedBytes = 0;
   progress: readonly [toClient: IProgress, toTarget: IProgress] | null = null;
   /** The place in the deadline heap. */
   dueMs = 0;

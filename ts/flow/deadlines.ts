@@ -87,7 +87,7 @@ export class Deadlines {
 
   /** Ends what is due. Whatever is not leaves with a later due time, so the loop above ends. */
   #judge(connection: Connection, nowMs: number): void {
-    if (connection.handled) noticeHandled(connection, nowMs);
+    if (connection.handled || connection.usingNetworkProxy) noticeHandled(connection, nowMs);
     const { dueMs, what } = this.#next(connection);
     if (dueMs <= nowMs && what === 'dial') {
       connection.dialingMs = 0;
@@ -108,7 +108,6 @@ export class Deadlines {
   #passLimit(connection: Connection): void {
     const { limitPassed, limitEnd } = connection;
     connection.limitMs = 0;
-    connection.limitPassed = null;
     if (limitPassed === null) this.#end(connection, limitEnd);
     else limitPassed();
   }
@@ -131,11 +130,11 @@ const isSilence = (what: IDeadline['what']): boolean => what === 'inactivity_tim
  * At the first look, whoever has something waiting is taken to be.
  */
 function readersMoved(connection: Connection, nowMs: number): boolean {
-  const { clear, outgoing, feeding, bytesSent, bytesReceived, progress } = connection;
+  const { clear, outgoing, bytesSent, bytesReceived, progress } = connection;
   const [toClient, toTarget] = progress ?? [unseen(nowMs), unseen(nowMs)];
   connection.progress = [toClient, toTarget];
   connection.checkedMs = nowMs;
-  const took = [notice(toClient, clear, bytesSent, nowMs), notice(toTarget, outgoing ?? feeding, bytesReceived, nowMs)];
+  const took = [notice(toClient, clear, bytesSent, nowMs), notice(toTarget, outgoing, bytesReceived, nowMs)];
   const moved = took.includes(true) || (progress === null && toClient.queued + toTarget.queued > 0);
   if (moved) connection.lastActivityMs = nowMs;
   return moved;
@@ -207,12 +206,12 @@ function nextDeadline(connection: Connection, initialDataTimeoutMs: number): IDe
 const quietSince = ({ lastActivityMs, clientEndedMs, flushedMs }: Connection): number =>
   Math.max(lastActivityMs, clientEndedMs, flushedMs);
 
-/** A handler's bytes are seen only when looked for: moved counters are activity since the last look. */
+/** Bytes that are read off the socket are seen only when looked for: moved counters are activity since the last look. */
 function noticeHandled(connection: Connection, nowMs: number): void {
-  const { bytesReceived, bytesSent } = connection;
   connection.countHandled();
-  if (connection.bytesReceived !== bytesReceived || connection.bytesSent !== bytesSent)
-    connection.lastActivityMs = nowMs;
+  const bytes = connection.bytesReceived + connection.bytesSent;
+  if (bytes !== connection.noticedBytes) connection.lastActivityMs = nowMs;
+  connection.noticedBytes = bytes;
 }
 
 /**

@@ -28,4 +28,6 @@ export interface IHttpRoutes {
   readonly config: IResolvedConfig;
   readonly table: PortTable;
   readonly forward: IForwardDeps;
+  /** All plain HTTP that comes in here goes to the engine. */
+  readonly plainHttp: boolean;
 }

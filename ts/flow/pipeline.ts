@@ -164,12 +164,12 @@ export class Pipeline {
     const trusted = snapshot.config.http.trustedProxies?.matches(connection.clientIp) ?? false;
     const refusal = trusted ? null : this.#guard.mayServe(connection, table.routesFor(tls));
     if (refusal !== null) return this.#end(connection, refusal);
-    const now = this.#routesAt(point);
+    const now = this.#routesAt(point, connection.localPort);
     this.#parts.http.take({ connection, facts, bytes, tls, now });
   }
 
   /** The routes of a point as they are whenever it is asked. */
-  #routesAt(point: IListeningPoint): () => IHttpRoutes | null {
+  #routesAt(point: IListeningPoint, port: number): () => IHttpRoutes | null {
     let seen: ISnapshot | null = null;
     let routes: IHttpRoutes | null = null;
     return () => {
@@ -177,7 +177,9 @@ export class Pipeline {
       if (snapshot === seen) return routes;
       seen = snapshot;
       const table = snapshot.tableAt(point);
-      routes = table === undefined ? null : { config: snapshot.config, table, forward: snapshot.forward };
+      const { config, forward } = snapshot;
+      const plainHttp = snapshot.isHttpPort(point, port);
+      routes = table === undefined ? null : { config, table, forward, plainHttp };
       return routes;
     };
   }

@@ -53,6 +53,8 @@ function handle(exchange: IActing, { httpHandler }: Extract<TResolvedAction, { t
   const { head, isTls } = request;
   const refused = refusedMethod(head.method);
   if (refused !== null) return exchange.answer(errorAnswer(refused));
+  // The handler may wait for the content, and the client for this.
+  if (head.expectsContinue) exchange.side.inform(100, []);
   const origin = new FetchOrigin({
     handler: httpHandler,
     contextOf: () => request.context(),

@@ -2,6 +2,7 @@
 // its present exchange; there is one at a time (RFC 9112 §9.3.2), what is pipelined waits.
 
 import type { Socket } from 'node:net';
+import { messageOf } from '../base/errors.js';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import { decodeRequestHead, type IHeadLimits } from '../codec/http1-request.js';
 import { writeInform } from '../codec/http1-write.js';
@@ -76,6 +77,10 @@ export class ClientConnection implements IClientSide {
     this.#draining = true;
     this.#keepAlive = false;
     if (this.#phase === 'idle') this.#finish('shutdown');
+  }
+
+  reconsider(): void {
+    if (!this.#visitor.isCurrent) this.drain();
   }
 
   // --- the client side of the present exchange ---
@@ -197,7 +202,13 @@ export class ClientConnection implements IClientSide {
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    while (this.#rest !== null && this.#step(this.#rest));
+    try {
+      while (this.#rest !== null && this.#step(this.#rest));
+    } catch (error) {
+      const { logger } = this.#visitor;
+      logger.error({ connection: this.#connection.id, error, why: messageOf(error) }, 'the HTTP engine threw');
+      this.#finish('internal_error');
+    }
     this.#advancing = false;
   }
 

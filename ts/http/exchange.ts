@@ -34,6 +34,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   #relay: AnswerRelay | null = null;
   /** All of the request has come. */
   #received: boolean;
+  /** The origin takes no more content for now. */
+  #stalled = false;
   #contentBytes = 0;
   #status = 0;
   #error: Error | null = null;
@@ -81,7 +83,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { place } = this.#forwarding ?? {};
     const who = place ? `${place.host}:${place.port}` : 'the handler';
     if (this.#relay !== null) this.#abandon(new ProxyError('TIMEOUT', 'the answer took too long'), 'request_timeout');
-    else if (this.#received) this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
+    else if (this.#received || this.#stalled) this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
     else this.#giveUp(new ProxyError('TIMEOUT', 'the request took too long'), 408);
   }
 
@@ -140,7 +142,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { maxBodyBytes } = this.visitor.http;
     if (maxBodyBytes > 0 && this.#contentBytes > maxBodyBytes) return this.#tooLarge();
     this.#forwarding?.keep(chunk);
-    if (!origin.data(chunk)) this.side.hold();
+    if (origin.data(chunk)) return;
+    this.side.hold();
+    this.#stalled = true;
+    this.visitor.limitRequest(this.#startedMs, this.route?.timeouts.stallTimeoutMs ?? 0);
   }
 
   requestEnd(trailers: TFields | null): void {
@@ -169,7 +174,11 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   }
 
   answerHead(head: IResponseHead): void {
-    if (!this.#done && !this.#triesAgainAfter(head.status)) this.#begin(head);
+    try {
+      if (!this.#done && !this.#triesAgainAfter(head.status)) this.#begin(head);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   answerData(chunk: Uint8Array): void {
@@ -187,7 +196,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   }
 
   originDrained(): void {
-    if (!this.#done) this.side.pull();
+    if (this.#done) return;
+    if (this.#stalled) this.visitor.limitRequest(this.#startedMs);
+    this.#stalled = false;
+    this.side.pull();
   }
 
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void {
@@ -299,8 +311,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   #settle(status: number): void {
     if (this.#done) return;
     this.#done = true;
-    this.visitor.connection.feeding = null;
-    this.#forwarding?.settled(this.#error === null ? status : 0);
+    this.#forwarding?.settled(status, this.#error);
     this.permit?.release();
     this.request.leave(this.#error !== null);
     const { place = null, attempts = 0 } = this.#forwarding ?? {};

@@ -109,9 +109,10 @@ export class Forwarding implements IUpstreamWant {
   }
 
   /** Something answered, or nobody waits any more. */
-  settled(status: number): void {
+  settled(status: number, error: Error | null): void {
     const lease = this.#pick?.lease;
-    if (status >= 200 && status !== 499) lease?.answered?.(status < 500);
+    if (error === null) lease?.answered?.(status < 500);
+    else if (error instanceof ProxyError && error.blame === 'upstream') lease?.failed(error);
     lease?.release();
   }
 

@@ -59,6 +59,11 @@ export class HttpFront implements IHttpFront {
     for (const { drainable } of this.#services.connections) drainable?.drain(graceMs);
   }
 
+  /** New routes are in force. */
+  reconsider(): void {
+    for (const { drainable } of this.#services.connections) drainable?.reconsider();
+  }
+
   /** Closes all connections to targets. */
   async cleanup(): Promise<void> {
     await this.#services.upstreams.cleanup();

@@ -44,7 +44,7 @@ export function requestContext(request: RequestFacts, route: IResolvedRoute | nu
 /** Without a prototype: a field may be named like anything. */
 function headersOf({ fields, authority }: IRequestHead): Readonly<Record<string, string>> {
   const headers: Record<string, string> = Object.create(null);
-  if (authority !== '') headers['host'] = authority;
+  if (authority !== '') headers.host = authority;
   for (let at = 0; at < fields.length; at += 2) {
     const name = (fields[at] as string).toLowerCase();
     if (!Object.hasOwn(headers, name)) headers[name] = fieldValue(fields, name) ?? '';

@@ -40,6 +40,7 @@ export function switchToTunnel(
   const { clock, connections } = services;
   const options = { websocket: action.websocket };
   const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, { clock, connections });
-  connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs) };
+  // A tunnel of a route that changed lives on: it is nobody's next request.
+  connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {} };
   return null;
 }

@@ -2,13 +2,15 @@
 
 import type { IRequestHead } from '../codec/http-message.js';
 import type { IResolvedRewrite } from '../config/resolved.js';
+import { placeName } from '../flow/forward/target-state.js';
 import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IAnswering } from './exchange-view.js';
 import { applyRules, authorityRule } from './header-rules.js';
 import { requestFields } from './request-fields.js';
 import { rewriteUpgrade } from './websocket.js';
 
-export function headForTarget(exchange: IAnswering, { target }: ITargetPick, upgrades: boolean): IRequestHead {
+export function headForTarget(exchange: IAnswering, pick: ITargetPick, upgrades: boolean): IRequestHead {
+  const { target } = pick;
   const { request, route, visitor } = exchange;
   const { head, path, query } = request;
   const fields = requestFields(
@@ -27,7 +29,8 @@ export function headForTarget(exchange: IAnswering, { target }: ITargetPick, upg
   const rewrite = action?.type === 'forward' ? action.urlRewrite : null;
   const sentPath = rewrite === null ? path : rewritten(path, rewrite);
   const rules = route?.headers?.request ?? none;
-  let authority = head.authority;
+  // Only HTTP/1.0 names no host; the target may need one all the same.
+  let authority = head.authority || placeName(pick.host, pick.port);
   if (rules.length > 0) {
     applyRules(fields, rules, request);
     authority = authorityRule(rules, request) ?? authority;

@@ -80,7 +80,6 @@ class Tunnel implements ITunnel, IPairHooks {
     connection.phase = 'transfer';
     connection.spliced = true;
     connection.outgoing = target;
-    connection.feeding = null;
     connection.progress = null;
     connection.limitMs = 0;
     connection.limitPassed = null;

@@ -89,6 +89,15 @@ export class Visitor {
     return route;
   }
 
+  /** Whether a connection that came now would still be served as this one is. */
+  get isCurrent(): boolean {
+    const { facts, tls, now } = this.visit;
+    const routes = now();
+    if (routes === null) return false;
+    const engine = routes.table.engine({ ...facts, protocol: tls === null ? 'http' : 'tls' }, routes.plainHttp);
+    return tls === null ? engine?.kind === 'http' : engine?.kind === 'tls' && engine.route.tls?.key === tls.key;
+  }
+
   /** Whether a request for `route` may come over this connection's TLS: RFC 9110 §7.4, 421 otherwise. */
   serves({ tls }: IResolvedRoute): boolean {
     const own = this.visit.tls;
@@ -121,10 +130,11 @@ export class Visitor {
   /** The connection is shown with its first route; its time limits are those of the present one. */
   routed(route: IResolvedRoute): void {
     const { connection } = this;
-    connection.timeouts = route.timeouts;
-    if (connection.routed === route) return;
-    const isFirst = connection.routed === null;
-    if (!isFirst) return;
+    if (connection.timeouts !== route.timeouts) {
+      connection.timeouts = route.timeouts;
+      this.connections.deadlines.reschedule(connection);
+    }
+    if (connection.routed !== null) return;
     connection.routed = route;
     this.connections.routed(connection);
   }
