@@ -44,6 +44,12 @@ const requireHere = module.createRequire(import.meta.url);
 // node:tls: the handshakes with clients and with targets; the origins and the clients of the demonstration.
 export const requireTls = (): typeof import('node:tls') => requireHere('node:tls');
 
+// --- HTTP, loaded by whoever uses it first ---
+// node:http: the server behind SocketHandlers.httpServer, which speaks to listeners of the program's own.
+export const requireHttp = (): typeof import('node:http') => requireHere('node:http');
+// node:zlib: compression of answers.
+export const requireZlib = (): typeof import('node:zlib') => requireHere('node:zlib');
+
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.
 export const loadCommander = (): Promise<typeof import('commander')> => import('commander');
