@@ -96,7 +96,9 @@ export class ClientConnection implements IClientSide {
     if (request === null) return;
     // Content that was not asked for may never come, or be taken for the next request: RFC 9110 §10.1.1, RFC 9112 §9.3.
     const unsettled = !this.#content.done && (!this.#pulling || (request.expectsContinue && !this.#continued));
-    if (unsettled || this.#draining) this.#keepAlive = false;
+    // What a client sent behind the opening of a WebSocket was meant as frames, not as requests.
+    const refusesUpgrade = request.upgrade === 'websocket' && head.status !== 101;
+    if (unsettled || refusesUpgrade || this.#draining) this.#keepAlive = false;
     const keeps = this.#writer.begin(head, request, this.#keepAlive);
     if (!keeps) this.#keepAlive = false;
   }
