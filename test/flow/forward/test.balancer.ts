@@ -12,11 +12,12 @@ const algorithms = [
   'consistent-hash',
 ] as const satisfies readonly TAlgorithm[];
 
-const owner = { nowMs: () => 0, changed: () => {}, rescheduled: () => {} };
+const owner = { nowMs: () => 0, changed: () => {}, rescheduled: () => {}, circuitChanged: () => {} };
 
 function makeCandidate(host: string, weight = 1): ICandidate {
-  const state = new TargetState({ host, port: 80, check: noChecks, proxyHeader: 0 }, owner);
-  return { state, target: makeTarget({ host }), weight, hash: hashText(host), otherHash: hashText(host, 7), credit: 0 };
+  const state = new TargetState({ host, port: 80, check: noChecks, proxyHeader: 0, tls: null, breaker: null }, owner);
+  const hashes = { hash: hashText(host), otherHash: hashText(host, 7) };
+  return { state, target: makeTarget({ host }), weight, fullWeight: weight, token: '', ...hashes, credit: 0 };
 }
 
 const makeList = (weights: readonly number[]): ICandidate[] =>

@@ -72,7 +72,7 @@ async function makeWorld(parts: IParts): Promise<IWorld> {
 
   const leases: string[] = [];
   const left = targets.map((target) => makePick(target, leases));
-  const session: IPickSession = { next: parts.next ?? (() => left.shift() ?? null) };
+  const session: IPickSession = { next: parts.next ?? (() => left.shift() ?? null), stickyCookie: () => null };
   const resolver: IResolver = { resolve };
   const picker = { session: () => session, explain: () => [] };
   const socket = { noDelay: true, keepAlive: false, keepAliveInitialDelayMs: 0 };
@@ -111,6 +111,7 @@ function makePick([host, port]: readonly [string, number], log: string[]): ITarg
   };
   const lease = {
     connected: () => void log.push(`${host} connected`),
+    answered: () => {},
     failed: (error: unknown) => end(`failed ${(error as { code?: string }).code}`),
     release: () => end('released'),
   };

@@ -12,7 +12,8 @@ import { expect, tap } from '../../helpers/tapbundle.js';
 
 const literal: IResolver = { resolve: (host) => [host] };
 const probe = makeProbe({ resolver: literal, denyPrivateTargets: false });
-const request = { host: '127.0.0.1', proxyHeader: 0, signal: new AbortController().signal } as const;
+const { signal } = new AbortController();
+const request = { host: '127.0.0.1', proxyHeader: 0, http: null, tls: null, signal } as const;
 
 async function failure(work: Promise<void>): Promise<string> {
   return work.then(

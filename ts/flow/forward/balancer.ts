@@ -7,7 +7,12 @@ import type { TargetState } from './target-state.js';
 export interface ICandidate {
   readonly state: TargetState;
   readonly target: IResolvedTarget;
-  readonly weight: number;
+  /** As configured. */
+  readonly fullWeight: number;
+  /** What it counts at present: less while the target is starting. */
+  weight: number;
+  /** What a sticky cookie calls it; `''` where there is none. */
+  readonly token: string;
   /** Two independent hashes of its place: where one collides among thousands, the other tells. */
   readonly hash: number;
   readonly otherHash: number;
@@ -18,7 +23,7 @@ export interface ICandidate {
 export interface IDraw {
   /** Passed over. null: nobody has been tried. */
   readonly tried: ReadonlySet<ICandidate> | null;
-  /** Of the client's address; see `hashText`. */
+  /** Of what the choice is hashed from; see `hashText`. */
   readonly clientHash: number;
   /** False for looking only: nothing is advanced. */
   readonly commit: boolean;
@@ -128,7 +133,7 @@ const rendezvous: TSelect = (list, { tried, clientHash }) => {
   return best;
 };
 
-/** The client's address is the only key of `consistent-hash` so far, so it does what `ip-hash` does. */
+/** `consistent-hash` differs from `ip-hash` in what is hashed. */
 const algorithms: Readonly<Record<TAlgorithm, TSelect>> = {
   'round-robin': roundRobin,
   'least-connections': leastConnections,

@@ -1,10 +1,13 @@
-// The probe: asks a target by a TCP connection whether it is there.
+// The probe: asks a target whether it is there, by a TCP connection and, where that is wanted, by an HTTP request on it.
 
+import type { Socket } from 'node:net';
 import { ProxyError } from '../../base/errors.js';
 import { isPrivateAddress } from '../../codec/address.js';
 import { encodeProxyHeader } from '../../codec/proxy-protocol.js';
 import { createSocketWithErrorHandler } from '../socket-utils.js';
+import { askHealth } from './health-http.js';
 import type { IProbeRequest, IResolver, TProbe } from './target-types.js';
+import { secureUpstream } from './upstream-tls.js';
 
 export interface IProbeDeps {
   readonly resolver: IResolver;
@@ -12,7 +15,7 @@ export interface IProbeDeps {
   readonly denyPrivateTargets: boolean;
 }
 
-/** Makes the probe that `TargetRegistry` takes. A target is well if one of its addresses accepts. */
+/** Makes the probe that `TargetRegistry` takes. A target is well if one of its addresses is. */
 export function makeProbe({ resolver, denyPrivateTargets }: IProbeDeps): TProbe {
   return async (request) => {
     const addresses = await resolver.resolve(request.host, request.signal);
@@ -30,26 +33,34 @@ export function makeProbe({ resolver, denyPrivateTargets }: IProbeDeps): TProbe 
   };
 }
 
-/** Connects and closes again; settles when the socket is closed. */
-function knock(host: string, { port, proxyHeader, signal }: IProbeRequest): Promise<void> {
+/** Connects, asks if there is something to ask, and closes again; settles when the socket is closed. */
+function knock(address: string, request: IProbeRequest): Promise<void> {
+  const { port, proxyHeader, signal } = request;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
       return;
     }
     let failure: unknown = null;
+    let isWell = request.http === null;
+    const onError = (error: unknown) => {
+      failure ??= error;
+    };
+    const onAnswer = (error: unknown) => {
+      failure ??= error;
+      isWell = error === null;
+      socket.destroy();
+    };
     const onConnect = () => {
-      // No waiting for the target's own end: many take their time, and a probe's place is needed by the next.
-      socket.once('finish', () => socket.destroy());
       // The target waits for a header; this one says that the connection is the proxy's own.
       const header = { version: proxyHeader || 1, command: 'local', source: null, destination: null } as const;
-      if (proxyHeader === 0) socket.end();
-      else socket.end(encodeProxyHeader(header));
+      if (proxyHeader !== 0) socket.write(encodeProxyHeader(header));
+      if (request.http !== null) return ask(socket, request, onAnswer);
+      // No waiting for the target's own end: many take their time, and a probe's place is needed by the next.
+      socket.once('finish', () => socket.destroy());
+      socket.end();
     };
-    const onError = (error: unknown) => {
-      failure = error;
-    };
-    const socket = createSocketWithErrorHandler({ host, port, onConnect, onError });
+    const socket = createSocketWithErrorHandler({ host: address, port, onConnect, onError });
     socket.unref();
     const abort = () => {
       failure = signal.reason;
@@ -58,8 +69,23 @@ function knock(host: string, { port, proxyHeader, signal }: IProbeRequest): Prom
     signal.addEventListener('abort', abort, { once: true });
     socket.once('close', () => {
       signal.removeEventListener('abort', abort);
-      if (failure === null) resolve();
-      else reject(failure);
+      if (failure === null && isWell) resolve();
+      else reject(failure ?? new ProxyError('TARGET_BROKE', 'it closed the connection without an answer'));
     });
   });
+}
+
+function ask(socket: Socket, request: IProbeRequest, done: (error: unknown) => void): void {
+  const { http, tls } = request;
+  if (http === null) return done(null);
+  if (tls === null) return askHealth(socket, http, request, done);
+  try {
+    secureUpstream(socket, request.host, tls, ['http/1.1'], (error, secure) => {
+      if (error !== null) done(error);
+      else askHealth(secure, http, request, done);
+    });
+  } catch (error) {
+    // A key or a certificate that OpenSSL does not take.
+    done(error);
+  }
 }

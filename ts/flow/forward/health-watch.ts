@@ -101,12 +101,13 @@ export class HealthWatch {
     const running = new AbortController();
     watch.running = running;
     watch.probeDueMs = this.#deps.clock.nowMs() + active.timeoutMs;
-    const { host, port, proxyHeader } = state;
+    const { host, port, proxyHeader, tls } = state;
+    const { http } = active;
     const settled = (failure: string | null) => {
       // A probe that was given up may still answer.
       if (watch.running === running) this.#settled(watch, failure);
     };
-    const ask = async () => this.#deps.probe({ host, port, proxyHeader, signal: running.signal });
+    const ask = async () => this.#deps.probe({ host, port, proxyHeader, http, tls, signal: running.signal });
     ask().then(
       () => settled(null),
       (error: unknown) => settled(briefly(error)),

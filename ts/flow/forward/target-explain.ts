@@ -7,9 +7,8 @@ import type { ITargetVerdict } from './target-types.js';
 
 /** The candidates of a pool, in the route's order. */
 export function explainPool(pool: TargetPool, algorithm: TAlgorithm, clientHash: number): ITargetVerdict[] {
-  const first = pool.choose({ tried: null, clientHash, commit: false });
-  if (first === null) return [];
-  const rivals = pool.candidates.filter((candidate) => isRival(candidate, first));
+  const first = pool.choose({ tried: pool.barred(), clientHash, commit: false });
+  const rivals = first === null ? [] : pool.candidates.filter((candidate) => isRival(candidate, first));
   const drawn = algorithm === 'random-two-choices' && rivals.length > 1;
   return pool.candidates.map((candidate) => {
     const { host, port } = candidate.state;

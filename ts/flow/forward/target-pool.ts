@@ -1,7 +1,15 @@
 // The candidates that one connection may choose from, in their order: primaries, backups, then all of them.
 
 import type { IResolvedTarget } from '../../config/resolved.js';
-import { hashText, type IBalancerMemory, type ICandidate, type IDraw, select, type TAlgorithm } from './balancer.js';
+import {
+  hashesClient,
+  hashText,
+  type IBalancerMemory,
+  type ICandidate,
+  type IDraw,
+  select,
+  type TAlgorithm,
+} from './balancer.js';
 import { placeName, type TargetState } from './target-state.js';
 
 /** A target with its host and port settled. */
@@ -20,6 +28,10 @@ export interface IPoolDeps {
   readonly algorithm: TAlgorithm;
   readonly health: IHealthVersion;
   readonly random: () => number;
+  /** The token of a place, by its name; null: no sticky cookie. */
+  readonly tokenOf: ((place: string) => string) | null;
+  /** 0: none. */
+  readonly slowStartMs: number;
 }
 
 const otherSeed = 0x2545f491;
@@ -28,16 +40,22 @@ export class TargetPool implements IBalancerMemory {
   cursor = 0;
   readonly random: () => number;
   readonly candidates: readonly ICandidate[];
+  /** Some of them have a circuit breaker. */
+  readonly guarded: boolean;
   readonly #algorithm: TAlgorithm;
   readonly #health: IHealthVersion;
   #seen = -1;
   #primaries: ICandidate[] = [];
   #backups: ICandidate[] = [];
+  readonly #slowStartMs: number;
+  /** Some weights are not full yet. */
+  #warming = false;
 
   /** `stateOf` is called once for each candidate. A place that is given twice counts once, with the weights added. */
   constructor(deps: IPoolDeps, places: readonly IPlace[], stateOf: (place: IPlace) => TargetState) {
     this.#algorithm = deps.algorithm;
     this.#health = deps.health;
+    this.#slowStartMs = hashesClient(deps.algorithm) ? 0 : deps.slowStartMs;
     this.random = deps.random;
     const merged = new Map<string, { place: IPlace; weight: number }>();
     for (const place of places) {
@@ -47,12 +65,33 @@ export class TargetPool implements IBalancerMemory {
       if (same) same.weight += weight;
       else merged.set(key, { place, weight });
     }
-    this.candidates = Array.from(merged.values(), ({ place, weight }) => candidateOf(place, weight, stateOf(place)));
+    this.candidates = Array.from(merged.values(), ({ place, weight }) =>
+      candidateOf(place, weight, stateOf(place), deps),
+    );
+    this.guarded = this.candidates.some(({ state }) => state.circuit !== null);
+  }
+
+  /** Those whose circuit breakers refuse requests; null: nobody's. They are passed over even if all are down. */
+  barred(): Set<ICandidate> | null {
+    let barred: Set<ICandidate> | null = null;
+    if (!this.guarded) return barred;
+    for (const candidate of this.candidates) {
+      if (!candidate.state.circuit?.refuses) continue;
+      barred ??= new Set();
+      barred.add(candidate);
+    }
+    return barred;
+  }
+
+  /** The one that a sticky cookie names, as long as it is up; undefined: it does not. */
+  stuckTo(token: string): ICandidate | undefined {
+    return this.candidates.find((candidate) => candidate.token === token && candidate.state.up);
   }
 
   /** Primaries that are up, then backups that are up, then whoever is left. */
   choose(draw: IDraw): ICandidate | null {
     if (this.#seen !== this.#health.version) this.#look();
+    if (this.#warming) this.#warm();
     return (
       select(this.#algorithm, this.#primaries, draw, this) ??
       select(this.#algorithm, this.#backups, draw, this) ??
@@ -73,11 +112,32 @@ export class TargetPool implements IBalancerMemory {
   #look(): void {
     this.#seen = this.#health.version;
     this.#primaries = this.candidates.filter(({ state, target }) => state.up && !target.backup);
+    this.#warming = this.#slowStartMs > 0;
     this.#backups = this.candidates.filter(({ state, target }) => state.up && target.backup);
+  }
+
+  /** A target that came back gets its share bit by bit: what is cold, or was overrun, is not overrun at once. */
+  #warm(): void {
+    this.#warming = false;
+    for (const candidate of this.candidates) {
+      const { state, fullWeight } = candidate;
+      candidate.weight = fullWeight;
+      if (state.upSinceMs === 0) continue;
+      const share = (state.nowMs() - state.upSinceMs) / this.#slowStartMs;
+      if (share >= 1) continue;
+      candidate.weight = fullWeight * Math.max(leastShare, share);
+      this.#warming = true;
+    }
   }
 }
 
-function candidateOf({ host, port, target }: IPlace, weight: number, state: TargetState): ICandidate {
+/** Of its weight, that a target which is starting has at least. */
+const leastShare = 0.1;
+
+function candidateOf({ host, port, target }: IPlace, weight: number, state: TargetState, deps: IPoolDeps): ICandidate {
   const name = placeName(host, port);
-  return { state, target, weight, hash: hashText(name), otherHash: hashText(name, otherSeed), credit: 0 };
+  const hash = hashText(name);
+  const otherHash = hashText(name, otherSeed);
+  const token = deps.tokenOf === null ? '' : deps.tokenOf(name);
+  return { state, target, fullWeight: weight, weight, token, hash, otherHash, credit: 0 };
 }

@@ -5,11 +5,13 @@ import { ProxyError } from '../../base/errors.js';
 import { LifecycleComponent } from '../../base/lifecycle-component.js';
 import type { ILogger } from '../../base/logger.js';
 import type { IResolvedRoute } from '../../config/resolved.js';
+import * as plugins from '../../plugins.js';
 import { HealthWatch } from './health-watch.js';
 import { PassingPools } from './passing-pools.js';
 import { type IPickerDeps, TargetPicker } from './target-picker.js';
 import type { TargetPool } from './target-pool.js';
 import { type IStateOwner, type IStatePlace, placeName, stateKey, TargetState } from './target-state.js';
+import type { TCompilePath } from './target-tiers.js';
 import type { ITargetPicker, TProbe } from './target-types.js';
 
 export interface ITargetRegistryDeps {
@@ -20,6 +22,10 @@ export interface ITargetRegistryDeps {
   readonly onDown: (target: string, why: string) => void;
   /** A target is back. */
   readonly onUp: (target: string, why: string) => void;
+  /** Compiles the paths that targets match; needed where one does. */
+  readonly compilePath?: TCompilePath;
+  /** What the tokens of sticky cookies are made with: processes that share it know each other's. Default: random. */
+  readonly stickyKey?: Uint8Array;
   /** 0 to 1, evenly. Default Math.random. */
   readonly random?: () => number;
 }
@@ -63,9 +69,15 @@ export class TargetRegistry extends LifecycleComponent {
       nowMs: () => deps.clock.nowMs(),
       changed: (state, why) => this.#changed(state, why),
       rescheduled: (state) => this.#watch.reschedule(state),
+      circuitChanged: (state, why) =>
+        deps.logger.warn({ target: placeName(state.host, state.port), why }, 'circuit breaker'),
     };
+    const stickyKey = deps.stickyKey ?? plugins.crypto.randomBytes(32);
     this.#pickerDeps = {
       random,
+      compilePath: deps.compilePath ?? noPaths,
+      token: (routeKey, place) =>
+        plugins.crypto.createHmac('sha256', stickyKey).update(`${routeKey}\n${place}`).digest('base64url').slice(0, 16),
       health: this.#health,
       acquire: (place) => this.#acquire(place),
       release: (state) => this.#release(state),
@@ -129,7 +141,7 @@ export class TargetRegistry extends LifecycleComponent {
     if (route.action.type !== 'forward') {
       throw new ProxyError('NO_TARGET', `route ${route.key} does not forward`);
     }
-    const picker = new TargetPicker(route.action, this.#pickerDeps);
+    const picker = new TargetPicker(route.action, route.key, this.#pickerDeps);
     this.#pickers.set(route, picker);
     return picker;
   }
@@ -172,4 +184,8 @@ export class TargetRegistry extends LifecycleComponent {
     if (state.up) this.#deps.onUp(target, why);
     else this.#deps.onDown(target, why);
   }
+}
+
+function noPaths(): never {
+  throw new Error('a target matches a path, but nothing compiles it');
 }

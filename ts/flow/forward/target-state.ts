@@ -1,6 +1,7 @@
 // What is known about one place to dial: is it up, how many connections it has. Shared by all routes that lead there.
 
-import type { IResolvedHealthCheck } from '../../config/resolved.js';
+import type { IResolvedHealthCheck, IResolvedUpstreamTls } from '../../config/resolved.js';
+import { TargetBreaker, type TBreakerRule } from './target-breaker.js';
 
 /** What makes two targets share a state. */
 export interface IStatePlace {
@@ -10,6 +11,10 @@ export interface IStatePlace {
   readonly check: IResolvedHealthCheck;
   /** Version of the PROXY header that it gets; 0: none. Probes depend on it. */
   readonly proxyHeader: 0 | 1 | 2;
+  /** What HTTP probes go through; null: plain. */
+  readonly tls: IResolvedUpstreamTls | null;
+  /** null: no circuit breaker. */
+  readonly breaker: TBreakerRule | null;
 }
 
 /** Told about changes. Implemented by TargetRegistry. */
@@ -18,17 +23,21 @@ export interface IStateOwner {
   changed(state: TargetState, why: string): void;
   /** `state.ejectedUntilMs` has just changed. */
   rescheduled(state: TargetState): void;
+  /** Its circuit breaker has just opened or closed. */
+  circuitChanged(state: TargetState, why: string): void;
   nowMs(): number;
 }
 
 /** The key of a state: same place, same checks. */
-export function stateKey({ host, port, check, proxyHeader }: IStatePlace): string {
+export function stateKey({ host, port, check, proxyHeader, tls, breaker }: IStatePlace): string {
   const { active, passive } = check;
+  const how = active?.http ? JSON.stringify([active.http, tls?.key]) : '';
   const probes = active
-    ? `${active.intervalMs},${active.timeoutMs},${active.healthyThreshold},${active.unhealthyThreshold},${proxyHeader}`
+    ? `${active.intervalMs},${active.timeoutMs},${active.healthyThreshold},${active.unhealthyThreshold},${proxyHeader}${how}`
     : '';
   const ejection = passive ? `${passive.failures},${passive.ejectTimeMs},${passive.maxEjectTimeMs}` : '';
-  return `${placeName(host, port)} ${probes} ${ejection}`;
+  const circuit = breaker ? `${breaker.failures},${breaker.openMs}` : '';
+  return `${placeName(host, port)} ${probes} ${ejection} ${circuit}`;
 }
 
 /** `a.test:80`, `[::1]:80`. */
@@ -44,6 +53,10 @@ export class TargetState implements IStatePlace {
   readonly port: number;
   readonly check: IResolvedHealthCheck;
   readonly proxyHeader: 0 | 1 | 2;
+  readonly tls: IResolvedUpstreamTls | null;
+  readonly breaker: TBreakerRule | null;
+  /** What the rule of its breaker says now; null: it has none. */
+  readonly circuit: TargetBreaker | null;
 
   /** Neither ejected nor found unhealthy by probes. Changes only in `#settle`. */
   up = true;
@@ -55,6 +68,8 @@ export class TargetState implements IStatePlace {
   ejectedUntilMs = 0;
   /** Counts ejections for ever: tells a lease whether its dial began before the latest one. */
   epoch = 0;
+  /** When it came back up after it had been down, milliseconds of the clock; 0: it was never down. */
+  upSinceMs = 0;
 
   readonly #owner: IStateOwner;
   #healthy = true;
@@ -62,7 +77,7 @@ export class TargetState implements IStatePlace {
   #passed = 0;
   #missed = 0;
   #probeError = '';
-  /** Dials in a row that failed. */
+  /** Dials, and requests that got no answer, in a row. */
   #failures = 0;
   #dialError = '';
   /** Ejections since the last success. */
@@ -74,7 +89,24 @@ export class TargetState implements IStatePlace {
     this.port = place.port;
     this.check = place.check;
     this.proxyHeader = place.proxyHeader;
+    this.tls = place.tls;
+    this.breaker = place.breaker;
+    this.circuit = place.breaker === null ? null : new TargetBreaker(place.breaker, () => owner.nowMs());
     this.#owner = owner;
+  }
+
+  nowMs(): number {
+    return this.#owner.nowMs();
+  }
+
+  /** A request, or a dial, has shown what the target is worth. `isTrial`: see TargetBreaker. */
+  circuitPassed(isTrial: boolean): void {
+    if (this.circuit?.passed(isTrial))
+      this.#owner.circuitChanged(this, 'its circuit is closed: a request was answered');
+  }
+
+  circuitMissed(isTrial: boolean): void {
+    if (this.circuit?.missed(isTrial)) this.#owner.circuitChanged(this, this.#openness());
   }
 
   dialSucceeded(): void {
@@ -126,7 +158,7 @@ export class TargetState implements IStatePlace {
   /** Why it is passed over, for people; null while it is up. */
   ailment(): string | null {
     if (!this.#healthy) return this.#sickness();
-    if (this.ejectedUntilMs === 0) return null;
+    if (this.ejectedUntilMs === 0) return this.circuit?.refuses ? this.#openness() : null;
     const leftMs = this.ejectedUntilMs - this.#owner.nowMs();
     const failed = times(this.#failures, 'failed dial');
     return `ejected for another ${seconds(leftMs)} after ${failed}, last: ${this.#dialError}`;
@@ -134,6 +166,11 @@ export class TargetState implements IStatePlace {
 
   #sickness(): string {
     return `unhealthy: ${times(this.#missed, 'failed probe')}, last: ${this.#probeError}`;
+  }
+
+  #openness(): string {
+    const { openMs = 0, failures = 0 } = this.circuit ?? {};
+    return `its circuit is open for another ${seconds(openMs ?? 0)} after ${times(failures, 'failed request')}`;
   }
 
   #forgive(why: string): void {
@@ -150,6 +187,7 @@ export class TargetState implements IStatePlace {
     const up = this.#healthy && this.ejectedUntilMs === 0;
     if (up === this.up) return;
     this.up = up;
+    if (up) this.upSinceMs = this.#owner.nowMs();
     this.#owner.changed(this, why);
   }
 }
