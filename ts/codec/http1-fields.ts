@@ -60,13 +60,14 @@ export class FieldSection {
         this.fields.push(name, value);
         continue;
       }
-      const fault = this.#take(name, value, side);
+      const fault = this.#take(name, value, side, text.slice(valueEnd - start, place - 2 - start));
       if (fault !== null) return fault;
     }
     return bytes[place + 1] === lf ? null : broken(400, 'bare CR');
   }
 
-  #take(name: string, value: string, side: TFieldSide): IHeadBroken | null {
+  /** `padding`: the white space behind the value. RFC 9112 §5.1 allows it, but some readers refuse a number or a coding for it. */
+  #take(name: string, value: string, side: TFieldSide, padding: string): IHeadBroken | null {
     switch (name.toLowerCase()) {
       case 'host':
         if (side === 'response') break;
@@ -79,9 +80,10 @@ export class FieldSection {
         return null;
       case 'content-length':
         if (this.contentLength >= 0) return broken(400, 'several Content-Length fields');
-        this.contentLength = readLength(value);
+        this.contentLength = padding.includes('\t') ? -1 : readLength(value);
         return this.contentLength < 0 ? broken(400, 'Content-Length') : null;
       case 'transfer-encoding':
+        if (padding !== '') return broken(400, 'white space behind Transfer-Encoding');
         this.transferEncoding = joined(this.transferEncoding, value);
         return null;
       case 'connection':
