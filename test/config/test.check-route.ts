@@ -30,34 +30,7 @@ tap.test("a target's priority is for targets with a match", () => {
     'action.targets[1].priority',
   ]);
   expect(paths({}, { target: { ...target, priority: 1, match: { ports: 443 } } })).toEqual([]);
-});
-
-tap.test('criteria that only TLS has contradict another protocol', () => {
-  const criteria = {
-    domains: 'a.com',
-    tlsVersion: ['TLSv1.3'],
-    alpn: ['h2'],
-    ja4: ['t13d1516h2_8daaf6152771_e5627efa2ab1'],
-  };
-  for (const [criterion, value] of Object.entries(criteria)) {
-    for (const protocol of ['http', 'other']) {
-      expect(paths({ [criterion]: value, protocol }, { target })).toEqual(['match.protocol']);
-    }
-    expect(paths({ [criterion]: value, protocol: 'tls' }, { target })).toEqual([]);
-    expect(paths({ [criterion]: value }, { target })).toEqual([]);
-  }
-});
-
-tap.test('passthrough contradicts another protocol than TLS, for every action', () => {
-  const tls = { mode: 'passthrough' };
-  expect(paths({ protocol: 'http' }, { target, tls })).toEqual(['action.tls']);
-  expect(paths({ protocol: 'other' }, { type: 'block', tls })).toEqual(['action.tls']);
-  expect(paths({ protocol: 'other' }, { type: 'socket-handler', socketHandler() {}, tls })).toEqual(['action.tls']);
-  expect(paths({ protocol: 'tls' }, { target, tls })).toEqual([]);
-});
-
-tap.test('the default of passthrough leaves routes for other protocols alone', () => {
-  expect(paths({ protocol: 'http' }, { target }, { defaults: { tls: { mode: 'passthrough' } } })).toEqual([]);
+  expect(paths({}, { target: { ...target, priority: 1, match: { path: '/a' } } })).toEqual([]);
 });
 
 tap.test('a key is for hashing', () => {
@@ -92,7 +65,7 @@ tap.test('how options go together is judged beside faults elsewhere in the same 
     routes: [
       {
         name: '',
-        match: { ports: 'x', domains: 'a.com', protocol: 'http' },
+        match: { ports: 'x', alpn: ['h2'], protocol: 'http' },
         action: { type: 'forward', loadBalancing: { key: 'ip' }, healthCheck: { interval: -1 } },
       },
     ],

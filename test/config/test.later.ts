@@ -10,14 +10,8 @@ const forward = (part: object) => ({ match: { ports: 443 }, action: { type: 'for
 /** A configuration with these options at each place that has options of later versions. */
 const at: Record<string, (part: object) => object> = {
   options: (part) => ({ routes: [], ...part }),
-  route: (part) => ({ routes: [{ ...forward({}), ...part }] }),
-  match: (part) => ({ routes: [{ ...forward({}), match: { ports: 443, ...part } }] }),
   'forward action': (part) => ({ routes: [forward(part)] }),
-  'block action': (part) => ({ routes: [{ match: { ports: 443 }, action: { type: 'block', ...part } }] }),
   target: (part) => ({ routes: [forward({ target: { ...target, ...part } })] }),
-  'target match': (part) => ({ routes: [forward({ target: { ...target, match: part } })] }),
-  loadBalancing: (part) => ({ routes: [forward({ loadBalancing: part })] }),
-  healthCheck: (part) => ({ routes: [forward({ healthCheck: part })] }),
   tls: (part) => ({ routes: [forward({ tls: { mode: 'passthrough', ...part } })] }),
   security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
 };
@@ -37,20 +31,27 @@ tap.test('an option of a later version is refused by what it is for', () => {
 });
 
 tap.test('a value of a later version is refused by what it is for', () => {
-  const configs: Record<string, (value: string) => object> = {
-    'action.type': (type) => ({ routes: [{ match: { ports: 443 }, action: { type } }] }),
-    'match.transport': (transport) => at.match?.({ transport }) ?? {},
-    'tls.mode': (mode) => at.tls?.({ mode }) ?? {},
-    'loadBalancing.key': (key) => at.loadBalancing?.({ key }) ?? {},
+  const configs: Record<string, { config: (value: string) => object; path: string }> = {
+    'match.transport': {
+      config: (transport) => ({ routes: [{ ...forward({}), match: { ports: 443, transport } }] }),
+      path: 'routes[0].match.transport',
+    },
+    'tls.certificate': {
+      config: (certificate) => ({ routes: [forward({ tls: { mode: 'terminate', certificate } })] }),
+      path: 'routes[0].action.tls.certificate',
+    },
+    'tls.alpn': {
+      config: (name) => ({ routes: [forward({ tls: { mode: 'passthrough', alpn: [name] } })] }),
+      path: 'routes[0].action.tls.alpn[0]',
+    },
   };
   expect(Object.keys(laterValues).sort()).toEqual(Object.keys(configs).sort());
   for (const [option, values] of Object.entries(laterValues)) {
     for (const [value, what] of Object.entries(values)) {
-      const faults = faultsOf(configs[option]?.(value));
+      const faults = faultsOf(configs[option]?.config(value));
       expect(faults).toHaveLength(1);
-      expect(faults[0]?.path).toEqual(`routes[0].${option.replace(/^(tls|loadBalancing)/, 'action.$1')}`);
       expect(faults[0]).toEqual({
-        path: faults[0]?.path,
+        path: configs[option]?.path,
         want: `nothing: not available in this version (${what})`,
         got: `"${value}"`,
       });
@@ -63,9 +64,11 @@ tap.test('who asks for preserveSourceIP is told of sendProxyProtocol', () => {
 });
 
 tap.test('a name of a later version is known only where it belongs', () => {
-  expect(faultsOf({ routes: [], path: '/' })[0]?.want).not.toContain('not available');
-  expect(faultsOf(at.route?.({ constructor: 1 })).map(({ path }) => path)).toEqual(['routes[0].constructor']);
-  expect(faultsOf(at.route?.({ toString: 1 }))[0]?.want).toContain('a known option');
+  expect(faultsOf({ routes: [], nftables: {} })[0]?.want).not.toContain('not available');
+  expect(faultsOf(at.target?.({ constructor: 1 })).map(({ path }) => path)).toEqual([
+    'routes[0].action.target.constructor',
+  ]);
+  expect(faultsOf(at.target?.({ toString: 1 }))[0]?.want).toContain('a known option');
 });
 
 export default tap.start();

@@ -17,7 +17,44 @@ tap.test('a match that asks for nothing but a port is all null', () => {
     alpn: null,
     ja4: null,
     protocol: null,
+    httpOnly: false,
+    path: null,
+    method: null,
+    headers: null,
+    query: null,
   });
+});
+
+tap.test('what is asked of requests is normalised, and makes the route one for HTTP only', () => {
+  const match = matchOf({
+    path: '/%7euser/é/*',
+    method: ['get', 'POST', 'GET'],
+    headers: { 'X-Tenant': 'a', Accept: /json/gi },
+    query: { Q: '1' },
+  });
+  expect(match?.protocol).toEqual('http');
+  expect(match?.httpOnly).toBeTrue();
+  expect(match?.path).toEqual('/~user/%C3%A9/*');
+  expect(match?.method).toEqual(['GET', 'POST']);
+  // A pattern with `g` would remember where it ended.
+  expect(match?.headers?.map(({ name, want }) => [name, String(want)])).toEqual([
+    ['accept', '/json/i'],
+    ['x-tenant', 'a'],
+  ]);
+  expect(match?.query).toEqual([{ name: 'Q', want: '1' }]);
+});
+
+tap.test('a route that terminates TLS takes whatever is inside, unless it says which', () => {
+  const certificate = { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
+  const defaults = { tls: { mode: 'terminate', certificate } };
+  expect(matchOf({}, { defaults })?.protocol).toBeNull();
+  expect(matchOf({ protocol: 'other' }, { defaults })?.protocol).toEqual('other');
+  expect(matchOf({ path: '/' }, { defaults })?.protocol).toEqual('http');
+});
+
+tap.test('passing TLS through by default leaves routes for HTTP alone', () => {
+  const match = matchOf({ path: '/' }, { defaults: { tls: { mode: 'passthrough' } } });
+  expect([match?.protocol, match?.httpOnly]).toEqual(['http', true]);
 });
 
 tap.test('domains are normalised and said once', () => {
@@ -70,6 +107,9 @@ tap.test('a route without name is known by its match, however it is written', ()
   expect(keyOf({ ports: { from: 443, to: 444 }, domains: ['a.com', 'b.com.'] })).toEqual('443-444 a.com,b.com');
   expect(keyOf({}, 5)).toEqual('443 priority 5');
   expect(keyOf({ listenAddress: '127.0.0.1', protocol: 'other' })).toEqual('443 at 127.0.0.1 other');
+  expect(keyOf({ path: '/a', method: ['post', 'GET'], headers: { B: 'c', A: /d/ }, query: { e: 'f' } })).toEqual(
+    '443 http /a GET,POST headers [["a",["/d/"]],["b","c"]] query [["e","f"]]',
+  );
 });
 
 tap.test('a key stays short, and long matches stay apart', () => {

@@ -22,8 +22,27 @@ tap.test('an empty configuration is complete', () => {
     connectionRateLimitPerMinute: 0,
     metrics: { sampleIntervalMs: 1000, retentionSeconds: 3600 },
     defaultLists: null,
+    http,
   });
 });
+
+const http = {
+  ports: [],
+  port: null,
+  trustedProxies: null,
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  maxBodyBytes: 0,
+  headersTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  requestTimeoutMs: 0,
+  maxRequestsPerConnection: 0,
+  maxUpstreamConnections: 1024,
+  maxUpstreamQueue: 1024,
+  upstreamIdleTimeoutMs: 55_000,
+  upstreamMaxAgeMs: 0,
+  upstreamMaxRequests: 0,
+};
 
 tap.test('global options arrive where they are read', () => {
   const config = resolveConfig({
@@ -56,9 +75,49 @@ tap.test('global options arrive where they are read', () => {
     connectionRateLimitPerMinute: 6,
     metrics: { sampleIntervalMs: 1000, retentionSeconds: 7 },
     defaultLists: null,
+    http,
   });
   expect(resolveConfig({ routes: [], metrics: false }).metrics).toBeNull();
 });
+
+tap.test('the limits of the HTTP engine arrive where they are read', () => {
+  const limits = {
+    maxHeaderBytes: 2000,
+    maxHeaders: 2,
+    maxBodyBytes: 3,
+    headersTimeout: 4,
+    keepAliveTimeout: 5,
+    requestTimeout: 6,
+    maxRequestsPerConnection: 7,
+    maxUpstreamConnections: 8,
+    maxUpstreamQueue: 9,
+    upstreamIdleTimeout: 10,
+    upstreamMaxAge: 11,
+    upstreamMaxRequests: 12,
+  };
+  const given = { useHttpProxy: [80, 81, 80], httpProxyPort: 9080, trustedProxies: ['10.0.0.0/8'] };
+  const resolved = resolveConfig({ routes: [], ...given, http: limits }).http;
+  expect(resolved.trustedProxies?.matches('10.1.2.3')).toBeTrue();
+  expect({ ...resolved, trustedProxies: null }).toEqual({
+    ports: [80, 81],
+    port: 9080,
+    trustedProxies: null,
+    maxHeaderBytes: 2000,
+    maxHeaders: 2,
+    maxBodyBytes: 3,
+    headersTimeoutMs: 4,
+    keepAliveTimeoutMs: 5,
+    requestTimeoutMs: 6,
+    maxRequestsPerConnection: 7,
+    maxUpstreamConnections: 8,
+    maxUpstreamQueue: 9,
+    upstreamIdleTimeoutMs: 10,
+    upstreamMaxAgeMs: 11,
+    upstreamMaxRequests: 12,
+  });
+});
+
+const pem = { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
 
 const rich = (): ISmartProxyOptions => ({
   defaults: { target: { host: ['a', 'b'], port: 1 }, security: { ipBlockList: ['10.0.0.1'] } },
@@ -72,12 +131,29 @@ const rich = (): ISmartProxyOptions => ({
     makeRoute({ match: { ports: 9 }, action: { type: 'forward', healthCheck: { passive: { failures: 2 } } } }),
     makeRoute({ match: { ports: 10 }, action: { type: 'socket-handler', socketHandler() {} }, timeouts: {} }),
     makeRoute({ match: { ports: 11 }, action: { type: 'block' } }),
+    makeRoute({
+      match: { ports: 12, path: '/a/*', method: ['GET'], headers: { 'X-A': /b/i }, query: { q: '1' } },
+      action: {
+        type: 'forward',
+        target: { host: 'a', port: 1, match: { path: '/a/b' }, headers: { 'X-B': null }, tls: { ca: [pem.cert] } },
+        tls: { mode: 'terminate', certificate: { ...pem, key: new TextEncoder().encode(pem.key) } },
+        websocket: { allowedOrigins: ['https://a.test'], customHeaders: { a: '{path}' } },
+        urlRewrite: { pattern: /a/g, target: 'b' },
+        loadBalancing: { sticky: true },
+      },
+      headers: { request: { 'X-A': '{clientIp}' }, cors: true, hsts: true },
+      compression: true,
+    }),
+    makeRoute({ match: { ports: 13 }, action: { type: 'redirect', redirect: { to: '/{query}' } } }),
+    makeRoute({ match: { ports: 14 }, action: { type: 'respond', respond: { status: 200, body: 'x' } } }),
   ],
 });
 
 tap.test('the result is frozen all the way down', () => {
   const walk = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null) return;
+    // The language cannot freeze bytes, and regular expressions without memory have nothing that could change.
+    if (value instanceof Uint8Array || (value instanceof RegExp && !value.sticky)) return;
     if (!Object.isFrozen(value)) throw new Error(`${path} is not frozen`);
     if (value instanceof AddressSet) return;
     for (const [key, inner] of Object.entries(value)) walk(inner, `${path}.${key}`);
@@ -157,6 +233,8 @@ tap.test('what is no configuration at all is one fault', () => {
 });
 
 const names = [
+  ...['headers', 'request', 'response', 'cors', 'path', 'method', 'query', 'websocket', 'urlRewrite', 'certificate'],
+  ...['compression', 'redirect', 'respond', 'status', 'body', 'http', 'trustedProxies', 'upstream', 'sticky', 'retry'],
   ...['routes', 'defaults', 'match', 'action', 'target', 'targets', 'ports', 'host', 'port', 'type', 'security', 'tls'],
   ...[
     'from',
@@ -184,6 +262,7 @@ const names = [
   ],
 ];
 const values = [
+  ...['terminate', 'redirect', 'respond', '/a/*', '{path}', 'GET', 'Host', 200],
   0,
   443,
   'forward',

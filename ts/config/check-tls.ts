@@ -1,7 +1,7 @@
 // What must hold between the TLS options of a route, and between TLS and what the route asks for.
 
 import { gotText, type IPathFault, type TKey } from './faults.js';
-import { httpFeatures } from './http-features.js';
+import { featurePlaces, httpFeatures } from './http-features.js';
 import { terminates, tlsOf } from './route-tls.js';
 import type { IRouteConfig, IRouteTls, ISmartProxyOptions, IUpstreamTls } from './types.js';
 import type { TUsable } from './usable.js';
@@ -48,60 +48,66 @@ export function checkRouteTls(route: IRouteConfig, usable: TUsable, defaults: TD
   if (action.tls === undefined && defaults?.tls === undefined && match?.protocol === undefined) return none;
   const faults = action.tls === undefined ? [] : [...checkTls(action.tls, ['action', 'tls'])];
   if (action.tls?.mode === 'terminate-and-reencrypt' && action.type !== 'forward') {
-    faults.push({
-      path: ['action', 'tls', 'mode'],
-      want: "'terminate': there is no target",
-      got: gotText(action.tls.mode),
-    });
+    const want = "'terminate': there is no target";
+    faults.push({ path: ['action', 'tls', 'mode'], want, got: gotText(action.tls.mode) });
   }
-  if (!usable('match', 'action', 'headers', 'compression') || defaults === null) return faults;
-  const tls = tlsOf(route, defaults);
-  faults.push(...protocolFaults(route, tls));
-  if (tls?.mode === 'passthrough') faults.push(...passthroughFaults(route));
+  if (!usable('match.protocol') || typeof match !== 'object' || match === null) return faults;
+  const features = usable(...featurePlaces) ? httpFeatures(route) : null;
+  // Whether a default applies cannot be said while it, or what it depends on, is at fault.
+  if (action.tls === undefined && (defaults === null || (defaults?.tls !== undefined && features === null))) {
+    return faults;
+  }
+  const tls = tlsOf(route, defaults ?? undefined);
+  faults.push(...protocolFaults(route, tls, features ?? []));
+  if (tls?.mode === 'passthrough') faults.push(...passthroughFaults(route, usable, features ?? []));
   return faults;
 }
 
 const none: readonly IPathFault[] = [];
 
-function protocolFaults(route: IRouteConfig, tls: IRouteTls | undefined): readonly IPathFault[] {
-  const { match, action } = route;
+type TPlaces = readonly (readonly TKey[])[];
+
+function protocolFaults(
+  { match, action }: IRouteConfig,
+  tls: IRouteTls | undefined,
+  features: TPlaces,
+): readonly IPathFault[] {
   const { protocol } = match;
   if (protocol === undefined) return none;
-  const path = ['match', 'protocol'];
-  const got = gotText(protocol);
+  const fault = (want: string): readonly IPathFault[] => [
+    { path: ['match', 'protocol'], want, got: gotText(protocol) },
+  ];
   if (terminates(tls)) {
-    if (protocol === 'tls') return [{ path, want: "'http', 'other' or nothing: TLS is terminated here", got }];
+    if (protocol === 'tls') return fault("'http', 'other' or nothing: TLS is terminated here");
   } else if (protocol !== 'tls') {
     if (action.tls !== undefined) {
       return [{ path: ['action', 'tls'], want: `nothing: match.protocol is '${protocol}'`, got: 'passthrough of TLS' }];
     }
     const criterion = tlsCriteria.find((name) => match[name] !== undefined);
-    const isNamed = protocol === 'other' && match.domains !== undefined;
-    const known = criterion ?? (isNamed ? 'domains' : undefined);
-    if (known === 'domains') return [{ path, want: "'tls', 'http' or nothing: others name no host", got }];
-    if (known !== undefined)
-      return [{ path, want: `'tls' or nothing: ${known} is known of TLS connections only`, got }];
+    if (criterion !== undefined) return fault(`'tls' or nothing: ${criterion} is known of TLS connections only`);
+    if (protocol === 'other' && match.domains !== undefined)
+      return fault("'tls', 'http' or nothing: others name no host");
   }
-  const [feature] = protocol === 'http' ? [] : httpFeatures(route);
-  return feature === undefined || tls?.mode === 'passthrough'
-    ? none
-    : [{ path, want: `'http' or nothing: ${feature.join('.')} is for HTTP only`, got }];
+  const [feature] = features;
+  if (protocol === 'http' || feature === undefined || tls?.mode === 'passthrough') return none;
+  return fault(`'http' or nothing: ${feature.join('.')} is for HTTP only`);
 }
 
 const tlsCriteria = ['tlsVersion', 'alpn', 'ja4'] as const;
 
 /** Passed through, a connection shows nothing of its requests, and targets expect TLS from the client itself. */
-function passthroughFaults(route: IRouteConfig): readonly IPathFault[] {
-  const { action } = route;
-  const faults = httpFeatures(route).map(seesNothing);
+function passthroughFaults({ action }: IRouteConfig, usable: TUsable, features: TPlaces): readonly IPathFault[] {
+  const faults = features.map(seesNothing);
   if (action.type !== 'forward') return faults;
-  if (action.healthCheck?.path !== undefined) {
+  const { healthCheck, target, targets } = action;
+  if (usable('action.healthCheck') && healthCheck?.path !== undefined) {
     const want = 'nothing: targets of a route that passes TLS through are probed by TCP';
-    faults.push({ path: ['action', 'healthCheck', 'path'], want, got: gotText(action.healthCheck.path) });
+    faults.push({ path: ['action', 'healthCheck', 'path'], want, got: gotText(healthCheck.path) });
   }
+  if (!usable('action.target', 'action.targets')) return faults;
   const want = 'nothing: what is passed through is TLS already';
-  if (action.target?.tls) faults.push({ path: ['action', 'target', 'tls'], want, got: gotText(action.target.tls) });
-  action.targets?.forEach(({ tls }, index) => {
+  if (target?.tls) faults.push({ path: ['action', 'target', 'tls'], want, got: gotText(target.tls) });
+  targets?.forEach(({ tls }, index) => {
     if (tls) faults.push({ path: ['action', 'targets', index, 'tls'], want, got: gotText(tls) });
   });
   return faults;

@@ -60,7 +60,8 @@ export const passiveDefaults = { failures: 3, ejectTime: 10_000, maxEjectTime: 3
 export const tlsDefaults = {
   versions: ['TLSv1.2', 'TLSv1.3'],
   honorCipherOrder: true,
-  alpn: ['http/1.1'],
+  // Clients of HTTP/1.0 say so (curl --http1.0), and offer nothing else.
+  alpn: ['http/1.1', 'http/1.0'],
   sessionTimeout: 300,
 } as const;
 

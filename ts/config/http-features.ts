@@ -3,7 +3,13 @@
 import type { TKey } from './faults.js';
 import type { IForwardAction, IRouteConfig, ITarget } from './types.js';
 
-/** The places of what only HTTP has, relative to the route; none for most routes. The route is valid. */
+/** What must be valid for `httpFeatures` to read a route; its match must be an object. */
+export const featurePlaces = [
+  ...['headers', 'compression', 'action.type', 'action.target', 'action.targets', 'action.loadBalancing'],
+  ...['action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
+];
+
+/** The places of what only HTTP has, relative to the route; none for most routes. */
 export function httpFeatures(route: IRouteConfig): readonly (readonly TKey[])[] {
   const { match, action, headers, compression } = route;
   const found: TKey[][] = [];

@@ -8,6 +8,7 @@ import { checkRoute } from './check-route.js';
 import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
+import { featurePlaces } from './http-features.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
 import {
@@ -87,11 +88,7 @@ function checkTogether(
 }
 
 /** What says which connections and requests a route takes. */
-const comparable = [
-  ...['match', 'priority', 'enabled', 'headers', 'compression'],
-  ...['action.type', 'action.tls', 'action.target', 'action.targets', 'action.loadBalancing'],
-  ...['action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
-];
+const comparable = ['match', 'priority', 'enabled', 'action.tls', ...featurePlaces];
 
 /** The enabled routes that can be compared with each other. */
 function matchesOf(

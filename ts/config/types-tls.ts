@@ -60,7 +60,7 @@ export interface IRouteTls {
   /** Our order of ciphers decides, not the client's. Default true. */
   honorCipherOrder?: boolean;
   /**
-   * Protocols that are offered by ALPN, in order. Default `['http/1.1']`. A client that offers none of them is served
+   * Protocols that are offered by ALPN, in order. Default `['http/1.1', 'http/1.0']`. A client that offers none of them is served
    * without a protocol where its bytes are forwarded as they are, else refused.
    */
   alpn?: readonly string[];
