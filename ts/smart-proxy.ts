@@ -22,6 +22,7 @@ import { TargetRegistry } from './flow/forward/target-registry.js';
 import type { IResolver } from './flow/forward/target-types.js';
 import { Guard } from './flow/guard/guard.js';
 import { Ports } from './flow/listen/ports.js';
+import { compilePath } from './flow/match/path-pattern.js';
 import type { IRequestObserver } from './flow/observer.js';
 import { Pipeline } from './flow/pipeline.js';
 import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
@@ -101,6 +102,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       probe: makeProbe({ resolver: this.#resolver, denyPrivateTargets: config.denyPrivateTargets }),
       onDown: (target, why) => this.#reporter.emit('target-down', target, why),
       onUp: (target) => this.#reporter.emit('target-up', target),
+      compilePath,
     });
     this.#snapshot = takeSnapshot(config, this.#forwardParts(clock));
     const onError = (error: ProxyError) => this.#reporter.emit('error', error);
