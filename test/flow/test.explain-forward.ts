@@ -23,7 +23,7 @@ function ask(route: IResolvedRoute, registry: TargetRegistry, denyPrivateTargets
     guard: new Guard({ config: limits, clock: makeFakeClock(), live: () => [] }),
     pickerFor: (of) => registry.pickerFor(of),
   };
-  const served = explainAction({ route, facts: visit.facts, visit, view }, steps);
+  const served = explainAction({ route, facts: visit.facts, request: null, visit, view }, steps);
   return { ...served, lines: steps.map(({ ok, text }) => `${ok} ${text}`) };
 }
 

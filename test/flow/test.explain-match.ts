@@ -1,4 +1,4 @@
-import { explainMatch } from '../../ts/flow/explain-match.js';
+import { explainEngine } from '../../ts/flow/explain-match.js';
 import type { IExplainStep } from '../../ts/flow/explain-types.js';
 import { PortTable } from '../../ts/flow/match/port-table.js';
 import { compileRule } from '../../ts/flow/match/rule.js';
@@ -9,8 +9,13 @@ import { expect, tap } from '../helpers/tapbundle.js';
 function ask(parts: readonly IRouteParts[], facts: Partial<IConnectionFacts>) {
   const steps: IExplainStep[] = [];
   const table = new PortTable(makeRoutes(parts).map(compileRule));
-  const { route, nearestMiss } = explainMatch(table, makeFacts(facts), steps);
-  return { route: route?.key ?? null, nearestMiss, lines: steps.map(({ ok, text }) => `${ok} ${text}`), steps };
+  const { engine, nearestMiss } = explainEngine(table, makeFacts(facts), false, steps);
+  return {
+    route: engine?.kind === 'bytes' ? engine.route.key : null,
+    nearestMiss,
+    lines: steps.map(({ ok, text }) => `${ok} ${text}`),
+    steps,
+  };
 }
 
 tap.test('every candidate is told with each criterion, what it wants, what it got and its verdict', async () => {

@@ -3,60 +3,86 @@
 import { systemClock } from '../base/clock.js';
 import { isPrivateAddress } from '../codec/address.js';
 import { isIpLiteral } from '../codec/host.js';
-import type { IResolvedForward, IResolvedRoute } from '../config/resolved.js';
+import { fieldValue } from '../codec/http-message.js';
+import type { IResolvedForward, IResolvedRoute, IResolvedTarget } from '../config/resolved.js';
 import type { IRouteContext } from '../config/types.js';
+import type { TEnd } from './ends.js';
 import type { IVisit } from './explain-query.js';
 import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
 import { placeName } from './forward/target-state.js';
-import { tierFor } from './forward/target-tiers.js';
+import { compileRequestTest, tierFor } from './forward/target-tiers.js';
 import type { ITargetVerdict } from './forward/target-types.js';
-import type { IConnectionFacts } from './stages.js';
+import { compilePath, pathOf } from './match/path-pattern.js';
+import type { IConnectionFacts, IRequestFacts } from './stages.js';
 
-/** A connection with its route. */
+/** A connection, or a request of it, with its route. */
 export interface IMatchedVisit {
   readonly route: IResolvedRoute;
   readonly facts: IConnectionFacts;
+  /** null: bytes as they are. */
+  readonly request: IRequestFacts | null;
   readonly visit: IVisit;
   readonly view: IExplainView;
 }
 
-type TServed = Pick<IExplanation, 'outcome' | 'end' | 'target'>;
+type TServed = Pick<IExplanation, 'outcome' | 'end' | 'status' | 'target'>;
 
 /** Adds what the action would do to `steps`. */
 export function explainAction(matched: IMatchedVisit, steps: IExplainStep[]): TServed {
   const { action } = matched.route;
+  const tell = (text: string, ok = true) => steps.push({ stage: 'forward', ok, text });
   switch (action.type) {
-    case 'block':
-      steps.push({ stage: 'forward', ok: false, text: 'the action of the route is to block' });
-      return { outcome: 'block', end: 'route_blocked' };
-    case 'socket-handler':
-      steps.push({ stage: 'forward', ok: true, text: 'the socket handler of the route gets the connection' });
-      return { outcome: 'handler' };
     case 'forward':
       return explainTargets(action, matched, steps);
+    case 'block':
+      tell('the action of the route is to block', false);
+      return matched.request === null
+        ? { outcome: 'block', end: 'route_blocked' }
+        : { outcome: 'block', status: action.status };
+    case 'socket-handler':
+      tell('the socket handler of the route gets the connection');
+      return { outcome: 'handler' };
+    case 'http-handler':
+      tell('the HTTP handler of the route answers');
+      return { outcome: 'handler' };
+    case 'redirect':
+      tell(`the route sends the client to ${templateText(action.to)}`);
+      return { outcome: 'redirect', status: action.status };
+    case 'respond':
+      tell(`the route answers by itself, with ${action.body.length} bytes of content`);
+      return { outcome: 'respond', status: action.status };
   }
 }
 
+const templateText = (pieces: readonly string[]): string =>
+  pieces.map((piece, place) => (place % 2 === 0 ? piece : `{${piece}}`)).join('');
+
 function explainTargets(action: IResolvedForward, matched: IMatchedVisit, steps: IExplainStep[]): TServed {
-  const { route, facts, view } = matched;
-  const verdicts = view.pickerFor(route).explain(facts, () => contextOf(matched));
+  const { route, facts, request, view } = matched;
+  const refused = (end: TEnd, status: number): TServed =>
+    request === null ? { outcome: 'refused', end } : { outcome: 'refused', status };
+  const pickFacts = request === null ? facts : { ...facts, request };
+  const verdicts = view.pickerFor(route).explain(pickFacts, () => contextOf(matched));
   for (const verdict of verdicts) steps.push(targetStep(verdict));
   const first = verdicts.find(({ chosen }) => chosen);
   // Nobody is chosen where chance decides; where nothing fits or the function failed, nobody could be.
   const isDrawn =
-    tierFor(action.targets, facts.port) !== null && verdicts[0] !== undefined && verdicts[0].port !== null;
+    tierFor(action.targets, facts.port, (target) => takes(target, request)) !== null &&
+    verdicts[0] !== undefined &&
+    verdicts[0].port !== null;
   if (first === undefined && !isDrawn) {
     steps.push({ stage: 'forward', ok: false, text: 'there is no target' });
-    return { outcome: 'refused', end: 'no_target' };
+    return refused('no_target', 503);
   }
   if (first === undefined || first.port === null) return { outcome: 'forward' };
   if (!isDenied(first.host, view)) return { outcome: 'forward', target: { host: first.host, port: first.port } };
   const text = `${first.host} is a private address, which denyPrivateTargets refuses: the next target would be tried`;
   steps.push({ stage: 'forward', ok: false, text });
-  return verdicts.every(({ host }) => isDenied(host, view))
-    ? { outcome: 'refused', end: 'target_denied' }
-    : { outcome: 'forward' };
+  return verdicts.every(({ host }) => isDenied(host, view)) ? refused('target_denied', 502) : { outcome: 'forward' };
 }
+
+const takes = (target: IResolvedTarget, request: IRequestFacts | null): boolean =>
+  request !== null && (compileRequestTest(target, compilePath)?.(request) ?? true);
 
 function targetStep({ host, port, chosen, why }: ITargetVerdict): IExplainStep {
   const place = port === null ? host : placeName(host, port);
@@ -67,16 +93,16 @@ function targetStep({ host, port, chosen, why }: ITargetVerdict): IExplainStep {
 const isDenied = (host: string, { config }: IExplainView): boolean =>
   config.denyPrivateTargets && isIpLiteral(host) && isPrivateAddress(host);
 
-/** What target functions are given: a connection that is only thought of. */
-function contextOf({ route, facts, visit }: IMatchedVisit): IRouteContext {
-  const { port, clientIp, domain, tlsVersion, alpn, protocol } = facts;
+/** What target functions are given: a connection or a request that is only thought of. */
+function contextOf({ route, facts, request, visit }: IMatchedVisit): IRouteContext {
+  const { port, clientIp, domain, tlsVersion, alpn } = facts;
   return {
     port,
     ...(domain === null ? {} : { domain }),
     clientIp,
     clientPort: 0,
     serverIp: visit.address ?? '',
-    isTls: protocol === 'tls',
+    isTls: visit.facts.protocol === 'tls',
     ...(tlsVersion === null ? {} : { tlsVersion }),
     ...(alpn.length === 0 ? {} : { alpn }),
     ...(route.name === undefined ? {} : { routeName: route.name }),
@@ -84,5 +110,23 @@ function contextOf({ route, facts, visit }: IMatchedVisit): IRouteContext {
     connectionId: 'explain',
     timestamp: systemClock.wallMs(),
     signal: new AbortController().signal,
+    ...(request === null ? {} : requestContextOf(route, request)),
+  };
+}
+
+function requestContextOf(
+  route: IResolvedRoute,
+  { path, query, method, fields }: IRequestFacts,
+): Partial<IRouteContext> {
+  const found = pathOf(route)?.match(path) ?? null;
+  const names = fields.filter((_, place) => place % 2 === 0).map((name) => name.toLowerCase());
+  return {
+    path,
+    query,
+    method,
+    headers: Object.fromEntries(names.map((name) => [name, fieldValue(fields, name) ?? ''])),
+    ...(found === null || found.params === null ? {} : { pathParams: found.params }),
+    ...(found === null || found.remainder === null ? {} : { pathRemainder: found.remainder }),
+    requestId: 'explain',
   };
 }

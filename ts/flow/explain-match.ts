@@ -3,30 +3,64 @@
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { IExplainStep, INearestMiss, IShownRoute } from './explain-types.js';
 import type { ICriterionVerdict, IJudged, PortTable } from './match/port-table.js';
-import type { IConnectionFacts } from './stages.js';
+import type { IConnectionFacts, IRequestFacts, TEngine } from './stages.js';
 
-export interface IRouteChoice {
-  readonly route: IResolvedRoute | null;
-  /** Where there is no route; null also where there is none that could have been missed. */
+export interface IEngineChoice {
+  readonly engine: TEngine | null;
+  /** Where there is none; null also where there is no route that could have been missed. */
   readonly nearestMiss: INearestMiss | null;
 }
 
-/** Adds every candidate and the choice to `steps`. */
-export function explainMatch(table: PortTable, facts: IConnectionFacts, steps: IExplainStep[]): IRouteChoice {
-  const route = table.match(facts);
+/** Adds every candidate for the connection, and what serves it, to `steps`. */
+export function explainEngine(
+  table: PortTable,
+  facts: IConnectionFacts,
+  plainHttp: boolean,
+  steps: IExplainStep[],
+): IEngineChoice {
+  const engine = table.engine(facts, plainHttp);
+  if (engine?.kind === 'http') {
+    const why = plainHttp ? 'as all plain HTTP on this port' : 'as a route asks for what only requests show';
+    const text = `the HTTP engine takes the connection, ${why}: each request finds its own route`;
+    steps.push({ stage: 'match', ok: true, text });
+    return { engine, nearestMiss: null };
+  }
   const judged = table.judge(facts);
   steps.push(...candidateSteps(judged));
-  if (route !== null) {
-    steps.push({ stage: 'match', ok: true, text: `route ${route.key} takes the connection` });
-    return { route, nearestMiss: null };
-  }
+  if (engine === null) return { engine, nearestMiss: missed(judged, 'no route matches', steps) };
+  const { key, match } = engine.route;
+  const isLent = facts.domain === null && match.domains !== null;
+  const text = isLent
+    ? `no host is named: route ${key} lends its TLS, and the host of each request decides`
+    : `route ${key} ${engine.kind === 'tls' ? 'terminates the TLS of' : 'takes'} the connection`;
+  steps.push({ stage: 'match', ok: true, text });
+  return { engine, nearestMiss: null };
+}
+
+export interface IRouteChoice {
+  readonly route: IResolvedRoute | null;
+  /** As above. */
+  readonly nearestMiss: INearestMiss | null;
+}
+
+/** Adds every candidate for the request and the choice to `steps`. */
+export function explainMatch(table: PortTable, facts: IRequestFacts, steps: IExplainStep[]): IRouteChoice {
+  const route = table.matchRequest(facts);
+  const judged = table.judgeRequest(facts);
+  steps.push(...candidateSteps(judged));
+  if (route === null) return { route, nearestMiss: missed(judged, 'no route takes the request', steps) };
+  steps.push({ stage: 'match', ok: true, text: `route ${route.key} takes the request` });
+  return { route, nearestMiss: null };
+}
+
+function missed(judged: readonly IJudged[], what: string, steps: IExplainStep[]): INearestMiss | null {
   const nearestMiss = nearestOf(judged);
   const near =
     nearestMiss === null
       ? ''
       : `; nearest is route ${nearestMiss.route.key}, which fails on ${nearestMiss.failed.map(shortOf).join(' and ')}`;
-  steps.push({ stage: 'match', ok: false, text: `no route matches${near}` });
-  return { route: null, nearestMiss };
+  steps.push({ stage: 'match', ok: false, text: `${what}${near}` });
+  return nearestMiss;
 }
 
 export const shownRoute = ({ key, name, index }: IResolvedRoute): IShownRoute => ({ key, name, index });

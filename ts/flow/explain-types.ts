@@ -5,14 +5,14 @@ import type { IResolvedConfig, IResolvedRoute } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import type { ITargetPicker } from './forward/target-types.js';
 import type { Guard } from './guard/guard.js';
-import type { ICriterionVerdict } from './match/port-table.js';
+import type { ICriterionVerdict, PortTable } from './match/port-table.js';
 import type { RouteTable } from './match/route-table.js';
 
 /** One line of the trace. */
 export interface IExplainStep {
-  readonly stage: 'listen' | 'peek' | 'match' | 'guard' | 'forward';
+  readonly stage: 'listen' | 'peek' | 'match' | 'tls' | 'guard' | 'forward';
   readonly text: string;
-  /** False: this refuses the connection, or passes a route or target over; null: neither good nor bad. */
+  /** False: this refuses the connection or the request, or passes a route or target over; null: neither good nor bad. */
   readonly ok: boolean | null;
   /** The same as data that JSON can hold. */
   readonly detail?: Readonly<Record<string, unknown>>;
@@ -33,10 +33,12 @@ export interface INearestMiss {
 }
 
 export interface IExplanation {
-  readonly outcome: 'forward' | 'handler' | 'block' | 'refused' | 'no_route' | 'not_listening';
+  readonly outcome: 'forward' | 'handler' | 'redirect' | 'respond' | 'block' | 'refused' | 'no_route' | 'not_listening';
   /** With which word the proxy would end the connection, where it would do so before it dials. */
   readonly end?: TEnd;
-  /** The route that takes the connection. */
+  /** What a request would be answered with, where the proxy answers by itself. */
+  readonly status?: number;
+  /** The route that takes the connection, or the request. */
   readonly route?: IShownRoute;
   /** The target that would be dialed first; missing where chance or a later failure decides. */
   readonly target?: { readonly host: string; readonly port: number };
@@ -46,7 +48,7 @@ export interface IExplanation {
 }
 
 /** What explaining takes of the guard. */
-export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute'>;
+export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute' | 'mayServe'>;
 
 /** What explaining takes of the targets of a route. */
 export type IExplainTargets = Pick<ITargetPicker, 'explain'>;
@@ -57,6 +59,10 @@ export interface IExplainView {
   readonly table: RouteTable;
   readonly guard: IExplainGuard;
   pickerFor(route: IResolvedRoute): IExplainTargets;
+  /** The routes of a point that is open. Default: those of `table`. */
+  tableAt?(point: IListeningPoint): PortTable | undefined;
+  /** Whether all plain HTTP on a port goes to the HTTP engine. Default: nowhere. */
+  isHttpPort?(point: IListeningPoint, port: number): boolean;
   /** What is open, with the ports that free ports became. Default: what the routes ask for. */
   readonly listening?: Iterable<{ readonly point: IListeningPoint; readonly port: number }>;
   /** Connections at present and how many there may be. Default: as if there were none. */

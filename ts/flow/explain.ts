@@ -1,13 +1,16 @@
 // explain: what would become of a connection and why, told by the functions that decide about real ones.
 
 import type { IListeningPoint } from '../config/change.js';
+import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import { explainAction } from './explain-forward.js';
-import { explainMatch, shownRoute } from './explain-match.js';
+import { explainHttp } from './explain-http.js';
+import { explainEngine, shownRoute } from './explain-match.js';
 import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
+import { tellRules } from './explain-rules.js';
 import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
 import { placeName } from './forward/target-state.js';
-import type { IRuleVerdict } from './guard/guard.js';
+import type { PortTable } from './match/port-table.js';
 import type { IConnectionFacts, TPeekNeed } from './stages.js';
 
 export type { IExplainQuery } from './explain-query.js';
@@ -26,34 +29,95 @@ export function explain(query: IExplainQuery, view: IExplainView): IExplanation 
   const refusal = explainClient(visit, view, steps);
   if (refusal !== null) return end({ outcome: 'refused', end: refusal });
 
-  const table = view.table.portTable(point.address, point.port);
+  const table = view.tableAt?.(point) ?? view.table.portTable(point.address, point.port);
   if (table === undefined) {
     steps.push({ stage: 'match', ok: false, text: 'no route is for this port' });
     return end({ outcome: 'no_route', end: 'no_route' });
   }
-  const facts = peeked(visit.facts, table.need);
-  steps.push(peekStep(facts, table.need));
+  const plainHttp = view.isHttpPort?.(point, visit.facts.port) ?? false;
+  const need = table.needOn(plainHttp);
+  const facts = peeked(visit.facts, need);
+  steps.push(peekStep(facts, need));
   if (visit.remark !== null) steps.push({ stage: 'peek', ok: null, text: visit.remark });
-  const { route, nearestMiss } = explainMatch(table, facts, steps);
-  if (route === null) {
-    return end({ outcome: 'no_route', end: 'no_route', ...(nearestMiss === null ? {} : { nearestMiss }) });
-  }
+  return end(explainServed({ visit, view, table, facts, plainHttp }, steps));
+}
 
+/** A connection of which everything is known that its port reads. */
+interface IRead {
+  readonly visit: IVisit;
+  readonly view: IExplainView;
+  readonly table: PortTable;
+  readonly facts: IConnectionFacts;
+  readonly plainHttp: boolean;
+}
+
+type TResult = Omit<IExplanation, 'steps'>;
+
+function explainServed(read: IRead, steps: IExplainStep[]): TResult {
+  const { visit, table, facts, plainHttp } = read;
+  const { engine, nearestMiss } = explainEngine(table, facts, plainHttp, steps);
+  if (engine === null) {
+    return { outcome: 'no_route', end: 'no_route', ...(nearestMiss === null ? {} : { nearestMiss }) };
+  }
+  if (engine.kind === 'bytes') return explainBytes(engine.route, facts, read, steps);
+  if (engine.kind === 'tls' && engine.route.tls !== null) {
+    return explainInside(engine.route, engine.route.tls, read, steps);
+  }
+  const { request } = visit;
+  return request === null ? { outcome: 'no_route' } : explainHttp({ ...read, request, tls: null }, steps);
+}
+
+/** Bytes as they are. */
+function explainBytes(
+  route: IResolvedRoute,
+  facts: IConnectionFacts,
+  { visit, view }: IRead,
+  steps: IExplainStep[],
+): TResult {
   const told = { route: shownRoute(route) };
   const refused = tellRules(view.guard.explainRoute(route, facts.clientIp), steps);
-  if (refused !== null) return end({ outcome: 'refused', end: refused, ...told });
-  return end({ ...explainAction({ route, facts, visit, view }, steps), ...told });
+  if (refused !== null) return { outcome: 'refused', end: refused, ...told };
+  return { ...explainAction({ route, facts, request: null, visit, view }, steps), ...told };
+}
+
+/** What the decrypted bytes are served by. */
+function explainInside(route: IResolvedRoute, tls: IResolvedTls, read: IRead, steps: IExplainStep[]): TResult {
+  const { visit, table, facts } = read;
+  steps.push(tlsStep(route, tls));
+  const isRead = table.needInside(facts, tls) !== 'nothing';
+  const protocol = isRead ? visit.inside : null;
+  const text = isRead ? `the first decrypted bytes are read: ${visit.inside}` : 'no decrypted byte is waited for';
+  steps.push({ stage: 'tls', ok: null, text });
+  const inside = { ...facts, protocol };
+  const engine = table.engineInside(inside, tls);
+  if (engine?.kind === 'http' && visit.request !== null) {
+    return explainHttp({ ...read, request: visit.request, tls }, steps);
+  }
+  if (engine?.kind !== 'bytes') {
+    steps.push({ stage: 'match', ok: false, text: `no route takes ${visit.inside} bytes inside this TLS` });
+    return { outcome: 'no_route', end: 'no_route' };
+  }
+  steps.push({ stage: 'match', ok: true, text: `route ${engine.route.key} takes the decrypted bytes` });
+  return explainBytes(engine.route, inside, read, steps);
+}
+
+function tlsStep({ key }: IResolvedRoute, tls: IResolvedTls): IExplainStep {
+  const { certificate, minVersion, maxVersion, alpn, clientAuth } = tls;
+  const from = 'certFile' in certificate ? `the certificate in ${certificate.certFile}` : 'a certificate of its own';
+  const versions = minVersion === maxVersion ? minVersion : `${minVersion} to ${maxVersion}`;
+  const auth = clientAuth === null ? '' : `, client certificates ${clientAuth.required ? 'required' : 'optional'}`;
+  const text = `route ${key} has ${from}, ${versions}, ALPN ${alpn.join(', ') || 'none'}${auth}`;
+  return { stage: 'tls', ok: null, text };
 }
 
 /** The trace, one line a step, and the outcome last. */
-export function formatExplanation({ steps, outcome, end, target }: IExplanation): string {
+export function formatExplanation({ steps, outcome, end, status, target }: IExplanation): string {
   const marks = { true: '+', false: '-', null: ' ' } as const;
   const width = Math.max(...steps.map(({ stage }) => stage.length));
   const lines = steps.map(({ stage, ok, text }) => `${marks[`${ok}`]} ${stage.padEnd(width)}  ${printable(text)}`);
   const place = target === undefined ? '' : ` to ${placeName(target.host, target.port)}`;
-  return [...lines, `= ${outcome}${printable(place)}${end === undefined || end === outcome ? '' : ` (${end})`}`].join(
-    '\n',
-  );
+  const more = [end === outcome ? undefined : end, status].filter((one) => one !== undefined).join(', ');
+  return [...lines, `= ${outcome}${printable(place)}${more === '' ? '' : ` (${more})`}`].join('\n');
 }
 
 /** Names in a trace come from a configuration or a query: none may add a line or steer a terminal. */
@@ -103,14 +167,6 @@ function explainClient({ facts }: IVisit, { guard, live }: IExplainView, steps: 
     steps.push({ stage: 'guard', ok: !full, text });
   }
   return full ? 'connection_limit' : tellRules(guard.explainClient(facts.clientIp), steps);
-}
-
-/** Tells every rule; the word of the first that refuses. */
-function tellRules(verdicts: readonly IRuleVerdict[], steps: IExplainStep[]): TEnd | null {
-  for (const { ok, why, end } of verdicts) {
-    steps.push({ stage: 'guard', ok, text: why, ...(ok ? {} : { detail: { end } }) });
-  }
-  return verdicts.find(({ ok }) => !ok)?.end ?? null;
 }
 
 /** Of what the connection says, what the stage would have read of it. */

@@ -92,8 +92,8 @@ export class Guard {
    * Of a connection whose requests find their routes one by one: null if one of these routes lets its address pass, or if
    * there are none. Not to be asked about a trusted proxy, whose requests state who they are from.
    */
-  mayServe(connection: Connection, routes: readonly IResolvedRoute[]): TEnd | null {
-    for (const route of routes) if (passesAll(route, connection.clientIp)) return null;
+  mayServe({ clientIp }: { readonly clientIp: string }, routes: readonly IResolvedRoute[]): TEnd | null {
+    for (const route of routes) if (passesAll(route, clientIp)) return null;
     return routes.length === 0 ? null : 'route_ip_blocked';
   }
 
