@@ -11,10 +11,12 @@ import { dial } from '../../../ts/flow/forward/dial.js';
 import type { IPickSession, IResolver, ITargetPick } from '../../../ts/flow/forward/target-types.js';
 import type { IAdmitted } from '../../../ts/flow/stages.js';
 import { startBlackhole } from '../../helpers/blackhole.js';
+import { makeCertificate } from '../../helpers/certificates.js';
 import { type IFakeClock, makeFakeClock, settle } from '../../helpers/fake-clock.js';
 import { makeFacts, makeRoute } from '../../helpers/make-route.js';
-import { makeTarget } from '../../helpers/make-targets.js';
-import { closedPort, startEcho } from '../../helpers/origins.js';
+import { makeTarget, type TTargetParts } from '../../helpers/make-targets.js';
+import { makeUpstreamTls } from '../../helpers/make-tls.js';
+import { closedPort, startEcho, startOrigin, startTlsOrigin } from '../../helpers/origins.js';
 import { makeSocketPair } from '../../helpers/socket-pair.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 import { until } from '../../helpers/until.js';
@@ -38,7 +40,7 @@ interface IWorld extends AsyncDisposable {
 
 interface IParts {
   /** Host and port of each target, in the order of trying. */
-  readonly targets: readonly (readonly [host: string, port: number])[];
+  readonly targets: readonly (readonly [host: string, port: number, more?: TTargetParts])[];
   readonly resolve?: IResolver['resolve'];
   readonly connectionTimeoutMs?: number;
   readonly denyPrivateTargets?: boolean;
@@ -103,7 +105,7 @@ async function makeWorld(parts: IParts): Promise<IWorld> {
   };
 }
 
-function makePick([host, port]: readonly [string, number], log: string[]): ITargetPick {
+function makePick([host, port, more]: IParts['targets'][number], log: string[]): ITargetPick {
   let held = true;
   const end = (how: string) => {
     if (held) log.push(`${host} ${how}`);
@@ -115,7 +117,7 @@ function makePick([host, port]: readonly [string, number], log: string[]): ITarg
     failed: (error: unknown) => end(`failed ${(error as { code?: string }).code}`),
     release: () => end('released'),
   };
-  return { host, port, target: makeTarget({ host, port }), lease };
+  return { host, port, target: makeTarget({ host, port, ...more }), lease };
 }
 
 /** Names of these tests stand for addresses on loopback. */
@@ -285,6 +287,112 @@ tap.test('a client that leaves aborts the dial; what comes late is a debug line'
   expect(resolving.ends).toEqual(['closed_during_dial']);
   expect(resolving.leases).toEqual(['a released']);
   expect(resolving.logged.filter((line) => !line.startsWith('debug'))).toEqual([]);
+});
+
+tap.test(
+  'a target with TLS is taken when its certificate is verified, and another is tried where it is not',
+  async () => {
+    const own = await makeCertificate({ names: ['a'] });
+    const foreign = await makeCertificate({ names: ['a'], authority: 'strangers' });
+    await using stranger = await startTlsOrigin(foreign, 'stranger');
+    await using origin = await startTlsOrigin(own, 'hello');
+    const tls = makeUpstreamTls({ ca: [own.ca] });
+    await using world = await makeWorld({
+      targets: [
+        ['a', stranger.port, { tls }],
+        ['b', origin.port, { tls }],
+        ['a', origin.port, { tls }],
+      ],
+      resolve: loopback,
+    });
+    world.start();
+    await world.over();
+    expect(world.dialed).toEqual([`a:${origin.port}`]);
+    expect(world.leases).toEqual(['a failed TARGET_TLS', 'b failed TARGET_TLS', 'a connected']);
+    expect('encrypted' in (world.connection.outgoing ?? {})).toEqual(true);
+    world.connections.cleanupConnection(world.connection, 'client_closed');
+  },
+);
+
+tap.test('the PROXY header goes before the TLS handshake', async () => {
+  const seen: Buffer[] = [];
+  await using origin = await startOrigin((socket) => void socket.on('data', (chunk) => seen.push(chunk)));
+  await using world = await makeWorld({
+    targets: [['a', origin.port, { tls: makeUpstreamTls(), sendProxyProtocol: 1 }]],
+    resolve: loopback,
+  });
+  world.start();
+  await until(
+    () => Buffer.concat(seen).length > 100,
+    5_000,
+    () => 'a header and a ClientHello',
+  );
+  const [header = '', rest = ''] = Buffer.concat(seen).toString('latin1').split('\r\n');
+  expect(header).toMatch(/^PROXY TCP/);
+  expect([rest.charCodeAt(0), rest.charCodeAt(5)]).toEqual([22, 1]);
+  world.connections.cleanupConnection(world.connection, 'shutdown');
+});
+
+tap.test('the time for a target covers its TLS handshake, and ends what is under way', async () => {
+  await using silent = await startOrigin((socket) => void socket.resume());
+  await using world = await makeWorld({
+    targets: [['a', silent.port, { tls: makeUpstreamTls() }]],
+    resolve: loopback,
+    connectionTimeoutMs: 3_000,
+  });
+  world.start();
+  await until(
+    () => world.connection.outgoing !== null && 'encrypted' in world.connection.outgoing,
+    5_000,
+    () => 'a handshake',
+  );
+  world.clock.advance(3_001);
+  await world.over();
+  expect(world.ends).toEqual(['connection_timeout']);
+  expect(world.leases).toEqual(['a failed TARGET_TIMEOUT']);
+  await until(
+    () => silent.open === 0,
+    5_000,
+    () => 'no socket at the target',
+  );
+});
+
+tap.test('a target that fails in its TLS handshake is what the end says', async () => {
+  const serves: readonly ((socket: Socket) => void)[] = [
+    (socket) => void socket.once('data', () => socket.end('no TLS at all\r\n')),
+    (socket) => void socket.once('data', () => socket.end()),
+    (socket) => void socket.once('data', () => socket.resetAndDestroy()),
+  ];
+  for (const serve of serves) {
+    await using origin = await startOrigin(serve);
+    await using world = await makeWorld({
+      targets: [['a', origin.port, { tls: makeUpstreamTls() }]],
+      resolve: loopback,
+    });
+    world.start();
+    await world.over();
+    expect(world.ends).toEqual(['target_tls_error']);
+  }
+});
+
+tap.test('a client that leaves during the TLS handshake with a target aborts it', async () => {
+  await using silent = await startOrigin((socket) => void socket.resume());
+  await using world = await makeWorld({ targets: [['a', silent.port, { tls: makeUpstreamTls() }]], resolve: loopback });
+  world.start();
+  await until(
+    () => world.connection.outgoing !== null && 'encrypted' in world.connection.outgoing,
+    5_000,
+    () => 'a handshake',
+  );
+  world.client.destroy();
+  await world.over();
+  expect(world.ends).toEqual(['closed_during_dial']);
+  expect(world.leases).toEqual(['a released']);
+  await until(
+    () => silent.open === 0,
+    5_000,
+    () => 'no socket at the target',
+  );
 });
 
 export default tap.start();

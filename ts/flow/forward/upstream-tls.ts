@@ -23,7 +23,8 @@ export function secureUpstream(
   done: (error: Error | null, secure: TLSSocket) => void,
 ): TLSSocket {
   const name = tls.servername ?? host.replace(/\.$/, '');
-  const sessionKey = `${tls.key}\n${name}\n${alpn?.join() ?? ''}`;
+  // By target: of two that serve one name neither need know the other's sessions.
+  const sessionKey = [tls.key, name, host, socket.remotePort, alpn].join('\n');
   const session = sessions.get(sessionKey);
   const secure = plugins.requireTls().connect({
     socket,
