@@ -69,10 +69,10 @@ export interface IThroughputMetrics {
 export interface IRequestMetrics {
   /** Since the start. */
   readonly total: number;
-  /** In the last sample; 0 where nothing is sampled. */
-  readonly perSecond: number;
-  /** In the last 60 s. */
-  readonly perMinute: number;
+  /** In the last sample; null where sampling is switched off (`metrics: false`). */
+  readonly perSecond: number | null;
+  /** In the last 60 s; null likewise. */
+  readonly perMinute: number | null;
   /** Since the start; 499: the client left before it had its answer. */
   byStatus(): Map<number, number>;
 }

@@ -10,15 +10,15 @@ const lookBackSeconds = 60;
 export class RequestCounts {
   readonly durations = new Histogram();
   readonly #byStatus = new Map<number, number>();
-  readonly #samples: Throughput;
+  /** null: nothing is sampled. */
+  readonly #samples: Throughput | null;
   #total = 0;
   #sampled = 0;
 
   /** `sampleIntervalMs`: how often `sample` is called; null: never. */
   constructor(sampleIntervalMs: number | null) {
-    this.#samples = new Throughput(
-      sampleIntervalMs === null ? 0 : Math.ceil((lookBackSeconds * 1000) / sampleIntervalMs),
-    );
+    this.#samples =
+      sampleIntervalMs === null ? null : new Throughput(Math.ceil((lookBackSeconds * 1000) / sampleIntervalMs));
   }
 
   /** A request that was answered, or would have been. */
@@ -34,15 +34,16 @@ export class RequestCounts {
   }
 
   sample(wallMs: number, durationMs: number): void {
-    this.#samples.add({ wallMs, durationMs, bytesIn: this.#total - this.#sampled, bytesOut: 0 });
+    this.#samples?.add({ wallMs, durationMs, bytesIn: this.#total - this.#sampled, bytesOut: 0 });
     this.#sampled = this.#total;
   }
 
   metrics(): IRequestMetrics {
+    const samples = this.#samples;
     return {
       total: this.#total,
-      perSecond: this.#samples.instant().in,
-      perMinute: this.#samples.over(lookBackSeconds).in * lookBackSeconds,
+      perSecond: samples === null ? null : samples.instant().in,
+      perMinute: samples === null ? null : Math.round(samples.over(lookBackSeconds).in * lookBackSeconds),
       byStatus: () => new Map(this.#byStatus),
     };
   }
