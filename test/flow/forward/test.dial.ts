@@ -334,7 +334,7 @@ tap.test('the PROXY header goes before the TLS handshake', async () => {
 });
 
 tap.test('the time for a target covers its TLS handshake, and ends what is under way', async () => {
-  await using silent = await startOrigin((socket) => void socket.resume());
+  await using silent = await startOrigin((socket) => void socket.resume().on('end', () => socket.end()));
   await using world = await makeWorld({
     targets: [['a', silent.port, { tls: makeUpstreamTls() }]],
     resolve: loopback,
@@ -376,7 +376,7 @@ tap.test('a target that fails in its TLS handshake is what the end says', async 
 });
 
 tap.test('a client that leaves during the TLS handshake with a target aborts it', async () => {
-  await using silent = await startOrigin((socket) => void socket.resume());
+  await using silent = await startOrigin((socket) => void socket.resume().on('end', () => socket.end()));
   await using world = await makeWorld({ targets: [['a', silent.port, { tls: makeUpstreamTls() }]], resolve: loopback });
   world.start();
   await until(
