@@ -84,13 +84,15 @@ function addCheck(program: TCommand, host: IHost): void {
 function addExplain(program: TCommand, host: IHost): void {
   program
     .command('explain')
-    .description('tell step by step what would become of a connection, and why; nothing is opened')
-    .argument('<url>', 'what the client asks for: https://a.test:8443, tls://a.test, tcp://:2525 or host:port')
+    .description('tell step by step what would become of a connection or a request, and why; nothing is opened')
+    .argument('<url>', 'what the client asks for: https://a.test:8443/path, tls://a.test, tcp://:2525 or host:port')
     .requiredOption(...config)
     .option('--from <address>', 'the address of the client')
     .option('--tls', 'the client speaks TLS, whatever the URL says')
     .option('--no-tls', 'the client does not speak TLS, whatever the URL says')
     .option('--alpn <protocols>', 'the protocols that the client offers, separated by commas')
+    .option('--method <method>', 'the method of the request; GET unless given')
+    .option('--header <field>', "a field of the request, 'name: value'; may be repeated", collect)
     .option(...json)
     .action((url: string, given) => explain(url, given, host));
 }

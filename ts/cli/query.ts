@@ -12,22 +12,35 @@ export interface IExplainArguments {
   readonly tls?: boolean | undefined;
   /** Separated by commas. */
   readonly alpn?: string | undefined;
+  readonly method?: string | undefined;
+  /** `Name: value` each. */
+  readonly header?: readonly string[] | undefined;
 }
 
 /** The port where none is given; undefined: there must be one. */
-const schemes: Readonly<Record<string, { readonly port?: number; readonly protocol?: 'tls' | 'http' | 'other' }>> = {
-  https: { port: 443, protocol: 'tls' },
-  wss: { port: 443, protocol: 'tls' },
+const schemes: Readonly<Record<string, IScheme>> = {
+  https: { port: 443, protocol: 'tls', headers: {} },
+  wss: { port: 443, protocol: 'tls', headers: { connection: 'Upgrade', upgrade: 'websocket' } },
   tls: { port: 443, protocol: 'tls' },
-  http: { port: 80, protocol: 'http' },
-  ws: { port: 80, protocol: 'http' },
+  http: { port: 80, protocol: 'http', headers: {} },
+  ws: { port: 80, protocol: 'http', headers: { connection: 'Upgrade', upgrade: 'websocket' } },
   tcp: { protocol: 'other' },
 };
 
+interface IScheme {
+  readonly port?: number;
+  readonly protocol?: 'tls' | 'http' | 'other';
+  /** Of the requests that are made by it; undefined where none are. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** @throws CommandError */
-export function readQuery({ url, from, tls, alpn }: IExplainArguments, options: ISmartProxyOptions): IExplainQuery {
-  const [, scheme, userinfo, ipv6, name, digits] =
-    /^(?:([a-z]+):\/\/)?([^/?#]*@)?(?:\[([^\]]*)\]|([^/?#:@[\]]*))(?::(\d+))?(?:[/?#].*)?$/i.exec(url) ?? [];
+export function readQuery(given: IExplainArguments, options: ISmartProxyOptions): IExplainQuery {
+  const { url, from, tls, alpn } = given;
+  const [, scheme, userinfo, ipv6, name, digits, path = '', query = ''] =
+    /^(?:([a-z]+):\/\/)?([^/?#]*@)?(?:\[([^\]]*)\]|([^/?#:@[\]]*))(?::(\d+))?(\/[^?#]*)?(?:\?([^#]*))?(?:#.*)?$/i.exec(
+      url,
+    ) ?? [];
   const known = scheme === undefined ? {} : schemes[scheme.toLowerCase()];
   // A number alone is a port.
   const isPort = scheme === undefined && digits === undefined && /^\d+$/.test(name ?? '');
@@ -48,7 +61,33 @@ export function readQuery({ url, from, tls, alpn }: IExplainArguments, options: 
     ...(isTls === undefined ? {} : { tls: isTls }),
     ...(from === undefined ? {} : { clientIp: from }),
     ...(alpn === undefined ? {} : { alpn: alpn.split(',').map((each) => each.trim()) }),
+    ...requestOf({ path, query }, known.headers, given),
   };
+}
+
+/** What is said of a request: by a URL of HTTP, by its path, or by options. */
+function requestOf(
+  { path, query }: { readonly path: string; readonly query: string },
+  implied: IScheme['headers'],
+  { method, header = [] }: IExplainArguments,
+): Partial<IExplainQuery> {
+  const headers = { ...implied, ...Object.fromEntries(header.map(readHeader)) };
+  const isRequest = implied !== undefined || method !== undefined || header.length > 0;
+  if (!isRequest) return {};
+  return {
+    path: path || '/',
+    ...(query === '' ? {} : { query }),
+    ...(method === undefined ? {} : { method }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
+  };
+}
+
+function readHeader(text: string): readonly [string, string] {
+  const [, name, value] = /^([^:\s]+):\s*(.*?)\s*$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new CommandError(1, `--header: want 'name: value', got ${JSON.stringify(text)}`);
+  }
+  return [name.toLowerCase(), value];
 }
 
 function wrong(url: string): CommandError {
