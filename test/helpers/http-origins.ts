@@ -49,10 +49,17 @@ export const tellRequest: TServe = (request, response, seen) => {
   });
 };
 
-/** Node's HTTP server. `serve` need not read the body: it is recorded in any case. With `identity` it speaks TLS. */
+export interface IHttpOriginOptions extends http.ServerOptions {
+  /** With it the origin speaks TLS. */
+  identity?: ITlsIdentity;
+  /** What to say to `Expect: 100-continue`: the interim answer, or `serve` alone. Default: that it is wanted. */
+  wants?: (request: http.IncomingMessage) => boolean;
+}
+
+/** Node's HTTP server. `serve` need not read the body: it is recorded in any case. */
 export async function startHttpOrigin(
   serve: TServe = tellRequest,
-  { identity, ...options }: http.ServerOptions & { identity?: ITlsIdentity } = {},
+  { identity, wants = () => true, ...options }: IHttpOriginOptions = {},
 ): Promise<IHttpOrigin> {
   const server = identity
     ? https.createServer({ ...options, cert: identity.cert, key: identity.key })
@@ -74,7 +81,7 @@ export async function startHttpOrigin(
   };
   server.on('request', take);
   server.on('checkContinue', (request, response) => {
-    response.writeContinue();
+    if (wants(request)) response.writeContinue();
     take(request, response);
   });
   server.listen(0, '127.0.0.1');
