@@ -33,7 +33,7 @@ tap.test('an error says its status, or what is to be said, in plain text that no
   ]);
   expect(refusal(403, 'nö').body.toString()).toEqual('nö\n');
   expect(refusal(403, null).body.toString()).toEqual('403 Forbidden\n');
-  expect(errorAnswer(599).body.toString()).toEqual('599 Server Error\n');
+  expect(errorAnswer(599).body.toString()).toEqual('599\n');
 });
 
 tap.test('a long detail is cut, and the same plain answer is made once', () => {
@@ -45,7 +45,7 @@ tap.test('statuses without content have none', () => {
   for (const status of [204, 205, 304]) {
     const answer = fixedAnswer({ type: 'respond', status, headers: ['x', '1'], body: Buffer.from('no') });
     expect(answer.body.length).toEqual(0);
-    expect(answer.head.contentLength).toEqual(0);
+    expect(answer.head.contentLength).toEqual(status === 304 ? -1 : 0);
     expect(errorAnswer(status).body.length).toEqual(0);
   }
 });

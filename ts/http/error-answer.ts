@@ -1,7 +1,7 @@
 // Answers of the proxy's own: a status and a line of text, which says nothing about what is behind the proxy.
 
 import type { IResponseHead } from '../codec/http-message.js';
-import { phraseOf } from './phrases.js';
+import { statusPhrase } from '../codec/http-status.js';
 
 /** An answer as a whole. */
 export interface IOwnAnswer {
@@ -34,8 +34,8 @@ export const refusal = (status: number, why: string | null): IOwnAnswer => error
 
 function make(status: number, detail: string): IOwnAnswer {
   if (hasNoContent(status))
-    return { head: { status, reason: '', fields: [], contentLength: 0 }, body: Buffer.alloc(0) };
-  const text = detail === '' ? `${status} ${phraseOf(status)}\n` : `${detail.slice(0, maxDetail)}\n`;
+    return { head: { status, reason: '', fields: [], contentLength: lengthOf(status, 0) }, body: Buffer.alloc(0) };
+  const text = detail === '' ? `${`${status} ${statusPhrase(status)}`.trim()}\n` : `${detail.slice(0, maxDetail)}\n`;
   const body = Buffer.from(text, 'utf8');
   // Most errors pass; a cache that kept one (RFC 9111 §4.2.2 lets it keep 404, 501 and others) would make it last.
   const fields = [
@@ -52,3 +52,6 @@ function make(status: number, detail: string): IOwnAnswer {
 /** RFC 9110 §6.4.1, and 205, which has none either (§15.3.6). */
 export const hasNoContent = (status: number): boolean =>
   status < 200 || status === 204 || status === 205 || status === 304;
+
+/** RFC 9110 §8.6: in a 304 a length would be that of the content which was not sent. */
+export const lengthOf = (status: number, length: number): number => (status === 304 ? -1 : length);

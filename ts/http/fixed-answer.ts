@@ -2,7 +2,7 @@
 
 import type { IRequestHead, IResponseHead } from '../codec/http-message.js';
 import type { TResolvedAction } from '../config/resolved.js';
-import { errorAnswer, hasNoContent, type IOwnAnswer } from './error-answer.js';
+import { errorAnswer, hasNoContent, type IOwnAnswer, lengthOf } from './error-answer.js';
 import type { IAnswerListener, IOrigin } from './exchange-types.js';
 import { responseFields } from './response-fields.js';
 
@@ -49,5 +49,8 @@ export function fixedAnswer(action: TFixedAction): IOwnAnswer {
 
 function responded({ status, headers, body: given }: Extract<TFixedAction, { type: 'respond' }>): IOwnAnswer {
   const body = Buffer.from(hasNoContent(status) ? new Uint8Array(0) : given);
-  return { head: { status, reason: '', fields: responseFields(headers, null), contentLength: body.length }, body };
+  return {
+    head: { status, reason: '', fields: responseFields(headers, null), contentLength: lengthOf(status, body.length) },
+    body,
+  };
 }

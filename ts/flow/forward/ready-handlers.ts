@@ -3,6 +3,8 @@
 import type { Socket } from 'node:net';
 import type { IRouteContext, TSocketHandler } from '../../config/types.js';
 import { createIndependentSocketHandlers, createSocketWithErrorHandler } from '../socket-utils.js';
+import { httpBlock, httpRedirect, httpResponse } from './ready-http.js';
+import { httpServer } from './ready-http-server.js';
 
 /** Gets each line without its end (`\n` or `\r\n`), decoded as UTF-8, in order. */
 export type TLineListener = (line: string, socket: Socket, context: IRouteContext) => void | Promise<void>;
@@ -54,6 +56,11 @@ export const SocketHandlers = {
       // What the client still sends must be read, or closing would reset it before it has read the message.
       socket.resume();
     },
+
+  httpResponse,
+  httpBlock,
+  httpRedirect,
+  httpServer,
 } as const;
 
 /** The client is gone: what was cut off must not look complete to the server. */

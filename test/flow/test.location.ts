@@ -1,7 +1,8 @@
 // Redirects: where to, and that what was asked for stays a path.
 
 import fc from 'fast-check';
-import { locationOf, redirectAnswer } from '../../ts/http/redirect.js';
+import { locationOf } from '../../ts/flow/location.js';
+import { redirectAnswer } from '../../ts/http/redirect.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 const valuesOf = (given: Readonly<Record<string, string>>) => ({ get: (name: string) => given[name] ?? '' });
