@@ -166,9 +166,8 @@ export class Forwarding implements IUpstreamWant {
 
   readonly #got = (origin: IOrigin): void => {
     this.#ticket = null;
-    const pick = this.pick;
-    pick.lease.connected();
-    this.#owner.connected(origin, pick);
+    // The lease hears of the answer, not of the connection: a target that accepts and never answers is no good one.
+    this.#owner.connected(origin, this.pick);
   };
 
   /** Sends again what the last origin was given. True if there was anything. */
