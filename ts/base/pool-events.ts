@@ -10,6 +10,8 @@ type TAnyListener = (...args: unknown[]) => void;
 export class PoolEvents<T> {
   readonly #emitter = new plugins.events.EventEmitter();
   readonly #onError: (error: unknown, connection?: T) => void;
+  /** Somebody listens, or did: most pools have no listener, and are told of each loan. */
+  #isHeard = false;
 
   /** `onError` is called with every reported error, before the listeners. */
   constructor(onError: (error: unknown, connection?: T) => void) {
@@ -17,6 +19,7 @@ export class PoolEvents<T> {
   }
 
   on<E extends keyof IConnectionPoolEvents<T>>(event: E, listener: TPoolListener<T, E>): void {
+    this.#isHeard = true;
     this.#emitter.on(event, listener as TAnyListener);
   }
 
@@ -29,6 +32,7 @@ export class PoolEvents<T> {
     event: E,
     ...args: IConnectionPoolEvents<T>[E]
   ): void {
+    if (!this.#isHeard) return;
     try {
       this.#emitter.emit(event, ...args);
     } catch (error) {

@@ -42,11 +42,13 @@ export class UpstreamPool {
     this.#denyPrivate = forward.denyPrivateTargets;
     this.#target = pick.target;
     this.#client = pick.target.sendProxyProtocol === 0 ? null : want.connection;
-    const maxAgeMs = orNone(http.upstreamMaxAgeMs);
+    const { clock } = forward;
+    const maxAgeMs = http.upstreamMaxAgeMs;
     this.#pool = new EnhancedConnectionPool<Seat>({
-      clock: forward.clock,
+      clock,
       connectionFactory: (context) => this.#make(context),
-      connectionValidator: ({ origin, madeMs }) => origin.usable && forward.clock.nowMs() - madeMs < maxAgeMs,
+      connectionValidator: ({ origin, madeMs }) =>
+        origin.usable && (maxAgeMs === 0 || clock.nowMs() - madeMs < maxAgeMs),
       connectionDestroyer: ({ origin }) => origin.destroy(),
       maxSize: orNone(http.maxUpstreamConnections),
       maxQueueSize: orNone(http.maxUpstreamQueue),
