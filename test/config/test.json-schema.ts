@@ -30,7 +30,8 @@ tap.test('the schema is of draft 2020-12 and plain JSON', () => {
 
 tap.test('it has every option that a file can hold, and none that takes a function only', () => {
   const properties = new Set(nodes.flatMap((node) => (isNode(node.properties) ? Object.keys(node.properties) : [])));
-  const wanted = [...knownOptions].filter(([place]) => place !== 'socket-handler action').flatMap(([, keys]) => keys);
+  const outside = ['socket-handler action', 'http-handler action'];
+  const wanted = [...knownOptions].filter(([place]) => !outside.includes(place)).flatMap(([, keys]) => keys);
   const functions = ['logger'];
   expect([...properties].sort()).toEqual([...new Set(wanted)].filter((key) => !functions.includes(key)).sort());
 });
@@ -69,6 +70,26 @@ tap.test('it takes what a file may hold', async () => {
   expect(
     accepts({ routes: [{ name: 'a', match, action, security: { maxConnections: 1 } }], metrics: false }),
   ).toBeTrue();
+  const pem = { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
+  const http = {
+    match: { ports: 443, path: '/a/*', method: ['GET'], headers: { accept: 'x' }, query: { a: 'b' } },
+    action: {
+      type: 'forward',
+      target: { ...target, tls: true, headers: { 'X-A': null } },
+      tls: { mode: 'terminate', certificate: pem, clientAuth: { mode: 'require', ca: [pem.cert] } },
+      urlRewrite: { pattern: '^/a', target: '/' },
+      circuitBreaker: true,
+    },
+    headers: { request: { 'X-B': '{path}' }, cors: { allowOrigin: ['https://a.test'] } },
+    compression: { algorithms: ['br'] },
+  };
+  const answers = [
+    { type: 'redirect', redirect: { to: '/a', status: 302 } },
+    { type: 'respond', respond: { status: 200, body: 'x' } },
+    { type: 'block', block: { status: 404 } },
+  ];
+  const routes = [http, ...answers.map((answer, index) => ({ match: { ports: 81 + index }, action: answer }))];
+  expect(accepts({ routes, http: { maxHeaders: 5 }, trustedProxies: ['::1'] })).toBeTrue();
   const page = await readFile(join(root, 'docs/configuration.md'), 'utf8');
   const files = codeBlocksOf(page).filter(({ language }) => language === 'json');
   expect(files.length).toBeGreaterThan(0);
@@ -88,6 +109,9 @@ tap.test('it takes nothing else', () => {
     { routes: [{ ...route, match: { ports: 70_000 } }] },
     { routes: [{ ...route, action: { type: 'socket-handler', socketHandler: 'x' } }] },
     { routes: [{ ...route, action: { type: 'redirect' } }] },
+    { routes: [{ ...route, action: { type: 'http-handler', httpHandler: 'x' } }] },
+    { routes: [{ ...route, match: { ports: 443, headers: { a: {} } } }] },
+    { routes: [{ ...route, action: { type: 'respond', respond: { status: 200, body: {} } } }] },
     { routes: [{ ...route, action: { type: 'forward', target: { ...target, weight: 0 } } }] },
     { routes: [], stallTimeout: -1 },
   ];
