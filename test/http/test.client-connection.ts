@@ -1,3 +1,4 @@
+import type http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openRawHttp, rawExchange } from '../helpers/http-clients.js';
 import { okAnswer, startHttpOrigin, startRecordingOrigin } from '../helpers/http-origins.js';
@@ -143,10 +144,14 @@ tap.test('content that nobody wants is read to its end if it is short, and the c
       { name: 'answer', match: { ports: 0, path: '/*' }, action: { type: 'respond', respond: { status: 200 } } },
     ],
   });
-  await using client = await openRawHttp(proxy.port, { methods: ['POST', 'GET'] });
+  await using client = await openRawHttp(proxy.port, { methods: ['POST', 'GET', 'POST'] });
   client.send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n12345');
+  expect((await client.readAnswer()).field('connection')).toBeNull();
+  client.send(`67890${get('/next')}`);
+  expect((await client.readAnswer()).status).toEqual(200);
+  client.send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000000\r\n\r\n12345');
   expect((await client.readAnswer()).field('connection')).toEqual('close');
-  client.finish();
+  expect(await client.ended).toEqual('fin');
   await proxy.ends();
 });
 
@@ -182,10 +187,8 @@ tap.test('a client that ends its side behind a request is waited for where the r
 });
 
 tap.test('stopping lets requests finish, tells their clients, and closes idle connections', async () => {
-  let answer = () => {};
-  await using origin = await startHttpOrigin((_request, response) => {
-    answer = () => response.end('done');
-  });
+  const pending: http.ServerResponse[] = [];
+  await using origin = await startHttpOrigin((_request, response) => pending.push(response));
   await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] });
   await using busy = await openRawHttp(proxy.port);
   busy.send(get('/busy'));
@@ -193,12 +196,11 @@ tap.test('stopping lets requests finish, tells their clients, and closes idle co
   await using idle = await openRawHttp(proxy.port, { methods: ['GET'] });
   idle.send(get('/idle'));
   await origin.seen(2);
-  answer();
+  pending[1]?.end();
   expect((await idle.readAnswer()).status).toEqual(200);
-  // The first request's answer function was replaced by the second's; ask again for the busy one.
   const stopped = proxy.proxy.stop({ graceMs: 3_000 });
   expect(await idle.ended).toEqual('fin');
-  for (const { response } of origin.pending) response.end('done');
+  pending[0]?.end('done');
   const last = await busy.readAnswer();
   expect([last.body, last.field('connection')]).toEqual(['done', 'close']);
   await stopped;

@@ -94,8 +94,10 @@ export class ClientConnection implements IClientSide {
   head(head: IResponseHead): void {
     const request = this.#request;
     if (request === null) return;
-    // Content that was not asked for may never come, or be taken for the next request: RFC 9110 §10.1.1, RFC 9112 §9.3.
-    const unsettled = !this.#content.done && (!this.#pulling || (request.expectsContinue && !this.#continued));
+    // What waits for 100 may never come, or be taken for the next request (RFC 9110 §10.1.1); too much is not waited for.
+    const waits = request.expectsContinue && !this.#continued;
+    const isMuch = !this.#pulling && this.#content.left > discardBytes;
+    const unsettled = !this.#content.done && (waits || isMuch);
     // What a client sent behind the opening of a WebSocket was meant as frames, not as requests.
     const refusesUpgrade = request.upgrade === 'websocket' && head.status !== 101;
     if (unsettled || refusesUpgrade || this.#draining) this.#keepAlive = false;

@@ -83,7 +83,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { place } = this.#forwarding ?? {};
     const who = place ? `${place.host}:${place.port}` : 'the handler';
     if (this.#relay !== null) this.#abandon(new ProxyError('TIMEOUT', 'the answer took too long'), 'request_timeout');
-    else if (this.#received || this.#stalled) this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
+    else if (this.#received || this.#stalled)
+      this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
     else this.#giveUp(new ProxyError('TIMEOUT', 'the request took too long'), 408);
   }
 
