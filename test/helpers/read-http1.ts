@@ -82,3 +82,7 @@ export function done<T>(answer: THeadDecoded<T>): T {
   if (answer.kind !== 'done') throw new Error(JSON.stringify(answer));
   return answer.value;
 }
+
+/** What `value` has under the names of `like`, to be compared with it. */
+export const partOf = (value: object, like: object): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(like).map((name) => [name, (value as Record<string, unknown>)[name]]));
