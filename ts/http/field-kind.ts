@@ -22,6 +22,8 @@ interface IEntry {
   readonly lower: string;
   /** As most senders of HTTP/1.1 write it. */
   readonly usual: string;
+  /** Of its last letter; most names of another meaning differ there. */
+  readonly last: number;
   readonly kind: TKind;
 }
 
@@ -109,7 +111,8 @@ function tableOf(kinds: Readonly<Record<string, TKind>>): TTable {
   const table: (IEntry[] | null)[] = new Array(lengths << 5).fill(null);
   for (const [lower, kind] of Object.entries(kinds)) {
     const usual = lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
-    table[rowOf(lower)] = [...(table[rowOf(lower)] ?? []), { lower, usual, kind }];
+    const last = lower.charCodeAt(lower.length - 1) | 0x20;
+    table[rowOf(lower)] = [...(table[rowOf(lower)] ?? []), { lower, usual, last, kind }];
   }
   return table;
 }
@@ -117,17 +120,21 @@ function tableOf(kinds: Readonly<Record<string, TKind>>): TTable {
 const requestTable = tableOf(ofRequests);
 const responseTable = tableOf(ofResponses);
 
+const letterF = 0x66;
 const letterS = 0x73;
 const letterX = 0x78;
-const hyphen = 0x2d;
 
 export function requestKind(name: string): TKind {
   const kind = look(requestTable, name);
   if (kind !== plain) return kind;
+  // Before a name is copied in lower case: browsers send many that begin with `sec-`, and some with `x-`.
   const first = name.charCodeAt(0) | 0x20;
-  if (first === letterX ? name.charCodeAt(1) !== hyphen : first !== letterS) return plain;
-  // Browsers send many names that begin with `sec-`.
-  if (first === letterS && (name.charCodeAt(1) | 0x20) !== letterS) return plain;
+  if (first === letterX) {
+    const third = name.charCodeAt(2) | 0x20;
+    if (third !== letterF && third !== letterS) return plain;
+  } else if (first !== letterS || (name.charCodeAt(1) | 0x20) !== letterS) {
+    return plain;
+  }
   const lower = name.toLowerCase();
   for (const prefix of edgePrefixes) if (lower.startsWith(prefix)) return edge;
   return plain;
@@ -139,8 +146,11 @@ function look(table: TTable, name: string): TKind {
   if (name.length >= lengths) return plain;
   const row = table[rowOf(name)];
   if (row === null || row === undefined) return plain;
-  for (const { lower, usual, kind } of row) {
-    if (name === usual || name === lower || name.toLowerCase() === lower) return kind;
+  const last = name.charCodeAt(name.length - 1) | 0x20;
+  for (let at = 0; at < row.length; at++) {
+    const entry = row[at] as IEntry;
+    if (entry.last !== last) continue;
+    if (name === entry.usual || name === entry.lower || name.toLowerCase() === entry.lower) return entry.kind;
   }
   return plain;
 }
