@@ -20,11 +20,8 @@ export interface IUpstreamHome {
   lost(origin: UpstreamHttp1): void;
 }
 
-/**
- * `idle`: nothing is asked. `asked`: the answer is awaited or under way. `answered`: it is complete, the request's content
- * is not. `gone`: it serves no more.
- */
-type TPhase = 'idle' | 'asked' | 'answered' | 'gone';
+/** `idle`: nothing is asked. `asked`: an answer is awaited or under way. `gone`: it serves no more. */
+type TPhase = 'idle' | 'asked' | 'gone';
 
 export class UpstreamHttp1 implements IOrigin {
   readonly socket: Socket;
@@ -78,8 +75,7 @@ export class UpstreamHttp1 implements IOrigin {
 
   end(trailers: TFields | null): void {
     if (this.#isOver) return;
-    if (!this.#request.end(trailers)) return this.#misframed();
-    if (this.#phase === 'answered') this.#rest();
+    if (!this.#request.end(trailers)) this.#misframed();
   }
 
   flush(): void {
@@ -116,8 +112,8 @@ export class UpstreamHttp1 implements IOrigin {
 
   readonly #onData = (bytes: Buffer): void => {
     const listener = this.#listener;
-    // Nothing was asked, or it was answered: what comes now would be taken for the next request's answer.
-    if (listener === null || this.#phase !== 'asked') return this.#leave();
+    // Nothing was asked: what comes now would be taken for the next request's answer.
+    if (listener === null) return this.#leave();
     switch (this.#answer.read(bytes)) {
       case 'complete':
         return this.#complete(listener, this.#answer.keepAlive);
@@ -135,17 +131,15 @@ export class UpstreamHttp1 implements IOrigin {
     }
   };
 
-  /** The answer is read to its end. */
+  /**
+   * The answer is read to its end. One that came before the request was sent to its end costs the connection: the
+   * target may take what is still to come for another request, or never read it.
+   */
   #complete(listener: IAnswerListener, keepAlive: boolean): void {
     this.served += 1;
     const { trailers } = this.#answer;
-    if (keepAlive && !this.#request.done) {
-      this.#phase = 'answered';
-    } else if (keepAlive && this.socket.writableLength === 0) {
-      this.#rest();
-    } else {
-      this.#leave();
-    }
+    if (keepAlive && this.#request.done && this.socket.writableLength === 0) this.#rest();
+    else this.#leave();
     listener.answerEnd(trailers);
     listener.answerPause();
   }
@@ -180,7 +174,7 @@ export class UpstreamHttp1 implements IOrigin {
 
   readonly #onEnd = (): void => {
     const listener = this.#listener;
-    if (this.#phase !== 'asked' || listener === null || !this.#answer.untilClose) return this.#ended(null);
+    if (listener === null || !this.#answer.untilClose) return this.#ended(null);
     unlessReset(this.socket, () => {
       if (this.#listener === listener && this.#phase === 'asked') this.#complete(listener, false);
     });
@@ -204,7 +198,7 @@ export class UpstreamHttp1 implements IOrigin {
 
   #broke(code: TErrorCode, message: string, cause: Error | null = null): void {
     if (this.#phase === 'gone') return;
-    const listener = this.#phase === 'asked' ? this.#listener : null;
+    const listener = this.#listener;
     const { heard } = this.#answer;
     const stale = code === 'TARGET_BROKE' && this.served > 0 && !heard;
     const unsent = !heard && (this.#request.untold || (refusedWrite(cause) && this.#request.atomic));
@@ -246,13 +240,10 @@ export class UpstreamHttp1 implements IOrigin {
   }
 
   #forget(): void {
-    const sender = this.#phase === 'answered' ? this.#listener : null;
     this.#phase = 'gone';
     this.#listener = null;
     this.#answer.stop();
     this.#home.lost(this);
-    // The rest of the content goes nowhere; nobody has to wait for room.
-    sender?.originDrained();
   }
 }
 

@@ -20,8 +20,8 @@ export interface IUpstreamWant {
 }
 
 /**
- * The origin is the caller's until it has told `answerEnd` (with the request sent to its end), `answerSwitched` or
- * `originFailed`, or was told `cancel`; afterwards it may be somebody else's, and no method of it may be called.
+ * The origin is the caller's until it has told `answerEnd`, `answerSwitched` or `originFailed`, or was told `cancel`;
+ * afterwards it may be somebody else's, and no method of it may be called.
  */
 export type TGotOrigin = (origin: IOrigin) => void;
 
