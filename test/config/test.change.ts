@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { compareConfigs } from '../../ts/config/change.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
-import type { IRouteConfig, ISmartProxyOptions, TPortRange } from '../../ts/config/types.js';
+import type { IRouteConfig, IRouteTls, ISmartProxyOptions, TPortRange } from '../../ts/config/types.js';
 import { compileRouteTable } from '../../ts/flow/match/route-table.js';
 import { leastCpuMs } from '../helpers/least-cpu.js';
 import { makeRoute, resolveRoutes } from '../helpers/make-config.js';
+import { otherPem, samplePem } from '../helpers/sample-pem.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 const target = { host: '10.0.0.1', port: 80 };
@@ -55,6 +56,31 @@ tap.test('a change says which parts of the route differ', () => {
   expect(partsOf({}, { security: { maxConnections: 5 } })).toEqual(['security']);
   expect(partsOf({}, { timeouts: { stallTimeout: 5 } })).toEqual(['timeouts']);
   expect(partsOf({}, { priority: 5, name: 'n' })).toEqual(['name', 'priority']);
+});
+
+tap.test('what is done to requests and the TLS of a route are parts of their own', () => {
+  const match = { ports: 443, protocol: 'http' as const };
+  const forward = (tls: IRouteTls): IRouteConfig['action'] => ({ type: 'forward', target, tls });
+  const terminated = forward({ mode: 'terminate', certificate: samplePem });
+  expect(partsOf({ action: terminated }, { action: forward({ mode: 'terminate', certificate: otherPem }) })).toEqual([
+    'tls',
+  ]);
+  expect(partsOf({ match, compression: true }, { match, compression: { minBytes: 5 } })).toEqual(['compression']);
+  expect(partsOf({ headers: { hsts: true } }, { headers: { hsts: true, cors: true } })).toEqual(['headers']);
+  expect(partsOf({ headers: { hsts: true } }, { headers: { hsts: true } })).toEqual([]);
+});
+
+tap.test('regular expressions and bytes are the same if they say the same', () => {
+  const matching = (want: RegExp) => ({ match: { ports: 80, headers: { a: want } } });
+  expect(partsOf(matching(/a/i), matching(/a/i))).toEqual([]);
+  expect(partsOf(matching(/a/i), matching(/a/))).toEqual(['match']);
+  expect(partsOf(matching(/a/), matching(/b/))).toEqual(['match']);
+  const answering = (body: string | Uint8Array): Partial<IRouteConfig> => ({
+    action: { type: 'respond', respond: { status: 200, headers: { 'content-type': 'a/b' }, body } },
+  });
+  expect(partsOf(answering('abc'), answering(Buffer.from('abc')))).toEqual([]);
+  expect(partsOf(answering('abc'), answering('abd'))).toEqual(['action']);
+  expect(partsOf(answering('abc'), answering('abcd'))).toEqual(['action']);
 });
 
 tap.test('a default that reaches the route changes it, a remark for people does not', () => {

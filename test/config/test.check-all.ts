@@ -1,5 +1,6 @@
 import { faultPaths, faultsOf } from '../helpers/config-faults.js';
 import { makeRoute } from '../helpers/make-config.js';
+import { samplePem } from '../helpers/sample-pem.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
 tap.test('PROXY headers are accepted from somebody, or not at all', () => {
@@ -59,6 +60,29 @@ tap.test('any criterion, the priority or being switched off makes a difference',
     makeRoute({ match: base, enabled: false }),
   ];
   expect(faultPaths({ routes: [makeRoute({ match: base }), ...others] })).toEqual([]);
+});
+
+tap.test('what is asked of requests makes a difference too', () => {
+  const base = { ports: 80 };
+  const others = [
+    { path: '/a' },
+    { path: '/b' },
+    { method: 'GET' },
+    { headers: { a: 'b' } },
+    { headers: { a: /b/ } },
+    { headers: { a: /b/i } },
+    { query: { a: 'b' } },
+    { path: '/a', method: ['GET', 'PUT'] },
+  ].map((part) => makeRoute({ match: { ...base, ...part } }));
+  expect(faultPaths({ routes: [makeRoute({ match: base }), ...others] })).toEqual([]);
+  const twice = makeRoute({ match: { ...base, path: '/%61', method: ['put', 'GET'] } });
+  expect(faultPaths({ routes: [...others, twice] })).toEqual([`routes[${others.length}].match`]);
+});
+
+tap.test('a route that terminates TLS stands beside one for all other bytes', () => {
+  const tls = { mode: 'terminate' as const, certificate: samplePem };
+  const routes = [makeRoute({ action: { type: 'block', tls } }), makeRoute({ action: { type: 'block' } })];
+  expect(faultPaths({ routes })).toEqual([]);
 });
 
 tap.test('passthrough is TLS: with protocol tls it is the same match', () => {

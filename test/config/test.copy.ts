@@ -100,4 +100,35 @@ tap.test('top-level properties can be passed through', () => {
   expect(copy.routes[0]?.logger).not.toBe(logger);
 });
 
+tap.test('regular expressions and bytes are copied where an option takes them', () => {
+  const want = Object.assign(/a/gy, { lastIndex: 1 });
+  const key = Buffer.from('key');
+  const source = {
+    match: { headers: { a: want }, query: { b: /c/i } },
+    urlRewrite: { pattern: /d/g },
+    tls: { key, ca: [key] },
+  };
+  const { value, faults } = copyPlain(source);
+  expect(faults).toEqual([]);
+  const copy = value as typeof source;
+  expect([String(copy.match.headers.a), copy.match.headers.a.lastIndex]).toEqual(['/a/g', 0]);
+  expect(String(copy.match.query.b)).toEqual('/c/i');
+  expect(String(copy.urlRewrite.pattern)).toEqual('/d/g');
+  key.fill(0);
+  for (const bytes of [copy.tls.key, copy.tls.ca[0]]) expect(Buffer.from(bytes ?? []).toString()).toEqual('key');
+});
+
+tap.test('elsewhere they are no data', () => {
+  const places = (source: object) => copyPlain(source).faults.map(({ path, got }) => `${path.join('.')} ${got}`);
+  expect(places({ timeouts: /a/, headers: { cors: /a/ }, match: { headers: /a/ } })).toEqual([
+    'timeouts object RegExp',
+    'headers.cors object RegExp',
+    'match.headers object RegExp',
+  ]);
+  expect(places({ match: new Uint8Array(1), list: [new Uint8Array(1)] })).toEqual([
+    'match object Uint8Array',
+    'list.0 object Uint8Array',
+  ]);
+});
+
 export default tap.start();

@@ -46,4 +46,31 @@ tap.test('of several forms the one that was meant is judged', () => {
   expect(wantAt(route({ domains: ['a.com', ':'] }), 'routes[0].match.domains[1]')).toContain('a host name');
 });
 
+tap.test('of two forms of a certificate the one that knows more of what is there was meant', () => {
+  const paths = (certificate: object) =>
+    faultsOf({
+      routes: [{ match: { ports: 443 }, action: { type: 'block', tls: { mode: 'terminate', certificate } } }],
+    }).map(({ path }) => path.replace('routes[0].action.tls.', ''));
+  expect(paths({ cert: 'x', key: 'y' })).toEqual(['certificate.cert', 'certificate.key']);
+  expect(paths({ certFile: 'x', keyfile: 'y' })).toEqual(['certificate.keyFile', 'certificate.keyfile']);
+  expect(paths({ cert: 'x', keyFile: 'y' })).toEqual(['certificate']);
+});
+
+tap.test('keys, passphrases, bodies and values of fields are never shown', () => {
+  const secret = 'hunter2\n';
+  const forward = { type: 'forward', target: { host: 'a', port: 1, headers: { Authorization: secret } } };
+  const tls = { mode: 'terminate', certificate: { cert: 'x', key: secret, passphrase: 7 } };
+  const faults = faultsOf({
+    routes: [
+      {
+        match: { ports: 443 },
+        action: { ...forward, tls, websocket: { customHeaders: { a: secret } } },
+        headers: { request: { a: secret }, response: { b: secret } },
+      },
+    ],
+  });
+  expect(faults.length).toBeGreaterThan(6);
+  expect(JSON.stringify(faults)).not.toContain('hunter2');
+});
+
 export default tap.start();

@@ -12,7 +12,7 @@ const target = { host: 'a.test', port: 80 };
 
 tap.test('a route is checked by itself, with places relative to it', () => {
   expect(validateRouteConfig(makeRoute())).toEqual([]);
-  expect(validateRouteConfig({ ...makeRoute(), match: { ports: 'x', path: '/' } }).map(({ path }) => path)).toEqual([
+  expect(validateRouteConfig({ ...makeRoute(), match: { ports: 'x', path: 'a' } }).map(({ path }) => path)).toEqual([
     'match.ports',
     'match.path',
   ]);

@@ -9,7 +9,7 @@ const plainText = /^[\w\-.~!$&'()*+,;=:@%/[\]{}^|]*$/;
 
 /** What is wanted instead of `text`; null if it is a pattern. */
 export function pathPatternFault(text: string): string | null {
-  if (!text.startsWith('/')) return 'a path that begins with /';
+  if (!/^\/(?!\/)/.test(text)) return 'a path that begins with one /';
   if (text.length > maxLength) return `a path of at most ${maxLength} characters`;
   if (/[?#]/.test(text)) return 'a path without ? and # (for parameters use match.query)';
   const path = normalisePathPattern(text);
