@@ -226,7 +226,7 @@ export interface IFetchOptions {
   /** Connects by TLS; `{}` verifies nothing. */
   readonly tls?: tls.ConnectionOptions;
   /** Default: a connection for this request alone. */
-  readonly agent?: http.Agent;
+  readonly agent?: http.Agent | false;
   readonly signal?: AbortSignal;
 }
 

@@ -1,7 +1,8 @@
-// nginx and haproxy with a configuration of their own, in the foreground, in a folder that goes with them.
+// nginx, haproxy and Caddy with a configuration of their own, in the foreground, in a folder that goes with them.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { env } from 'node:process';
 import { pathOf } from './debian.js';
 import { makeFolder } from './make-folder.js';
 import { accepts, type IProcess, startProcess } from './rig-process.js';
@@ -45,6 +46,16 @@ ${sections}\n`;
   return start(wish, config, (file) => [pathOf('haproxy'), ['-db', '-f', file]]);
 }
 
+/** `sites` are what stands in a Caddyfile below the global options. */
+export function startCaddy(sites: string, wish: IServerWish): Promise<IServer> {
+  const config = `{
+  admin off
+  auto_https off
+}
+${sites}\n`;
+  return start(wish, config, (file) => [pathOf('caddy'), ['run', '--adapter', 'caddyfile', '--config', file]]);
+}
+
 async function start(
   { port, files = {} }: IServerWish,
   config: string,
@@ -55,7 +66,9 @@ async function start(
     const entries = Object.entries({ ...files, 'server.conf': config.replaceAll('FOLDER', folder.path) });
     await Promise.all(entries.map(([name, text]) => writeFile(join(folder.path, name), text)));
     const [program, args] = command(join(folder.path, 'server.conf'));
-    const process = await startProcess(program, args, { ready: accepts(port) });
+    // Caddy keeps what it makes where these say.
+    const homes = { HOME: folder.path, XDG_CONFIG_HOME: folder.path, XDG_DATA_HOME: folder.path };
+    const process = await startProcess(program, args, { ready: accepts(port), env: { ...env, ...homes } });
     return {
       process,
       async [Symbol.asyncDispose]() {
