@@ -9,6 +9,7 @@ const indexNames = [
   'ConnectionManager',
   'ProxyError',
   'ProxyProtocolSocket',
+  'ProxyRouter',
   'SecurityManager',
   'SmartProxy',
   'SocketHandlers',

@@ -30,6 +30,12 @@ export {
   type TPairEnd,
   type TSocketClose,
 } from './flow/socket-utils.js';
+export {
+  type IReverseProxyConfig,
+  type IRoutableRequest,
+  type IRouterResult,
+  ProxyRouter,
+} from './http/proxy-router.js';
 export type { ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';
 export type { IStatistics } from './observe/statistics.js';
