@@ -39,7 +39,7 @@ tap.test('strays are controls outside of CRLF, but for a last CR that may get it
     fc.property(soup, (text) => {
       const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
       const rest = whole.replaceAll('\r\n', '..');
-      expect(strayIn(text)).toEqual(rest.search(/[\0-\x08\x0a-\x1f\x7f]/));
+      expect(strayIn(text)).toEqual([...rest].findIndex((octet) => '\r\n\0'.includes(octet)));
     }),
     { seed: 473, numRuns: numRuns() },
   );
