@@ -92,4 +92,20 @@ tap.test('rules have the last word over CORS and HSTS', () => {
   expect(out).toEqual(['Server', 'x', 'strict-transport-security', 'max-age=1', 'x-by', '<requestId>']);
 });
 
+tap.test('the answer to a preflight keeps what it allows', () => {
+  const cors = { origins: null, methods: ['PUT'], headers: null, exposed: [], credentials: false, maxAgeSeconds: 600 };
+  const request = ['Origin', 'https://b.test', 'Access-Control-Request-Method', 'PUT'];
+  const said = [
+    'Access-Control-Allow-Origin',
+    '*',
+    'Access-Control-Allow-Methods',
+    'PUT',
+    'Access-Control-Max-Age',
+    '600',
+  ];
+  const asked = (method: string) => ({ get: (name: string) => (name === 'method' ? method : '') });
+  expect(routeFields([...said], headers({ cors }), request, true, asked('OPTIONS'))).toEqual(said);
+  expect(routeFields([...said], headers({ cors }), request, true, asked('GET'))).toEqual(said.slice(0, 2));
+});
+
 export default tap.start();

@@ -16,9 +16,8 @@ const ofTargets = [
 
 /** The answer to a preflight; null if the request is none. One from an origin that is not allowed gets no permission. */
 export function preflightAnswer(head: IRequestHead, cors: IResolvedCors): IResponseHead | null {
-  if (head.method !== 'OPTIONS') return null;
-  const origin = fieldValue(head.fields, 'origin');
-  if (origin === null || fieldValue(head.fields, 'access-control-request-method') === null) return null;
+  if (!isPreflight(head.method, head.fields)) return null;
+  const origin = fieldValue(head.fields, 'origin') ?? '';
   const fields = ['Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'];
   const allowed = allowedOrigin(origin, cors);
   if (allowed !== null) {
@@ -30,6 +29,12 @@ export function preflightAnswer(head: IRequestHead, cors: IResolvedCors): IRespo
   }
   return { status: 204, reason: '', fields, contentLength: 0 };
 }
+
+/** Whether a request only asks for permission. It never comes to a target. */
+export const isPreflight = (method: string, fields: TFields): boolean =>
+  method === 'OPTIONS' &&
+  fieldValue(fields, 'origin') !== null &&
+  fieldValue(fields, 'access-control-request-method') !== null;
 
 /** Replaces what a target says of CORS in an answer that is no preflight's. `request` are the fields that the client sent. */
 export function corsFields(out: string[], request: TFields, cors: IResolvedCors): void {

@@ -2,7 +2,7 @@
 
 import type { TFields } from '../codec/http-message.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
-import { corsFields } from './cors.js';
+import { corsFields, isPreflight } from './cors.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';
 import { removeNamed } from './hop-by-hop.js';
@@ -31,7 +31,7 @@ export function responseFields(fields: TFields, clock: HttpDate | null): string[
 }
 
 /**
- * CORS, then HSTS, then the response rules, which may change what those said. Changes `out` and gives it back; `request` are
+ * CORS (which the answer to a preflight has said already), then HSTS, then the response rules, which may change those. Changes `out` and gives it back; `request` are
  * the fields that the client sent.
  */
 export function routeFields(
@@ -41,7 +41,7 @@ export function routeFields(
   isTls: boolean,
   values: ITemplateValues,
 ): string[] {
-  if (headers.cors !== null) corsFields(out, request, headers.cors);
+  if (headers.cors !== null && !isPreflight(values.get('method'), request)) corsFields(out, request, headers.cors);
   // RFC 6797 §7.2: never without TLS; §8.1: only the first one counts.
   if (headers.hsts !== null && isTls) setField(out, 'strict-transport-security', headers.hsts);
   return applyRules(out, headers.response, values);
