@@ -1,7 +1,14 @@
 import { cookieValue, hashedText, stickySetCookie } from '../../../ts/flow/forward/target-keys.js';
 import type { IPickFacts, IPickRequest } from '../../../ts/flow/forward/target-types.js';
 import { compilePath } from '../../../ts/flow/match/path-pattern.js';
-import { makeForward, makeRegistry, noContext, type TTargetParts } from '../../helpers/make-targets.js';
+import {
+  makeForward,
+  makeRegistry,
+  noContext,
+  refusal,
+  someClient,
+  type TTargetParts,
+} from '../../helpers/make-targets.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 
 const makeRequest = (parts: Partial<IPickRequest> = {}): IPickRequest => ({
@@ -162,36 +169,50 @@ tap.test('targets that match a request come before those that match any', async 
   expect(world.registry.size).toEqual(0);
 });
 
-tap.test('a target that comes back gets its share bit by bit', async () => {
+tap.test('a target that is new, or comes back, gets its share bit by bit', async () => {
   await using world = makeRegistry();
   const healthCheck = { active: null, passive: { failures: 1, ejectTimeMs: 1_000, maxEjectTimeMs: 1_000 } };
-  const route = makeForward(['a.test', 'b.test'], { healthCheck, slowStartMs: 10_000 });
-  world.registry.attach([route]);
-  const picks = (count: number): number => {
-    let ofA = 0;
-    for (let left = count; left > 0; left--) {
-      const pick = world.registry.pickerFor(route).session({ port: 443, clientIp: '' }, noContext).next();
-      if (pick?.host === 'a.test') ofA += 1;
-      pick?.lease.release();
-    }
-    return ofA;
+  const makeSlow = (hosts: readonly string[]) => makeForward(hosts, { healthCheck, slowStartMs: 10_000 });
+  let route = makeSlow(['a.test', 'b.test']);
+  const pickOne = () => {
+    const pick = world.registry.pickerFor(route).session(someClient, noContext).next();
+    if (pick === null) throw new Error('no target');
+    return pick;
   };
-  expect(picks(100)).toEqual(50);
-  for (let host = ''; host !== 'a.test'; ) {
-    const pick = world.registry.pickerFor(route).session({ port: 443, clientIp: '' }, noContext).next();
-    host = pick?.host ?? '';
-    if (host === 'a.test') pick?.lease.failed(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
-    else pick?.lease.release();
+  /** How many of `count` requests a host gets. */
+  const shareOf = (host: string, count: number): number => {
+    let got = 0;
+    for (let left = count; left > 0; left--) {
+      const pick = pickOne();
+      if (pick.host === host) got += 1;
+      pick.lease.release();
+    }
+    return got;
+  };
+  const isNear = (got: number, want: number): boolean => Math.abs(got - want) <= 1;
+
+  world.registry.attach([route]);
+  expect(shareOf('a.test', 100)).toEqual(50);
+  world.clock.advance(60_000);
+  for (let isEjected = false; !isEjected; ) {
+    const { host, lease } = pickOne();
+    isEjected = host === 'a.test';
+    if (isEjected) lease.failed(refusal());
+    else lease.release();
   }
-  expect(picks(100)).toEqual(0);
+  expect(shareOf('a.test', 100)).toEqual(0);
   world.clock.advance(1_000);
-  const cold = picks(110);
-  expect(cold >= 9 && cold <= 11).toEqual(true);
+  expect(isNear(shareOf('a.test', 110), 10)).toEqual(true);
   world.clock.advance(5_000);
-  const warmer = picks(150);
-  expect(warmer >= 49 && warmer <= 51).toEqual(true);
+  expect(isNear(shareOf('a.test', 150), 50)).toEqual(true);
   world.clock.advance(5_000);
-  expect(Math.abs(picks(100) - 50) <= 1).toEqual(true);
+  expect(isNear(shareOf('a.test', 100), 50)).toEqual(true);
+
+  route = makeSlow(['a.test', 'b.test', 'c.test']);
+  world.registry.attach([route]);
+  expect(isNear(shareOf('c.test', 210), 10)).toEqual(true);
+  world.clock.advance(10_000);
+  expect(isNear(shareOf('c.test', 90), 30)).toEqual(true);
 });
 
 export default tap.start();

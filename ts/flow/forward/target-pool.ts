@@ -116,13 +116,12 @@ export class TargetPool implements IBalancerMemory {
     this.#backups = this.candidates.filter(({ state, target }) => state.up && target.backup);
   }
 
-  /** A target that came back gets its share bit by bit: what is cold, or was overrun, is not overrun at once. */
+  /** A target that is new, or came back, gets its share bit by bit: what is cold, or was overrun, is not overrun at once. */
   #warm(): void {
     this.#warming = false;
     for (const candidate of this.candidates) {
       const { state, fullWeight } = candidate;
       candidate.weight = fullWeight;
-      if (state.upSinceMs === 0) continue;
       const share = (state.nowMs() - state.upSinceMs) / this.#slowStartMs;
       if (share >= 1) continue;
       candidate.weight = fullWeight * Math.max(leastShare, share);

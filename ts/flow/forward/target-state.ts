@@ -68,8 +68,8 @@ export class TargetState implements IStatePlace {
   ejectedUntilMs = 0;
   /** Counts ejections for ever: tells a lease whether its dial began before the latest one. */
   epoch = 0;
-  /** When it came back up after it had been down, milliseconds of the clock; 0: it was never down. */
-  upSinceMs = 0;
+  /** When it came up, or became known, milliseconds of the clock. */
+  upSinceMs: number;
 
   readonly #owner: IStateOwner;
   #healthy = true;
@@ -92,6 +92,7 @@ export class TargetState implements IStatePlace {
     this.tls = place.tls;
     this.breaker = place.breaker;
     this.circuit = place.breaker === null ? null : new TargetBreaker(place.breaker, () => owner.nowMs());
+    this.upSinceMs = owner.nowMs();
     this.#owner = owner;
   }
 
