@@ -47,8 +47,8 @@ needs(
   });
   await using started = await startProxy({
     routes: [
-      route('a', portA, { domains: 'a.test' }),
-      route('b', portB, { domains: '*.test' }),
+      route('a', portA, { domains: 'a.test', protocol: 'tls' }),
+      route('b', portB, { domains: '*.test', protocol: 'tls' }),
       route('web', plainPort, { protocol: 'http' }),
       route('rest', echo.port, { protocol: 'other' }),
     ],
