@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import * as plugins from '../plugins.js';
 import { pump } from './pump.js';
-import { resetSocket } from './secure-socket.js';
+import { rawOf, resetSocket } from './secure-socket.js';
 
 /** What `createSocketWithErrorHandler` takes. */
 export interface ISafeSocketOptions {
@@ -181,9 +181,11 @@ export function setupBidirectionalForwarding(client: Socket, server: Socket, hoo
  * makes the end a real one.
  */
 export function unlessReset(socket: Socket, ended: () => void): void {
-  const { _handle: handle } = socket as { _handle?: { getpeername?: (into: object) => number } | null };
+  // Through TLS an empty write reports success whatever the kernel says.
+  const raw = rawOf(socket);
+  const { _handle: handle } = raw as { _handle?: { getpeername?: (into: object) => number } | null };
   if (socket.writableEnded || handle?.getpeername === undefined || handle.getpeername({}) === 0) return ended();
-  socket.write(nothing, (error) => {
+  raw.write(nothing, (error) => {
     if (!error || (error as NodeJS.ErrnoException).code === 'EPIPE') ended();
   });
 }
