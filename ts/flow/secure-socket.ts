@@ -19,7 +19,8 @@ export const rawOf = (socket: Socket): Socket => below.get(socket) ?? socket;
 export function resetSocket(socket: Socket): void {
   const raw = rawOf(socket);
   // A socket that is still connecting would wait for its connection in order to reset it.
-  if (raw.destroyed || raw.connecting) raw.destroy();
+  // Of a TLS socket that somebody else made, the one below is not ours.
+  if (raw.destroyed || raw.connecting || 'encrypted' in raw) raw.destroy();
   else raw.resetAndDestroy();
   if (raw !== socket) socket.destroy();
 }
