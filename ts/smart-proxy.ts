@@ -1,5 +1,6 @@
 // SmartProxy: puts the parts together, starts them in order, updates them as one, stops them in reverse.
 
+import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
 import { type IClock, systemClock } from './base/clock.js';
 import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
@@ -23,7 +24,7 @@ import type { IResolver } from './flow/forward/target-types.js';
 import { Guard } from './flow/guard/guard.js';
 import { Ports } from './flow/listen/ports.js';
 import { compilePath } from './flow/match/path-pattern.js';
-import type { IRequestObserver } from './flow/observer.js';
+import { observersOf } from './flow/observer.js';
 import { Pipeline } from './flow/pipeline.js';
 import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
 import { type ISnapshot, type TForwardParts, takeSnapshot } from './flow/snapshot.js';
@@ -229,6 +230,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     });
   }
 
+  /** Serves an unread socket that others accepted as if `port`, or the first of ours, had; closes it if none is open. */
+  handleConnection(socket: Socket, port?: number): void {
+    if (socket.destroyed || this.#ports.pass(socket, port)) return;
+    socket.on('error', () => {}).destroy();
+  }
+
   /** The ports that are listened on, ascending; free ports as they turned out. */
   getListeningPorts(): number[] {
     return this.#ports.numbers;
@@ -289,12 +296,3 @@ function refuseBadCertificates(config: IResolvedConfig, isKnown: (key: string) =
   const faults = checkCertificates(config, isKnown);
   if (faults.length > 0) throw new ConfigError(faults);
 }
-
-const observersOf = (...observers: readonly IRequestObserver[]): IRequestObserver => ({
-  requestEnded(record) {
-    for (const observer of observers) observer.requestEnded(record);
-  },
-  requestRefused(connection, status, why) {
-    for (const observer of observers) observer.requestRefused(connection, status, why);
-  },
-});

@@ -40,3 +40,13 @@ export interface IFlowObserver {
   /** It was closed on arrival, before a record was made. */
   connectionRefused(clientIp: string, end: TEnd): void;
 }
+
+/** One that tells several, in order. */
+export const observersOf = (...observers: readonly IRequestObserver[]): IRequestObserver => ({
+  requestEnded(record) {
+    for (const observer of observers) observer.requestEnded(record);
+  },
+  requestRefused(connection, status, why) {
+    for (const observer of observers) observer.requestRefused(connection, status, why);
+  },
+});

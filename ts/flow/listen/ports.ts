@@ -41,6 +41,22 @@ export class Ports {
   }
 
   /**
+   * Hands on a socket that somebody else accepted as if it had come to `port`, by default the first that is open.
+   * @returns false if no such port is open.
+   */
+  pass(socket: Socket, port?: number): boolean {
+    const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#options.socket;
+    for (const { point, listener } of this.#open.values()) {
+      if (port !== undefined && port !== listener.port && port !== point.port) continue;
+      socket.allowHalfOpen = true;
+      socket.setNoDelay(noDelay).setKeepAlive(keepAlive, keepAliveInitialDelayMs);
+      this.#options.onSocket(socket, point, listener.port);
+      return true;
+    }
+    return false;
+  }
+
+  /**
    * Opens all points that are not open yet, or none: what was opened before one failed is closed again.
    * @returns what was opened.
    * @throws ProxyError LISTEN_FAILED
