@@ -7,6 +7,8 @@ import { expect, tap } from './helpers/tapbundle.js';
 const indexNames = [
   'ConfigError',
   'ConnectionManager',
+  'HttpProxy',
+  'NetworkProxy',
   'ProxyError',
   'ProxyProtocolSocket',
   'ProxyRouter',

@@ -36,6 +36,7 @@ export {
   type IRouterResult,
   ProxyRouter,
 } from './http/proxy-router.js';
+export { HttpProxy, HttpProxy as NetworkProxy, type IHttpProxyOptions, type IHttpProxyRoute } from './http-proxy.js';
 export type { ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';
 export type { IStatistics } from './observe/statistics.js';

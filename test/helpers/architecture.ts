@@ -33,8 +33,9 @@ const table: Readonly<Record<string, IRow>> = {
   cli: { imports: ['index.ts', 'utils.ts'] },
   'plugins.ts': { imports: [] },
   'smart-proxy.ts': { imports: parts },
+  'http-proxy.ts': { imports: ['base', 'config', 'flow', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
-  'index.ts': { imports: [...parts, 'compat', 'smart-proxy.ts', 'utils.ts'] },
+  'index.ts': { imports: [...parts, 'compat', 'smart-proxy.ts', 'http-proxy.ts', 'utils.ts'] },
 };
 
 /** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */
