@@ -1,6 +1,7 @@
 // The part of an explanation that tells what the route's action would do.
 
 import { systemClock } from '../base/clock.js';
+import { errorTable, type TErrorCode } from '../base/errors.js';
 import { isPrivateAddress } from '../codec/address.js';
 import { isIpLiteral } from '../codec/host.js';
 import { fieldValue } from '../codec/http-message.js';
@@ -59,26 +60,26 @@ const templateText = (pieces: readonly string[]): string =>
 
 function explainTargets(action: IResolvedForward, matched: IMatchedVisit, steps: IExplainStep[]): TServed {
   const { route, facts, request, view } = matched;
-  const refused = (end: TEnd, status: number): TServed =>
-    request === null ? { outcome: 'refused', end } : { outcome: 'refused', status };
+  const refused = (end: TEnd, error: TErrorCode): TServed =>
+    request === null ? { outcome: 'refused', end } : { outcome: 'refused', status: errorTable[error].status };
   const pickFacts = request === null ? facts : { ...facts, request };
   const verdicts = view.pickerFor(route).explain(pickFacts, () => contextOf(matched));
   for (const verdict of verdicts) steps.push(targetStep(verdict));
   const first = verdicts.find(({ chosen }) => chosen);
   // Nobody is chosen where chance decides; where nothing fits or the function failed, nobody could be.
-  const isDrawn =
-    tierFor(action.targets, facts.port, (target) => takes(target, request)) !== null &&
-    verdicts[0] !== undefined &&
-    verdicts[0].port !== null;
-  if (first === undefined && !isDrawn) {
+  const fits = tierFor(action.targets, facts.port, (target) => takes(target, request)) !== null;
+  const failed = fits && verdicts[0]?.port === null;
+  if (first === undefined && (!fits || failed || verdicts.length === 0)) {
     steps.push({ stage: 'forward', ok: false, text: 'there is no target' });
-    return refused('no_target', 503);
+    return refused('no_target', failed ? 'TARGET_FUNCTION_FAILED' : 'NO_TARGET');
   }
   if (first === undefined || first.port === null) return { outcome: 'forward' };
   if (!isDenied(first.host, view)) return { outcome: 'forward', target: { host: first.host, port: first.port } };
   const text = `${first.host} is a private address, which denyPrivateTargets refuses: the next target would be tried`;
   steps.push({ stage: 'forward', ok: false, text });
-  return verdicts.every(({ host }) => isDenied(host, view)) ? refused('target_denied', 502) : { outcome: 'forward' };
+  return verdicts.every(({ host }) => isDenied(host, view))
+    ? refused('target_denied', 'TARGET_DENIED')
+    : { outcome: 'forward' };
 }
 
 const takes = (target: IResolvedTarget, request: IRequestFacts | null): boolean =>
