@@ -130,7 +130,7 @@ tap.test('what is not worth it, not ours or not whole stays as it is', () => {
 });
 
 tap.test('a client that takes no coding gets the content as it is, and caches are told why', () => {
-  for (const request of [requestOf(null), requestOf('deflate'), requestOf('gzip', 'HEAD')]) {
+  for (const request of [requestOf(null), requestOf('deflate'), requestOf('gzip;q=0', 'HEAD')]) {
     const head = headOf(['ETag', '"1"']);
     expect(compressorFor(request, head, rule, new Sink())).toEqual(null);
     expect(head.fields.slice(-4)).toEqual(['ETag', '"1"', 'Vary', 'Accept-Encoding']);
@@ -166,6 +166,15 @@ tap.test('the head says what became of the content', () => {
     expect(json === null).toBeFalse();
     json?.cancel();
   }
+});
+
+tap.test('HEAD is told what GET would be', () => {
+  const sink = new Sink();
+  const compressor = compressorFor(requestOf('gzip', 'HEAD'), headOf(['ETag', '"1"']), rule, sink);
+  const { contentLength, fields } = compressor?.head ?? {};
+  expect([contentLength, fields?.includes('gzip'), fields?.includes('W/"1"')]).toEqual([-1, true, true]);
+  compressor?.end(null);
+  expect([sink.chunks, sink.ended]).toEqual([[], true]);
 });
 
 const unpack: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {

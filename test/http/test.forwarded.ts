@@ -45,6 +45,14 @@ tap.test('without anything from the client, targets are told what we know', () =
   ]);
 });
 
+tap.test('an address that nobody knows is called unknown', () => {
+  for (const trusted of [true, false]) {
+    const out = forwardedFields(['Forwarded', 'for=a'], facts({ peerIp: '', trusted }));
+    expect(fieldValue(out, 'x-forwarded-for')).toEqual('unknown');
+    expect(fieldValue(out, 'forwarded')?.startsWith('for=a, for=unknown;') ?? false).toEqual(trusted);
+  }
+});
+
 const spoofs = [
   'X-Forwarded-For',
   'x-forwarded-proto',

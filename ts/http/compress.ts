@@ -46,9 +46,10 @@ export function compressorFor(
 ): ICompressor | null {
   if (!isCompressible(head, request, rule)) return null;
   varies(head);
-  if (request.method === 'HEAD') return null;
   const coding = chooseCoding(fieldValue(request.fields, 'accept-encoding'), available(rule.algorithms));
-  return coding === null ? null : new Compressor(compressedHead(head, coding), coding, listener);
+  if (coding === null) return null;
+  if (request.method === 'HEAD') return new HeadAlone(compressedHead(head, coding), listener);
+  return new Compressor(compressedHead(head, coding), coding, listener);
 }
 
 class Compressor implements ICompressor {
@@ -131,6 +132,32 @@ class Compressor implements ICompressor {
     this.#pauseDue = false;
     this.#listener?.compressedPause();
   };
+}
+
+/** Of an answer to HEAD, which says what one to GET would (RFC 9110 §9.3.2), and has no content. */
+class HeadAlone implements ICompressor {
+  readonly head: IResponseHead;
+  readonly #listener: ICompressedListener;
+
+  constructor(head: IResponseHead, listener: ICompressedListener) {
+    this.head = head;
+    this.#listener = listener;
+  }
+
+  push(): boolean {
+    return true;
+  }
+
+  end(trailers: TFields | null): void {
+    this.#listener.compressedEnd(trailers);
+  }
+
+  flush(): void {
+    this.#listener.compressedPause();
+  }
+
+  drained(): void {}
+  cancel(): void {}
 }
 
 type TStream = Gzip | BrotliCompress;

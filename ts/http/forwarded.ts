@@ -69,7 +69,9 @@ export function forwardedFields(fields: TFields, facts: IForwardFacts): string[]
 
 /** Adds our fields; `heard` is null where the peer is not believed. */
 export function addForwarded(out: string[], facts: IForwardFacts, heard: Heard | null): void {
-  const { peerIp, isTls, authority, serverPort } = facts;
+  const { isTls, authority, serverPort } = facts;
+  // A socket that was reset at once has no address any more: RFC 7239 §6.2.
+  const peerIp = facts.peerIp || 'unknown';
   const proto = isTls ? 'https' : 'http';
   if (heard === null) {
     out.push('X-Forwarded-For', peerIp, 'X-Forwarded-Proto', proto);
@@ -86,7 +88,7 @@ export function addForwarded(out: string[], facts: IForwardFacts, heard: Heard |
 
 /** RFC 7239 §4, §6: IPv6 addresses and ports stand in quotes. An authority of our codec holds neither quote nor backslash. */
 function elementOf(peerIp: string, proto: string, authority: string): string {
-  const node = peerIp === '' ? 'unknown' : peerIp.includes(':') ? `"[${peerIp}]"` : peerIp;
+  const node = peerIp.includes(':') ? `"[${peerIp}]"` : peerIp;
   const host = authority === '' ? '' : /^[\w.-]+$/.test(authority) ? `;host=${authority}` : `;host="${authority}"`;
   return `for=${node};proto=${proto}${host}`;
 }
