@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { IOrigin } from '../../ts/http/exchange-types.js';
+import { makeCertificate } from '../helpers/certificates.js';
 import { okAnswer, startHttpOrigin, startRecordingOrigin, type TScripted } from '../helpers/http-origins.js';
 import { startOrigin } from '../helpers/origins.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -320,6 +321,47 @@ tap.test(
     expect(blame(heard)).toEqual('stale');
   },
 );
+
+tap.test('what the kernel refuses to send, because it knows of a reset, was not sent', async () => {
+  await using server = await startOrigin((socket) => {
+    socket.on('data', () => socket.write(okAnswer()));
+  });
+  await using world = new UpstreamWorld();
+  await world.ask(server.port);
+  const { origin } = await open(world, server.port);
+  // The reset is on its way before the request is written, and nobody has heard of it yet.
+  server.sockets[0]?.resetAndDestroy();
+  const heard = new Heard();
+  origin.send(makeHead({ method: 'POST', contentLength: 2 }), heard);
+  origin.data(Buffer.from('ok'));
+  origin.end(null);
+  await heard.end();
+  expect(heard.code).toEqual('TARGET_BROKE');
+  expect(blame(heard)).toEqual('unsent stale');
+});
+
+tap.test('a target behind TLS can switch protocols too', async () => {
+  const certificate = await makeCertificate({ names: ['a.test'] });
+  await using server = await startHttpOrigin(undefined, { identity: certificate });
+  server.server.on('upgrade', (_, socket: Socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nearly');
+    socket.pipe(socket);
+  });
+  const settings = { rejectUnauthorized: true, servername: 'a.test', cert: null, certKey: null, passphrase: null };
+  const tls = { ...settings, key: 'switch', ca: [certificate.ca] };
+  await using world = new UpstreamWorld();
+  const heard = await world.ask(server.port, { upgrade: 'websocket' }, { to: { tls } });
+  const { socket, bytes } = heard.switched ?? {};
+  expect(world.upstreams.stats.open).toEqual(0);
+  socket?.write('more');
+  let got = bytes?.toString() ?? '';
+  socket?.on('data', (chunk: Buffer) => {
+    got += chunk.toString();
+  });
+  socket?.resume();
+  await soon(() => got === 'earlymore', 'the echo');
+  socket?.destroy();
+});
 
 tap.test('408 on a used connection that is closed means that it was stale', async () => {
   const tired = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
