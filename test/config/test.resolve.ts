@@ -144,7 +144,7 @@ const rich = (): ISmartProxyOptions => ({
       headers: { request: { 'X-A': '{clientIp}' }, cors: true, hsts: true },
       compression: true,
     }),
-    makeRoute({ match: { ports: 13 }, action: { type: 'redirect', redirect: { to: '/{query}' } } }),
+    makeRoute({ match: { ports: 13 }, action: { type: 'redirect', redirect: { to: '/?{query}' } } }),
     makeRoute({ match: { ports: 14 }, action: { type: 'respond', respond: { status: 200, body: 'x' } } }),
   ],
 });

@@ -6,6 +6,7 @@ import {
 } from '../../ts/config/route-tools.js';
 import type { IRouteConfig } from '../../ts/config/types.js';
 import { makeRoute } from '../helpers/make-config.js';
+import { samplePem } from '../helpers/sample-pem.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
 const target = { host: 'a.test', port: 80 };
@@ -104,6 +105,36 @@ tap.test('no override reaches a prototype', () => {
   const hostile = JSON.parse('{"__proto__":{"x":1},"match":{"constructor":{"prototype":{"x":1}}}}') as TRouteOverride;
   expect(mergeRouteConfigs(makeRoute(), hostile)).toEqual(makeRoute());
   expect(({} as { x?: unknown }).x).toBeUndefined();
+});
+
+tap.test('a certificate replaces the whole certificate and nothing else of the TLS', () => {
+  const tls = { mode: 'terminate', certificate: samplePem, sessionTimeout: 5 } as const;
+  const base = makeRoute({ action: { type: 'forward', target, tls } });
+  const certificate = { certFile: 'a', keyFile: 'b' };
+  expect(mergeRouteConfigs(base, { action: { tls: { certificate } } }).action).toEqual({
+    type: 'forward',
+    target,
+    tls: { mode: 'terminate', certificate, sessionTimeout: 5 },
+  });
+  expect(mergeRouteConfigs(base, { action: { tls: { sessionTimeout: 6 } } }).action.tls).toEqual({
+    ...tls,
+    sessionTimeout: 6,
+  });
+});
+
+tap.test('rules for headers are merged name by name, and answers are options too', () => {
+  const base = makeRoute({
+    action: { type: 'redirect', redirect: { to: '/a' } },
+    headers: { request: { a: 'b', c: 'd' } },
+  });
+  const merged = mergeRouteConfigs(base, {
+    action: { redirect: { to: '/b', status: 302 } },
+    headers: { request: { a: null } },
+    match: { headers: { accept: /json/ } },
+  });
+  expect(merged.action).toEqual({ type: 'redirect', redirect: { to: '/b', status: 302 } });
+  expect(merged.headers).toEqual({ request: { a: null, c: 'd' } });
+  expect(String(merged.match.headers?.accept)).toEqual('/json/');
 });
 
 export default tap.start();

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { IRouteConfig } from '../../ts/config/types.js';
 import { validateOptions } from '../../ts/config/validate.js';
 import { makeRoute } from '../helpers/make-config.js';
+import { samplePem } from '../helpers/sample-pem.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 /** Enough for the compiled form of the schema to be used. */
@@ -20,15 +21,33 @@ tap.test('many routes are judged like few', () => {
     fc.constantFrom(undefined, 7, null, '', [], {}, { ports: 5 }, { ports: 5, x: 1 }, { type: 'block' }, { type: 'x' }),
     fc.record({ ports: fc.integer({ min: -2, max: 66_000 }), domains: fc.constantFrom('a.com', 'A', '!', ['*.b']) }),
     fc.record({
+      ports: fc.constant(80),
+      path: fc.constantFrom('/a', 'a'),
+      headers: fc.constantFrom({ a: /b/ }, { ' ': '' }),
+    }),
+    fc.record({ request: fc.constantFrom({ a: '{path}', b: null }, { a: '\n' }), cors: fc.constantFrom(true, {}, 7) }),
+    fc.record({ type: fc.constant('redirect'), redirect: fc.record({ to: fc.constantFrom('/', '//a', '{path}') }) }),
+    fc.record({
+      type: fc.constant('block'),
+      tls: fc.record({
+        mode: fc.constant('terminate'),
+        certificate: fc.constantFrom({ ...samplePem }, 'auto', { cert: '' }),
+      }),
+    }),
+    fc.record({
       type: fc.constant('forward'),
       target: fc.record({ host: fc.constantFrom('a', '', []), port: fc.nat(9) }),
     }),
   );
   fc.assert(
-    fc.property(fc.constantFrom('match', 'action', 'security', 'timeouts', 'name', 'x'), part, (key, value) => {
-      const odd = { ...makeRoute(), [key]: value };
-      expect(faultsAt([...many, odd])).toEqual(faultsAt([odd]));
-    }),
+    fc.property(
+      fc.constantFrom('match', 'action', 'security', 'timeouts', 'headers', 'name', 'x'),
+      part,
+      (key, value) => {
+        const odd = { ...makeRoute(), [key]: value };
+        expect(faultsAt([...many, odd])).toEqual(faultsAt([odd]));
+      },
+    ),
     { seed: 17, numRuns: Math.ceil(numRuns() / 5) },
   );
 });

@@ -5,9 +5,14 @@ import { forbiddenKeys } from './copy.js';
 import { finishFaults } from './faults.js';
 import { findFaults } from './resolve.js';
 import type {
+  IBlockAction,
   IForwardAction,
+  IHttpHandlerAction,
+  IRedirectAction,
+  IRespondAction,
   IRouteConfig,
   IRouteMatch,
+  IRouteTls,
   ISocketHandlerAction,
   ITarget,
   TRouteAction,
@@ -21,19 +26,26 @@ export function validateRouteConfig(route: unknown): IFault[] {
 /** Every fault of a list of routes, also between them, without defaults: `routes[3].match.ports`. Never throws. */
 export const validateRoutes = (routes: unknown): IFault[] => finishFaults([...findFaults({ routes })]);
 
-/** Some options of a route, of its match, its action and its target. */
+/** Some options of a route, of its match, its action, its target and its TLS. */
 export type TRouteOverride = Partial<Omit<IRouteConfig, 'match' | 'action'>> & {
   match?: Partial<IRouteMatch>;
-  action?: Partial<Omit<IForwardAction, 'type' | 'target'> & Omit<ISocketHandlerAction, 'type'>> & {
-    type?: TRouteAction['type'];
-    target?: Partial<ITarget>;
-  };
+  action?: TAnyAction & { type?: TRouteAction['type']; target?: Partial<ITarget>; tls?: Partial<IRouteTls> };
 };
+
+/** Options of actions of every type. */
+type TAnyAction = Partial<
+  Omit<IForwardAction, 'type' | 'target' | 'tls'> &
+    Omit<ISocketHandlerAction, 'type' | 'tls'> &
+    Omit<IHttpHandlerAction, 'type' | 'tls'> &
+    Omit<IRedirectAction, 'type' | 'tls'> &
+    Omit<IRespondAction, 'type' | 'tls'> &
+    Omit<IBlockAction, 'type' | 'tls'>
+>;
 
 /**
  * A new route: `base` with the options of `override` in their places. Objects are merged; lists, functions and single
  * values are replaced; `undefined` changes nothing. An action of another type replaces the whole action, `targets`
- * replaces `target` and the other way round. The result is not checked and shares no object with its sources.
+ * replaces `target` and the other way round, a certificate the whole certificate. The result is not checked and shares no object with its sources.
  */
 export function mergeRouteConfigs(base: IRouteConfig, override: TRouteOverride): IRouteConfig {
   const kept: TData = { ...base };
@@ -47,9 +59,14 @@ type TData = Record<string, unknown>;
 function baseAction(base: TData, override: TData): TData {
   if (override.type !== undefined && override.type !== base.type) return {};
   const { target, targets, ...rest } = base;
+  if (isData(rest.tls) && isData(override.tls) && override.tls.certificate !== undefined) {
+    // PEM and files exclude each other, and a chain belongs to its key.
+    const { certificate, ...tls } = rest.tls;
+    rest.tls = tls;
+  }
   if (override.target !== undefined) return target === undefined ? rest : { ...rest, target };
   if (override.targets !== undefined) return rest;
-  return base;
+  return { ...base, ...rest };
 }
 
 function merge(base: unknown, override: unknown): unknown {

@@ -28,8 +28,9 @@ export const securitySchema = strict('security', {
 
 const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';
 
-/** `//` and `/{path}` would let the client name the host that it is sent to. */
-const redirectShape = /^(?:https?:\/\/[^/?#]|\/(?!\/|\{path\}))[!-;=?-[\]_a-~]*$|^\/$/i;
+/** No client may name the host that it is sent to: by `//`, or by a placeholder where a host could stand. */
+const redirectShape =
+  /^(?:https?:\/\/(?:[\w.:[\]-]|\{domain\}|\{port\})+(?:\{path\}|[/?#]|$)|\/(?![/{]))[!#-;=?-[\]_a-~]*$/i;
 
 const redirectTarget = checked(zod.string({ error: wantRedirect }), (text) =>
   redirectShape.test(text) && text.length <= 8192 ? templateFault(text) : wantRedirect,
