@@ -198,10 +198,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
    * @throws ConfigError with every fault of the query.
    */
   explain(query: IExplainQuery): IExplanation {
-    const { config, table } = this.#snapshot;
+    const { config, table, tableAt, isHttpPort } = this.#snapshot;
     return explain(query, {
       config,
       table,
+      tableAt,
+      isHttpPort,
       guard: this.#guard,
       live: this.#connections,
       pickerFor: (route) => this.#registry.pickerFor(route),
