@@ -84,6 +84,13 @@ tap.test('a target is split from its authority, which overrules Host (RFC 9112 �
   }
 });
 
+tap.test('two slashes begin no origin form, since they begin a reference to another host (RFC 3986 §4.2)', async () => {
+  for (const target of ['//', '//a.test/x', 'http://a.test//x']) {
+    expect(statusOf(get().replace(' / ', ` ${target} `))).toEqual(400);
+  }
+  expect(read(get().replace(' / ', ' /a//b ')).target).toEqual('/a//b');
+});
+
 tap.test('HTTP/1.0 may do without Host (RFC 9112 §3.2)', async () => {
   same(read('GET / HTTP/1.0\r\n\r\n'), { version: '1.0', authority: '', host: '' });
   same(read('GET http://a.test/ HTTP/1.0\r\n\r\n'), { authority: 'a.test', host: 'a.test' });
@@ -181,6 +188,10 @@ tap.test('a fault shows as soon as its octets are there, and is the same one whe
   expect(statusOf(get('Expect: more', 'X: \x00'))).toEqual(400);
   expect(statusOf('GET / HTTP/1.1\r\nHost: a.test\r\nExpect: more\r\nX: \x00')).toEqual(400);
   expect(statusOf('GET / HTTP/2.0\r\nX: \x00\r\n\r\n')).toEqual(505);
+  const tooMany = latin1(get('A: a', 'B: b', 'C: \x00'));
+  expect(decodeSlowly(decodeRequest({ maxBytes: 1000, maxFields: 2 }), tooMany, 1)).toEqual(
+    decodeRequestHead(tooMany, 0, { maxBytes: 1000, maxFields: 2 }),
+  );
 });
 
 tap.test('what was looked at is not looked at again', async () => {

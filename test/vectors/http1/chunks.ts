@@ -60,6 +60,7 @@ const brokenExtensions = [
   '5;a=\r\nhello\r\n0\r\n\r\n',
   '5;=b\r\nhello\r\n0\r\n\r\n',
   '5; a=b\r\nhello\r\n0\r\n\r\n',
+  '5 a\r\nhello\r\n0\r\n\r\n',
   '5 ;a=b\r\nhello\r\n0\r\n\r\n',
   '5;a =b\r\nhello\r\n0\r\n\r\n',
   '5;a= b\r\nhello\r\n0\r\n\r\n',
