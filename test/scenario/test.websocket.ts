@@ -248,6 +248,44 @@ tap.test('a client that vanishes takes its target along, and the other way round
   expect(await world.ends(2)).toEqual(['client_error', 'target_error']);
 });
 
+tap.test('a WebSocket counts among the connections of its route for as long as it lives', async () => {
+  await using origin = await startWebSocketOrigin();
+  const route = makeRoute(origin.port, {}, { security: { maxConnections: 1 } });
+  await using world = await startProxy({ routes: [route] });
+  const url = `ws://127.0.0.1:${world.port}/`;
+  await using first = await connectWebSocket(url);
+  await expect(connectWebSocket(url)).rejects.toThrow(/503/);
+  await world.ends(1);
+  first.socket.terminate();
+  await world.ends(1);
+  await using second = await connectWebSocket(url);
+  second.socket.send('a');
+  expect(await second.messages(1)).toEqual(['a']);
+});
+
+tap.test('and among those of its target, which the balancer sees', async () => {
+  await using busy = await startWebSocketOrigin();
+  await using other = await startWebSocketOrigin();
+  const targets = [busy, other].map(({ port }) => ({ host: '127.0.0.1', port }));
+  const loadBalancing = { algorithm: 'least-connections' } as const;
+  const action = { type: 'forward', targets, loadBalancing } as const;
+  await using world = await startProxy({ routes: [{ match: { ports: 0, path: '/*' }, action }] });
+  const url = `ws://127.0.0.1:${world.port}/`;
+  const open = [await connectWebSocket(url), await connectWebSocket(url)];
+  expect([busy.opened.length, other.opened.length]).toEqual([1, 1]);
+  for (let round = 1; round <= 4; round++) {
+    open.pop()?.socket.terminate();
+    await until(
+      () => world.proxy.getConnections().length === 1,
+      5_000,
+      () => 'one connection',
+    );
+    open.push(await connectWebSocket(url));
+  }
+  expect([busy.opened.length + other.opened.length, Math.min(busy.opened.length, other.opened.length)]).toEqual([6, 1]);
+  for (const client of open) await client[Symbol.asyncDispose]();
+});
+
 tap.test('when the proxy stops both ends are told by Close 1001', async () => {
   const codes: number[] = [];
   await using origin = await startWebSocketOrigin((socket) => socket.on('close', (code) => codes.push(code)));

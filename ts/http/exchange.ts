@@ -313,7 +313,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (this.#done) return;
     this.#done = true;
     this.#forwarding?.settled(status, this.#error);
-    this.permit?.release();
+    const { permit } = this;
+    // A tunnel is the route's until the connection ends.
+    if (status !== 101) permit?.release();
+    else this.visitor.connection.whenEnded(() => permit?.release());
     this.request.leave(this.#error !== null);
     const { place = null, attempts = 0 } = this.#forwarding ?? {};
     this.visitor.ended(

@@ -113,7 +113,9 @@ export class Forwarding implements IUpstreamWant {
     const lease = this.#pick?.lease;
     if (error === null) lease?.answered?.(status < 500);
     else if (error instanceof ProxyError && error.blame === 'upstream') lease?.failed(error);
-    lease?.release();
+    // A tunnel has its target until the connection ends.
+    if (status !== 101) lease?.release();
+    else if (lease !== undefined) this.connection.whenEnded(() => lease.release());
   }
 
   stickyCookie(): string | null {
