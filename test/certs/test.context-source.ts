@@ -1,15 +1,18 @@
 // Certificates in use: made ready, replaced in files, kept where the replacement is no good.
 
+import { execFile } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
-import { mkdir, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type tls from 'node:tls';
+import { promisify } from 'node:util';
 import { systemClock } from '../../ts/base/clock.js';
 import { ProxyError } from '../../ts/base/errors.js';
 import { silentLogger } from '../../ts/base/logger.js';
 import { ContextSource } from '../../ts/certs/context-source.js';
 import { type ICertificate, makeCertificate } from '../helpers/certificates.js';
 import { connectTls } from '../helpers/clients.js';
+import { needs } from '../helpers/debian.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
 import { makeFolder } from '../helpers/make-folder.js';
 import { makeTls, makeTlsConfig, startTerminator } from '../helpers/make-tls.js';
@@ -181,6 +184,40 @@ tap.test('at the start every certificate that cannot be used is named, and nothi
   expect(source.contextFor(bad)).toEqual(null);
   expect(source.contextFor(good)).not.toEqual(null);
   await source.cleanup();
+});
+
+needs('openssl')('a key that OpenSSL finds too weak is refused at the start and in a replacement', async () => {
+  await using folder = await makeFolder();
+  const [certFile, keyFile] = [join(folder.path, 'cert.pem'), join(folder.path, 'key.pem')];
+  const weak = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:512',
+    '-nodes',
+    '-subj',
+    '/CN=a.test',
+    '-keyout',
+    keyFile,
+    '-out',
+    certFile,
+  ];
+  await promisify(execFile)('openssl', weak);
+  const { source } = makeSource();
+  const settings = makeTls({ certificate: filesIn(folder.path) });
+  await expect(source.attach(makeTlsConfig(settings))).rejects.toThrow(/cert\.pem, .*: .*key too small/);
+  await source.cleanup();
+
+  const pair = { cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') };
+  await put(folder.path, first);
+  await using world = await startTerminator({ tls: { 'a.test': settings } });
+  await put(folder.path, pair);
+  await until(
+    () => world.errors.some(({ message }) => /key too small/.test(message)),
+    5_000,
+    () => 'an error',
+  );
+  expect(await shownAt(world.port)).toEqual('DNS:a.test');
 });
 
 tap.test('an expired certificate is served with a warning', async () => {

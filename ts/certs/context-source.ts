@@ -60,7 +60,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
     if (entry === undefined) return null;
     const keys = entry.ticketKeys.present;
     try {
-      entry.context ??= new TlsContext(entry.tls, entry.pair, keys);
+      entry.context ??= contextOf(entry);
       entry.context.useTicketKeys(keys);
       return entry.context;
     } catch (error) {
@@ -112,8 +112,14 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   async #load({ tls, place }: { readonly tls: IResolvedTls; readonly place: string }): Promise<IEntry> {
     const pair = pairOf(tls) ?? (await readPair(tls.certificate as ICertificateFiles));
     const entry: IEntry = { tls, place, pair, context: null, ticketKeys: new TicketKeys(this.#clock), told: null };
-    const problem = problemOf(pair);
-    if (problem !== null) throw new Error(`${nameOf(entry)}: ${problem}`);
+    try {
+      const problem = problemOf(pair);
+      if (problem !== null) throw new Error(problem);
+      // What stands in the configuration was tried before. Nothing is kept of it: most are not asked for soon.
+      if (pairOf(tls) === null) contextOf(entry);
+    } catch (error) {
+      throw new Error(`${nameOf(entry)}: ${messageOf(error)}`);
+    }
     this.#warn(entry);
     return entry;
   }
@@ -138,9 +144,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
       }
       const problem = problemOf(pair);
       if (problem !== null) return this.#tell(entry, problem);
-      const context = new TlsContext(entry.tls, pair, entry.ticketKeys.present);
-      // Made now: what OpenSSL refuses must not take the place of what works.
-      context.prepare();
+      const context = contextOf({ ...entry, pair });
       entry.context = context;
       entry.pair = pair;
       entry.told = null;
@@ -164,6 +168,13 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
     const concern = concernAbout(entry.pair, this.#clock.wallMs());
     if (concern !== null) this.#logger.warn({ certificate: nameOf(entry), concern }, 'certificate is not valid now');
   }
+}
+
+/** Throws what OpenSSL says, if it does: what it refuses must neither begin to serve nor take the place of what does. */
+function contextOf({ tls, pair, ticketKeys }: IEntry): TlsContext {
+  const context = new TlsContext(tls, pair, ticketKeys.present);
+  context.prepare();
+  return context;
 }
 
 const filesAtOnce = 16;
