@@ -40,6 +40,8 @@ export class ClientConnection implements IClientSide {
   #phase: TPhase = 'idle';
   /** Read and not understood yet. */
   #rest: Buffer | null;
+  /** How much of it is known not to be the end of a head. */
+  #scanned = 0;
   #exchange: Exchange | null = null;
   #request: IRequestHead | null = null;
   #pulling = false;
@@ -232,7 +234,8 @@ export class ClientConnection implements IClientSide {
   }
 
   #readHead(rest: Buffer): boolean {
-    const decoded = decodeRequestHead(rest, 0, this.#limits);
+    const decoded = decodeRequestHead(rest, 0, this.#limits, this.#scanned);
+    this.#scanned = decoded.kind === 'short' ? rest.length : 0;
     if (decoded.kind === 'done') {
       this.#original = this.#requests === 0 ? rest : null;
       this.#take(rest, decoded.used);
