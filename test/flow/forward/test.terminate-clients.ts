@@ -143,4 +143,14 @@ needs('openssl')('openssl: tickets stay with the route that gave them, client by
   await world.ends(6);
 });
 
+needs('openssl')('openssl: a client cannot renegotiate, nor compress (pitfall 30)', async () => {
+  await using world = await startTerminator({ tls: { 'a.test': open } });
+  const script = `{ printf x; sleep 0.2; printf 'R\\n'; sleep 0.3; } | openssl s_client -connect 127.0.0.1:${world.port} -servername a.test -tls1_2`;
+  const { stdout } = await run('sh', ['-c', `${script} 2>&1; true`]);
+  expect(stdout).toMatch(/RENEGOTIATING/);
+  expect(stdout).toMatch(/no renegotiation/);
+  expect(stdout).toMatch(/Compression: NONE/);
+  await world.ends();
+});
+
 export default tap.start();
