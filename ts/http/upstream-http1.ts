@@ -169,6 +169,8 @@ export class UpstreamHttp1 implements IOrigin {
   }
 
   readonly #onDrain = (): void => {
+    if (!this.#request.isFull) return;
+    this.#request.isFull = false;
     this.#listener?.originDrained();
   };
 

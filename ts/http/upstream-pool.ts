@@ -11,6 +11,8 @@ import { dialUpstream } from './upstream-dial.js';
 import { type IUpstreamHome, UpstreamHttp1 } from './upstream-http1.js';
 import type { IUpstreamStats, IUpstreamWant } from './upstream-types.js';
 
+/** Used connections that are given up for a request that wants a new one. */
+const maxGivenUp = 2;
 /** A request waits so much longer than a dial may take: the dial's own error says more. */
 const slackMs = 1_000;
 
@@ -96,10 +98,10 @@ export class UpstreamPool {
    * than the connection that was found stale.
    */
   async waitFresh(signal: AbortSignal): Promise<UpstreamHttp1> {
-    for (;;) {
+    for (let givenUp = 0; ; givenUp++) {
       for (let idle = this.take(); idle !== null; idle = this.take()) idle.destroy();
       const origin = await this.wait(signal);
-      if (origin.served === 0) return origin;
+      if (origin.served === 0 || givenUp === maxGivenUp) return origin;
       // The pool is full, and this one has just come back: in its place there is room for a new one.
       origin.destroy();
     }

@@ -20,6 +20,8 @@ export class UpstreamRequest {
   #firstBytes = 0;
   /** All of it was given. */
   done = true;
+  /** Enough waits for the kernel; `drain` of the socket will say when there is room. */
+  isFull = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -30,6 +32,7 @@ export class UpstreamRequest {
     this.#owed = head.contentLength;
     this.#writes = 0;
     this.done = this.#owed === 0;
+    this.isFull = false;
     if (!this.done) {
       this.#waiting = text;
       return;
@@ -86,20 +89,24 @@ export class UpstreamRequest {
     this.#waiting = '';
     const { length } = chunk;
     this.#wrote(text.length + length + after.length);
-    if (text === '' && after === '') return socket.write(chunk);
-    if (length <= maxJoinedBytes) {
+    if (text === '' && after === '') {
+      socket.write(chunk);
+    } else if (length <= maxJoinedBytes) {
       const joined = Buffer.allocUnsafe(text.length + length + after.length);
       joined.write(text, 0, 'latin1');
       joined.set(chunk, text.length);
       if (after !== '') joined.write(after, text.length + length, 'latin1');
-      return socket.write(joined);
+      socket.write(joined);
+    } else {
+      socket.cork();
+      if (text !== '') socket.write(text, 'latin1');
+      socket.write(chunk);
+      if (after !== '') socket.write(after, 'latin1');
+      socket.uncork();
     }
-    socket.cork();
-    if (text !== '') socket.write(text, 'latin1');
-    let more = socket.write(chunk);
-    if (after !== '') more = socket.write(after, 'latin1');
-    socket.uncork();
-    return more;
+    // `write` says "full" of every large chunk, most of which the kernel has taken by now. A destroyed socket never drains.
+    this.isFull = socket.writableLength >= socket.writableHighWaterMark && !socket.destroyed;
+    return !this.isFull;
   }
 
   #wrote(bytes: number): void {
