@@ -2,9 +2,10 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { WebSocket } from 'ws';
-import type { IRouteConfig, IWebSocketRules } from '../../ts/index.js';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { IRouteConfig, IUpstreamTls, IWebSocketRules } from '../../ts/index.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { connectTcp } from '../helpers/clients.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
@@ -306,6 +307,96 @@ tap.test('when the proxy stops both ends are told by Close 1001', async () => {
     [1001, 1001],
     ['shutdown', 'shutdown'],
   ]);
+});
+
+tap.test('a WebSocket that opens while the proxy stops is told at once', async () => {
+  let open = (): void => {};
+  await using origin = await startWebSocketOrigin(undefined, {
+    verifyClient: (_, callback) => {
+      open = () => callback(true);
+    },
+  });
+  await using world = await startProxy({ routes: [makeRoute(origin.port)] });
+  const opened = connectWebSocket(`ws://127.0.0.1:${world.port}/`);
+  await until(
+    () => origin.sockets.size === 1,
+    5_000,
+    () => 'the opening at the target',
+  );
+  const stopped = world.proxy.stop({ graceMs: 20_000 });
+  await until(
+    () => world.proxy.getListeningPorts().length === 0,
+    5_000,
+    () => 'the ports to close',
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  open();
+  await using client = await opened;
+  expect((await client.closed).code).toEqual(1001);
+  await stopped;
+  expect(await world.ends(1)).toEqual(['shutdown']);
+});
+
+tap.test('an open one outlives the limits of requests, and ends by those of its route', async () => {
+  const clock = makeFakeClock();
+  await using origin = await startWebSocketOrigin();
+  const timeouts = { inactivityTimeout: 600_000, responseTimeout: 5_000 };
+  const route = makeRoute(origin.port, {}, { timeouts });
+  const http = { keepAliveTimeout: 1_000, headersTimeout: 1_000, requestTimeout: 2_000, upstreamIdleTimeout: 1_000 };
+  await using world = await startProxy({ routes: [route], http }, { clock });
+  await using client = await connectWebSocket(`ws://127.0.0.1:${world.port}/`);
+  clock.advance(599_000);
+  client.socket.send('a');
+  expect(await client.messages(1)).toEqual(['a']);
+  clock.advance(590_000);
+  expect(world.ended.length).toEqual(0);
+  clock.advance(60_000);
+  expect(await world.ends(1)).toEqual(['inactivity_timeout']);
+  expect((await client.closed).code).toEqual(1006);
+});
+
+tap.test('TLS to the target is verified for WebSockets as for requests, and they end like others', async () => {
+  const { cert, key } = await makeCertificate({ names: ['b.test'] });
+  const server = https.createServer({ cert, key });
+  const webSockets = new WebSocketServer({ server });
+  webSockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data, { binary: false })));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const routeWith = (upstream: IUpstreamTls): IRouteConfig => ({
+    match: { ports: 0, path: '/*' },
+    action: { type: 'forward', target: { host: '127.0.0.1', port, tls: upstream } },
+  });
+  await using strict = await startProxy({ routes: [routeWith({ servername: 'b.test' })] });
+  await expect(connectWebSocket(`ws://127.0.0.1:${strict.port}/`)).rejects.toThrow(/502/);
+  await using world = await startProxy({ routes: [routeWith({ servername: 'b.test', rejectUnauthorized: false })] });
+  await using client = await connectWebSocket(`ws://127.0.0.1:${world.port}/`);
+  const large = 'x'.repeat(500_000);
+  client.socket.send(large);
+  expect((await client.messages(1))[0] === large).toBeTrue();
+  client.socket.terminate();
+  await until(
+    () => webSockets.clients.size === 0,
+    5_000,
+    () => 'the target to be left',
+  );
+  await world.proxy.stop({ graceMs: 0 });
+  await new Promise((resolve) => server.close(resolve));
+});
+
+tap.test('through two proxies, none is left on either once the far end is gone', async () => {
+  await using origin = await startWebSocketOrigin();
+  await using inner = await startProxy({ routes: [makeRoute(origin.port)] });
+  await using outer = await startProxy({ routes: [makeRoute(inner.port)] });
+  await using client = await connectWebSocket(`ws://127.0.0.1:${outer.port}/`);
+  client.socket.send('a');
+  await client.messages(1);
+  for (const socket of origin.sockets) socket.destroy();
+  expect((await client.closed).code).toEqual(1006);
+  await until(
+    () => inner.proxy.getConnections().length + outer.proxy.getConnections().length === 0,
+    5_000,
+    () => 'no connection on either',
+  );
 });
 
 tap.test('WebSockets of unchanged routes, and of changed ones, live through updates', async () => {

@@ -11,7 +11,7 @@ import type { TEnd } from '../flow/ends.js';
 import { AnswerWriter } from './answer-writer.js';
 import { errorAnswer } from './error-answer.js';
 import { Exchange } from './exchange.js';
-import type { IClientSide } from './exchange-types.js';
+import type { IClientSide, IDetached } from './exchange-types.js';
 import { RequestContent } from './request-content.js';
 import type { Visitor } from './visitor.js';
 
@@ -48,6 +48,8 @@ export class ClientConnection implements IClientSide {
   #continued = false;
   #keepAlive = true;
   #draining = false;
+  /** How long the rest may take, where the proxy stops. */
+  #graceMs: number | null = null;
   #advancing = false;
   #requests = 0;
   /** What the connection ends with once our FIN is out. */
@@ -75,8 +77,9 @@ export class ClientConnection implements IClientSide {
   }
 
   /** Its present request is answered, then it ends. */
-  drain(): void {
+  drain(graceMs?: number): void {
     this.#draining = true;
+    if (graceMs !== undefined) this.#graceMs = graceMs;
     this.#keepAlive = false;
     if (this.#phase === 'idle') this.#finish('shutdown');
   }
@@ -150,14 +153,14 @@ export class ClientConnection implements IClientSide {
     return this.#original;
   }
 
-  detach(): { readonly socket: Socket; readonly bytes: Buffer | null } | null {
+  detach(): IDetached | null {
     if (this.#phase !== 'exchange' || this.#connection.end !== null) return null;
     this.#writer.flush();
     this.#leave();
     this.#exchange = null;
     const bytes = this.#rest;
     this.#rest = null;
-    return { socket: this.#socket, bytes };
+    return { socket: this.#socket, bytes, ...(this.#graceMs === null ? {} : { graceMs: this.#graceMs }) };
   }
 
   // --- reading ---

@@ -35,7 +35,14 @@ export interface IClientSide {
    * After `head` with 101 (or 200 to CONNECT): the socket for the tunnel, and what it already sent behind its request. The
    * side forgets the socket; listeners of its own are gone. null: this side has none to give (it was cut meanwhile).
    */
-  detach(): { readonly socket: Socket; readonly bytes: Buffer | null } | null;
+  detach(): IDetached | null;
+}
+
+export interface IDetached {
+  readonly socket: Socket;
+  readonly bytes: Buffer | null;
+  /** Given where the proxy stops already: the milliseconds that connections have to end. */
+  readonly graceMs?: number;
 }
 
 /** What the client's side tells the exchange. */

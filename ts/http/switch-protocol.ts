@@ -42,5 +42,6 @@ export function switchToTunnel(
   const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, { clock, connections });
   // A tunnel of a route that changed lives on: it is nobody's next request.
   connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {} };
+  if (client.graceMs !== undefined) tunnel.shutdown(client.graceMs);
   return null;
 }
