@@ -90,6 +90,20 @@ tap.test('the trace in the documentation is the one that its routes give', async
   expect(takes('red.shop.example', '203.0.113.9')).toEqual('abuse');
 });
 
+tap.test('so is the trace of a request', async () => {
+  const tls = { mode: 'terminate', certificate: { certFile: 'shop.pem', keyFile: 'shop.key' } } as const;
+  const to = (host: string) => ({ type: 'forward', target: { host, port: 8080 }, tls }) as const;
+  const match = { ports: 443, domains: 'shop.example' };
+  const routes: IRouteConfig[] = [
+    { name: 'shop', match, action: to('shop.internal') },
+    { name: 'orders', match: { ...match, path: '/orders/:id', method: 'POST' }, action: to('orders.internal') },
+  ];
+  const query: IExplainQuery = { port: 443, domain: 'shop.example', path: '/orders/7', method: 'POST' };
+  const trace = formatExplanation(new SmartProxy({ routes }).explain(query));
+  const page = await readFile(join(root, 'docs/matching.md'), 'utf8');
+  expect(codeBlocksOf(page).map(({ text }) => text.trim())).toContain(trace.trim());
+});
+
 tap.test('a port on which nothing listens ends there', async () => {
   const explanation = ask([{}], { port: 444 });
   expect([explanation.outcome, explanation.end]).toEqual(['not_listening', undefined]);
