@@ -1,7 +1,7 @@
 // Many bytes whose loss, change or order shows: both sides compare a hash.
 
 import { createHash } from 'node:crypto';
-import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 
 export interface IHashed {
   readonly bytes: number;
@@ -11,7 +11,7 @@ export interface IHashed {
 const chunkBytes = 65_536;
 
 /** Sends `bytes` bytes, no two chunks alike, as fast as they are taken; then a FIN unless `end` is false. */
-export function sendHashed(socket: Socket, bytes: number, end = true): Promise<IHashed> {
+export function sendHashed(socket: Writable, bytes: number, end = true): Promise<IHashed> {
   const hash = createHash('sha256');
   return new Promise((resolve, reject) => {
     let left = bytes;
@@ -33,7 +33,7 @@ export function sendHashed(socket: Socket, bytes: number, end = true): Promise<I
 }
 
 /** Resolves at the FIN, rejects at anything else. With `pauseMs` it takes one chunk after another, resting in between. */
-export function receiveHashed(socket: Socket, pauseMs = 0): Promise<IHashed> {
+export function receiveHashed(socket: Readable, pauseMs = 0): Promise<IHashed> {
   const hash = createHash('sha256');
   let bytes = 0;
   return new Promise((resolve, reject) => {
