@@ -204,6 +204,32 @@ tap.test('a socket handler gets what is inside TLS, and its bytes are counted as
   expect([connection?.bytesReceived, connection?.bytesSent]).toEqual([5, answer.length]);
 });
 
+tap.test('the protocol that was agreed on with the client is agreed on with a TLS target', async () => {
+  const agreed: (string | false | null)[] = [];
+  const server = tls.createServer({ cert: inner.cert, key: inner.key, ALPNProtocols: ['custom'] });
+  server.on('secureConnection', (socket) => {
+    agreed.push(socket.alpnProtocol);
+    socket.on('error', () => {});
+    socket.end('fine');
+  });
+  await using origin = await startOrigin((socket) => void server.emit('connection', socket));
+  const settings = {
+    mode: 'terminate-and-reencrypt',
+    certificate,
+    alpn: ['custom'],
+    upstream: { ca: inner.ca },
+  } as const;
+  await using started = await startProxy({ routes: [routeTo(origin.port, settings)] });
+  for (const ALPNProtocols of [['other', 'custom'], ['other'], []]) {
+    const offer = ALPNProtocols.length === 0 ? {} : { ALPNProtocols };
+    await using client = await connectTls(started.port, { servername: 'a.test', ...offer });
+    expect((await client.end).toString()).toEqual('fine');
+    expect((client.socket as tls.TLSSocket).alpnProtocol).toEqual(ALPNProtocols.includes('custom') ? 'custom' : false);
+  }
+  expect(agreed).toEqual(['custom', false, false]);
+  await started.ends(3);
+});
+
 tap.test('a target whose certificate is not valid ends the connection with a word of its own', async () => {
   await using origin = await startSecure((socket) => void socket.resume());
   const settings = { mode: 'terminate-and-reencrypt', certificate } as const;

@@ -2,9 +2,11 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
+import fc from 'fast-check';
 import { makeCertificate } from '../../helpers/certificates.js';
 import { connectTcp, connectTls } from '../../helpers/clients.js';
 import { makeFakeClock } from '../../helpers/fake-clock.js';
+import { alpnOf, browserHello, makeClientHello, sniOf } from '../../helpers/make-client-hello.js';
 import { makeTls, startTerminator } from '../../helpers/make-tls.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 import { until } from '../../helpers/until.js';
@@ -400,6 +402,75 @@ tap.test('an orderly end says close_notify, a broken one resets, and an end is h
     expect(world.ended.length).toEqual(1);
   }
 });
+
+tap.test('an orderly end is told by close_notify, and one that cuts something off is not', async () => {
+  for (const [end, notified] of [
+    ['normal', true],
+    ['inactivity_timeout', false],
+  ] as const) {
+    await using world = await startTerminator({
+      tls: { 'a.test': settings },
+      serve: (secure, connection, connections) => {
+        secure.write('said');
+        secure.once('data', () => connections.cleanupConnection(connection, end));
+      },
+    });
+    const seen: Buffer[] = [];
+    const relay = net.createServer((client) => {
+      const upstream = net.connect({ port: world.port, host: '127.0.0.1' });
+      for (const socket of [client, upstream]) socket.on('error', () => {});
+      client.pipe(upstream);
+      upstream.on('data', (chunk) => seen.push(chunk)).pipe(client);
+    });
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    const { port } = relay.address() as net.AddressInfo;
+    {
+      await using client = await connectTls(port, { servername: 'a.test', maxVersion: 'TLSv1.2' });
+      await client.receive(4);
+      client.send('go');
+      await client.closed;
+    }
+    // In TLS 1.2 the type of a record can be read; one that holds an alert is 31 bytes long.
+    const last = Buffer.concat(seen).subarray(-31);
+    expect([end, last[0] === 21 && last[4] === 26]).toEqual([end, notified]);
+    await world.ends();
+    relay.close();
+  }
+});
+
+tap.test(
+  'hellos with strange names, or changed anywhere, are refused or served, and never throw (pitfalls 25, 29)',
+  async () => {
+    await using world = await startTerminator({ tls: { '': settings } });
+    const names = ['', 'a'.repeat(255), 'a\0b.test', 'A.TEST', 'a.test.', '127.0.0.1', '[::1]', '*.test', 'xn--\u00ff'];
+    const strange = names.map((name) =>
+      makeClientHello({ ...browserHello, extensions: [sniOf(name), alpnOf(name, '')] }),
+    );
+    const two = makeClientHello({ ...browserHello, extensions: [sniOf('a.test', 'b.test')] });
+    const real = await helloOf({ ALPNProtocols: ['h2', 'http/1.1'] });
+    const changed = fc.sample(
+      fc.record({ at: fc.nat({ max: real.length - 1 }), to: fc.nat({ max: 255 }) }).map(({ at, to }) => {
+        const bytes = Buffer.from(real);
+        bytes[at] = to;
+        return bytes;
+      }),
+      { numRuns: numRuns(100), seed: 1 },
+    );
+    const all = [...strange, two, ...changed];
+    for (const hello of all) {
+      await using client = await connectTcp(world.port, { allowHalfOpen: true });
+      client.socket.end(hello);
+      await client.closed;
+    }
+    const possible = ['tls_error', 'closed_before_data', 'client_error', 'no_route'];
+    expect([...new Set(await world.ends(all.length))].filter((end) => !possible.includes(end))).toEqual([]);
+    await using client = await connectTls(world.port, { servername: 'a.test' });
+    client.send('still');
+    expect(await client.receive(5)).toEqual('still');
+    client.socket.end();
+    await world.ends();
+  },
+);
 
 tap.test("a client's FIN, its reset and its errors in TLS are seen once the handshake is done", async () => {
   const leave: readonly (readonly [string, (socket: net.Socket) => void])[] = [

@@ -165,7 +165,10 @@ class Dial {
     if (sendProxyProtocol !== 0) socket.write(targetHeader(this.#connection, sendProxyProtocol));
     if (tls === null) return this.#succeeded(socket, pick);
     const attempt = this.#attempt;
-    this.#connection.outgoing = secureUpstream(socket, pick.host, tls, null, (error, secure) => {
+    const { secure: terminated, alpn } = this.#connection;
+    // What was agreed on with the client is what its bytes are.
+    const agreed = terminated === null || alpn.length === 0 ? null : alpn;
+    this.#connection.outgoing = secureUpstream(socket, pick.host, tls, agreed, (error, secure) => {
       if (attempt !== this.#attempt) {
         secure.destroy();
         if (error !== null) this.#late(error);
