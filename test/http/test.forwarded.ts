@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { AddressSet } from '../../ts/codec/address.js';
 import { fieldValue } from '../../ts/codec/http-message.js';
-import { clientFrom, forwardedFields, type IForwardFacts } from '../../ts/http/forwarded.js';
+import { clientFrom, type IForwardFacts } from '../../ts/http/forwarded.js';
+import { requestFields } from '../../ts/http/request-fields.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 const facts = (changes: Partial<IForwardFacts> = {}): IForwardFacts => ({
@@ -15,6 +16,8 @@ const facts = (changes: Partial<IForwardFacts> = {}): IForwardFacts => ({
   trusted: false,
   ...changes,
 });
+
+const forwardedFields = (fields: string[], given: IForwardFacts) => requestFields(fields, given, '');
 
 function setOf(...patterns: string[]): AddressSet {
   const { set } = AddressSet.compile(patterns);

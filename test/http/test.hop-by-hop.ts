@@ -1,8 +1,16 @@
 // What stays on a connection and what no Connection field can take away.
 
 import fc from 'fast-check';
-import { endToEnd, isProtected, removeNamed } from '../../ts/http/hop-by-hop.js';
+import { isProtected, removeNamed } from '../../ts/http/hop-by-hop.js';
+import { requestFields } from '../../ts/http/request-fields.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
+
+/** What goes on of a stranger's fields, before ours. */
+function endToEnd(fields: readonly string[]): string[] {
+  const facts = { clientIp: '', peerIp: '', serverPort: 80, isTls: false, authority: '', trusted: false };
+  const out = requestFields(fields, facts, '');
+  return out.slice(0, out.indexOf('X-Forwarded-For'));
+}
 
 tap.test('fields of the connection are dropped in any case, all others stay in order', () => {
   const fields = endToEnd([

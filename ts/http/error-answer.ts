@@ -29,9 +29,6 @@ export function errorAnswer(status: number, detail = ''): IOwnAnswer {
   return answer;
 }
 
-/** The same, where there may be nothing to say. */
-export const refusal = (status: number, why: string | null): IOwnAnswer => errorAnswer(status, why ?? '');
-
 function make(status: number, detail: string): IOwnAnswer {
   if (hasNoContent(status))
     return { head: { status, reason: '', fields: [], contentLength: lengthOf(status, 0) }, body: Buffer.alloc(0) };

@@ -1,37 +1,8 @@
-// An origin that answers at once with what was made before, whatever the request holds.
+// Answers of routes that give the same to everybody.
 
-import type { IRequestHead, IResponseHead } from '../codec/http-message.js';
 import type { TResolvedAction } from '../config/resolved.js';
 import { errorAnswer, hasNoContent, type IOwnAnswer, lengthOf } from './error-answer.js';
-import type { IAnswerListener, IOrigin } from './exchange-types.js';
 import { responseFields } from './response-fields.js';
-
-/** Keeps nothing of a request: one can serve all requests that get the same answer. It never asks for their content. */
-export class FixedOrigin implements IOrigin {
-  readonly #head: IResponseHead;
-  readonly #body: Buffer;
-
-  constructor(answer: IOwnAnswer) {
-    this.#head = answer.head;
-    this.#body = answer.body;
-  }
-
-  send(head: IRequestHead, listener: IAnswerListener): void {
-    listener.answerHead(this.#head);
-    if (this.#body.length > 0 && head.method !== 'HEAD') listener.answerData(this.#body);
-    listener.answerEnd(null);
-  }
-
-  data(): boolean {
-    return true;
-  }
-
-  end(): void {}
-  flush(): void {}
-  cancel(): void {}
-  hold(): void {}
-  pull(): void {}
-}
 
 type TFixedAction = Extract<TResolvedAction, { type: 'respond' | 'block' }>;
 

@@ -4,15 +4,7 @@ import type { AddressSet } from '../codec/address.js';
 import { foldAddress } from '../codec/address.js';
 import { splitHostPort } from '../codec/host.js';
 import { fieldValue, type TFields } from '../codec/http-message.js';
-import {
-  edge,
-  forwardedFor,
-  forwardedHost,
-  forwardedPort,
-  forwardedProto,
-  requestKind,
-  type TKind,
-} from './field-kind.js';
+import { forwardedFor, forwardedHost, forwardedPort, forwardedProto, type TKind } from './field-kind.js';
 
 /** What is known of whoever sent a request. */
 export interface IForwardFacts {
@@ -50,24 +42,9 @@ export class Heard {
 const join = (list: string, value: string): string => (list === '' ? value : value === '' ? list : `${list}, ${value}`);
 
 /**
- * What clients say about themselves is dropped and replaced by what we know. A trusted peer is believed: X-Forwarded-For is
- * continued, Proto, Host and Port are kept, `Forwarded`, if it sent one, gets an element of ours.
+ * Adds what targets are told; what the client said of it is gone by now. A trusted peer is believed: X-Forwarded-For is continued,
+ * Proto, Host and Port are kept, and `Forwarded`, if it sent one, gets an element of ours. `heard` is null for any other.
  */
-export function forwardedFields(fields: TFields, facts: IForwardFacts): string[] {
-  const out: string[] = [];
-  const heard = facts.trusted ? new Heard() : null;
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at] as string;
-    const value = fields[at + 1] as string;
-    const kind = requestKind(name);
-    if (kind < edge || (kind === edge && heard !== null)) out.push(name, value);
-    else if (kind !== edge) heard?.take(kind, value);
-  }
-  addForwarded(out, facts, heard);
-  return out;
-}
-
-/** Adds our fields; `heard` is null where the peer is not believed. */
 export function addForwarded(out: string[], facts: IForwardFacts, heard: Heard | null): void {
   const { isTls, authority, serverPort } = facts;
   // A socket that was reset at once has no address any more: RFC 7239 §6.2.

@@ -1,26 +1,6 @@
 // What belongs to one connection stays on it (RFC 9110 §7.6.1).
 
-import type { TFields } from '../codec/http-message.js';
-import { connection, hop, isName, plain, requestKind, te } from './field-kind.js';
-
-/**
- * The fields of a request that may go on: without those of the connection and those that `Connection` names, without
- * framing; `TE` only as `trailers`. Names with `_` are dropped: CGI takes them for the ones with `-`, which are ours to set.
- */
-export function endToEnd(fields: TFields): string[] {
-  const out: string[] = [];
-  let named: string | null = null;
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at] as string;
-    const value = fields[at + 1] as string;
-    const kind = requestKind(name);
-    if (kind === connection) named = named === null ? value : `${named},${value}`;
-    else if (kind === te) keepTrailers(out, value);
-    else if (kind !== hop && !name.includes('_')) out.push(name, value);
-  }
-  if (named !== null) removeNamed(out, named);
-  return out;
-}
+import { isName, plain, requestKind } from './field-kind.js';
 
 /** The only transfer coding that concerns more than one connection: the wish for trailers. */
 export function keepTrailers(out: string[], value: string): void {

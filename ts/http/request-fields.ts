@@ -5,7 +5,10 @@ import { connection, edge, hop, plain, requestKind, te } from './field-kind.js';
 import { addForwarded, Heard, type IForwardFacts } from './forwarded.js';
 import { keepTrailers, removeNamed } from './hop-by-hop.js';
 
-/** `endToEnd`, then `forwardedFields`, then our Via; `via` is `''` for none. Rules come after it. */
+/**
+ * Without what belongs to the client's connection and what only a trusted peer may say; with X-Forwarded-* and Via of ours, `via`
+ * being `''` for none. The rules of the configuration come after it.
+ */
 export function requestFields(fields: TFields, facts: IForwardFacts, via: string): string[] {
   const out: string[] = [];
   const heard = facts.trusted ? new Heard() : null;
