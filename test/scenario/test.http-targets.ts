@@ -40,6 +40,20 @@ tap.test('a target that refuses costs nobody a request, not even a POST', async 
   expect(origin.requests.length).toEqual(10);
 });
 
+tap.test('content is no hindrance to trying the next target, as long as none of it was sent', async () => {
+  await using origin = await startHttpOrigin((request, response) => {
+    request.on('end', () => response.end('ok'));
+  });
+  const healthCheck = { interval: 0, passive: false } as const;
+  await using proxy = await startProxy({ routes: [routeTo([await closedPort(), origin.port], { healthCheck })] });
+  for (const body of ['small', 'x'.repeat(300_000)]) {
+    for (let count = 0; count < 4; count++) {
+      expect(await bodyOf(proxy.port, '/', { method: 'POST', body, chunked: count > 1 })).toEqual('200 ok');
+    }
+    expect(origin.requests.at(-1)?.body.length).toEqual(body.length);
+  }
+});
+
 tap.test('a GET is repeated on a new connection where a kept one was stale; a POST that was sent is not', async () => {
   await using origin = await startRecordingOrigin(({ index }) => (index === 0 ? okAnswer() : ['fin']));
   await using proxy = await startProxy({ routes: [routeTo([origin.port])] });

@@ -31,6 +31,8 @@ export class Forwarding implements IUpstreamWant {
   #held: Buffer[] | null = null;
   #heldBytes = 0;
   #contentDone: boolean;
+  /** An origin was there, and content began to flow. */
+  #reached = false;
   #heldTrailers: TFields | null = null;
 
   constructor(owner: IForwardingOwner, action: IResolvedForward, route: IResolvedRoute, routes: IHttpRoutes) {
@@ -132,9 +134,9 @@ export class Forwarding implements IUpstreamWant {
     return this.attempts < this.#action.retry.attempts;
   }
 
-  /** All of its content, if it has any, is at hand. */
+  /** All of its content, if it has any, is at hand; or with the client, who was not asked for it before a target was there. */
   get #isWhole(): boolean {
-    return this.#head.contentLength === 0 || (this.#held !== null && this.#contentDone);
+    return this.#head.contentLength === 0 || !this.#reached || (this.#held !== null && this.#contentDone);
   }
 
   #affordable(unsent: boolean): boolean {
@@ -168,6 +170,7 @@ export class Forwarding implements IUpstreamWant {
 
   readonly #got = (origin: IOrigin): void => {
     this.#ticket = null;
+    this.#reached = true;
     // The lease hears of the answer, not of the connection: a target that accepts and never answers is no good one.
     this.#owner.connected(origin, this.pick);
   };
