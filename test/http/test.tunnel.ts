@@ -137,7 +137,12 @@ tap.test('what came early goes first, then everything, unchanged both ways', asy
   const down = Buffer.concat([makeFrame('hello '), makeFrame('again')]);
   expect((await world.target.gets(up.length)).equals(up)).toBeTrue();
   expect((await world.client.gets(down.length)).equals(down)).toBeTrue();
-  expect([world.connection.phase, world.connection.spliced]).toEqual(['transfer', true]);
+  const { phase, spliced, target } = world.connection;
+  expect([phase, spliced, target]).toEqual([
+    'transfer',
+    true,
+    { host: '127.0.0.1', port: world.target.socket.localPort },
+  ]);
 });
 
 tap.test('a tunnel that is no WebSocket passes on whatever it gets', async () => {

@@ -80,6 +80,8 @@ class Tunnel implements ITunnel, IPairHooks {
     connection.phase = 'transfer';
     connection.spliced = true;
     connection.outgoing = target;
+    const { remoteAddress, remotePort } = target;
+    if (remoteAddress !== undefined) connection.target = { host: remoteAddress, port: remotePort ?? 0 };
     connection.progress = null;
     connection.limitMs = 0;
     connection.limitPassed = null;
