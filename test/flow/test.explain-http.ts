@@ -141,6 +141,17 @@ tap.test('the rules of a route refuse its requests; the connection only if all r
   expect(summary([full], query)).toEqual('refused  503 full');
 });
 
+tap.test('of a trusted proxy it is told that its requests state who they are from', async () => {
+  const security = { lists: [{ allow: makeAddresses(['203.0.113.0/24']), block: null }], maxConnections: null };
+  const parts: IRouteParts[] = [{ name: 'web', match: httpOnly, security }];
+  const http = { trustedProxies: makeAddresses(['192.0.2.1']) };
+  const config = { proxyIPs: null, listenAddress: null, denyPrivateTargets: false, http };
+  const { outcome, status, steps } = ask(parts, { port: 443, path: '/', clientIp: '192.0.2.1' }, { config });
+  // The connection stays; a request without a word about its client is the proxy's own.
+  expect([outcome, status]).toEqual(['refused', 403]);
+  expect(steps.map(({ text }) => text).join('\n')).toMatch(/192\.0\.2\.1 is in trustedProxies/);
+});
+
 tap.test('every action that answers by itself is told with its status', async () => {
   const asked: IExplainQuery = { port: 443, path: '/' };
   const of = (action: NonNullable<IRouteParts['action']>) => {

@@ -25,7 +25,7 @@ export interface IHttpVisitor {
 /** Adds what becomes of its request to `steps`. */
 export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<IExplanation, 'steps'> {
   const { view, table, facts, request, tls } = visitor;
-  const refusal = view.guard.mayServe(facts, table.routesFor(tls));
+  const refusal = facts.fromTrusted ? null : view.guard.mayServe(facts, table.routesFor(tls));
   if (refusal !== null) {
     const text = `every route that a request here may find refuses ${facts.clientIp || 'an unknown address'}`;
     steps.push({ stage: 'guard', ok: false, text, detail: { end: refusal } });

@@ -1,7 +1,7 @@
 // What `explain` answers, and what it must be shown for that.
 
 import type { IListeningPoint } from '../config/change.js';
-import type { IResolvedConfig, IResolvedRoute } from '../config/resolved.js';
+import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import type { ITargetPicker } from './forward/target-types.js';
 import type { Guard } from './guard/guard.js';
@@ -55,7 +55,9 @@ export type IExplainTargets = Pick<ITargetPicker, 'explain'>;
 
 /** What is there to be explained: the parts that serve traffic. */
 export interface IExplainView {
-  readonly config: Pick<IResolvedConfig, 'proxyIPs' | 'listenAddress' | 'denyPrivateTargets'>;
+  readonly config: Pick<IResolvedConfig, 'proxyIPs' | 'listenAddress' | 'denyPrivateTargets'> & {
+    readonly http?: Pick<IResolvedHttp, 'trustedProxies'>;
+  };
   readonly table: RouteTable;
   readonly guard: IExplainGuard;
   pickerFor(route: IResolvedRoute): IExplainTargets;

@@ -36,9 +36,14 @@ export function explain(query: IExplainQuery, view: IExplainView): IExplanation 
   }
   const plainHttp = view.isHttpPort?.(point, visit.facts.port) ?? false;
   const need = table.needOn(plainHttp);
-  const facts = peeked(visit.facts, need);
+  const fromTrusted = view.config.http?.trustedProxies?.matches(visit.facts.clientIp) ?? false;
+  const facts = { ...peeked(visit.facts, need), fromTrusted };
   steps.push(peekStep(facts, need));
   if (visit.remark !== null) steps.push({ stage: 'peek', ok: null, text: visit.remark });
+  if (fromTrusted) {
+    const text = `${facts.clientIp} is in trustedProxies: of a request the client counts that it states; here it counts itself`;
+    steps.push({ stage: 'peek', ok: null, text });
+  }
   return end(explainServed({ visit, view, table, facts, plainHttp }, steps));
 }
 

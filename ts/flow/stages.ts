@@ -1,7 +1,7 @@
 // What joins the stages: each stage's output is the next one's input.
 
-import type { IResolvedRoute } from '../config/resolved.js';
 import type { TFields } from '../codec/http-message.js';
+import type { IResolvedRoute } from '../config/resolved.js';
 import type { TProtocol, TTlsVersion } from '../config/types.js';
 import type { Connection, IHelloFacts } from './connection.js';
 
@@ -36,6 +36,8 @@ export interface IConnectionFacts {
   readonly alpn: readonly string[];
   /** null where no ClientHello was read. */
   readonly hello: IHelloFacts | null;
+  /** True if the peer may state who its requests are from: `clientIp` is then judged once a request. Default false. */
+  readonly fromTrusted?: boolean;
 }
 
 /** What routes are matched against once a request is there: `domain` is its host then, not the connection's. */

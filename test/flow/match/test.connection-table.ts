@@ -182,6 +182,25 @@ tap.test('decrypted bytes are waited for only where they decide something', asyn
   expect(shown(unread.engineInside(hello('a.test', { protocol: null }), tls))).toEqual('bytes mail');
 });
 
+tap.test('behind a trusted proxy the address is judged once a request; what is no HTTP has no other', async () => {
+  const clientIp = ['203.0.113.0/24'];
+  const table = makeTable([
+    { name: 'raw', match: { clientIp } },
+    { name: 'web', match: { domains: ['a.test'], clientIp, httpOnly: true, protocol: 'http' } },
+    { name: 'pass', match: { domains: ['pass.test'], clientIp } },
+    { name: 'end', match: { domains: ['end.test'], clientIp }, tls },
+  ]);
+  const ask = (facts: IConnectionFacts) =>
+    [false, true].map((fromTrusted) => shown(table.engine({ ...facts, fromTrusted }, false)));
+  expect(ask(plain('http'))).toEqual(['none', 'http']);
+  expect(ask(plain('other'))).toEqual(['none', 'none']);
+  expect(ask(hello('pass.test'))).toEqual(['none', 'none']);
+  expect(ask(hello('end.test'))).toEqual(['none', 'tls end']);
+  const inside = (protocol: 'http' | 'other') =>
+    shown(table.engineInside(hello('end.test', { protocol, fromTrusted: true }), tls));
+  expect([inside('http'), inside('other')]).toEqual(['http', 'none']);
+});
+
 // --- the obvious matcher ---
 
 const rank = (pattern: string) => (pattern === '*' ? 1 : pattern.startsWith('*.') ? 1_000 + pattern.length : 5_000);

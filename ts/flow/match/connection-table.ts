@@ -2,6 +2,7 @@
 
 import type { IResolvedRoute, IResolvedTls } from '../../config/resolved.js';
 import type { IConnectionFacts, TEngine, TPeekNeed } from '../stages.js';
+import type { ICriterion } from './criteria.js';
 import { HostIndex } from './host-index.js';
 import { type IHostPattern, mostSpecific } from './host-pattern.js';
 import { passes } from './ranked.js';
@@ -123,3 +124,22 @@ function unnamedOf(rules: readonly IRule[]): readonly IUnnamed[] {
       b.rule.route.priority - a.rule.route.priority || Number(a.isLent) - Number(b.isLent) || compareEntries(a, b),
   );
 }
+
+/**
+ * The rules for connections of a trusted proxy: who the client is, each request says by itself, so that no route that may
+ * take requests is passed over for the proxy's address. What is no HTTP has no other address.
+ */
+export const rulesForTrusted = (rules: readonly IRule[]): readonly IRule[] =>
+  rules.map((rule) => {
+    const { route, others } = rule;
+    if (route.match.clientIp === null) return rule;
+    const isLater = route.tls !== null ? anyFacts : isHttp;
+    const later = (criterion: ICriterion): ICriterion =>
+      criterion.name === 'clientIp'
+        ? { ...criterion, test: (facts) => isLater(facts) || criterion.test(facts) }
+        : criterion;
+    return { ...rule, others: others.map(later) };
+  });
+
+const anyFacts = (): boolean => true;
+const isHttp = ({ protocol }: IConnectionFacts): boolean => protocol === 'http';

@@ -2,7 +2,7 @@
 
 import type { IResolvedRoute, IResolvedTls } from '../../config/resolved.js';
 import type { IConnectionFacts, IRequestFacts, TEngine, TPeekNeed } from '../stages.js';
-import { ConnectionTable } from './connection-table.js';
+import { ConnectionTable, rulesForTrusted } from './connection-table.js';
 import { type IJudged, judgeConnection, judgeRequest } from './judge.js';
 import { RequestTable } from './request-table.js';
 import { greater, greatestNeed, type IRule } from './rule.js';
@@ -23,6 +23,8 @@ export class PortTable {
   readonly #rules: readonly IRule[];
   readonly #requests: RequestTable;
   #connections: ConnectionTable | null = null;
+  /** For those of trusted proxies. */
+  #fromTrusted: ConnectionTable | null = null;
 
   /** `rules` in the order of the configuration. */
   constructor(rules: readonly IRule[]) {
@@ -45,6 +47,12 @@ export class PortTable {
     return this.#connections;
   }
 
+  #forConnectionsLike({ fromTrusted }: IConnectionFacts): ConnectionTable {
+    if (fromTrusted !== true) return this.#forConnections();
+    this.#fromTrusted ??= new ConnectionTable(rulesForTrusted(this.#rules));
+    return this.#fromTrusted;
+  }
+
   /** `need`; where plain HTTP goes to the engine anyway, whether it is HTTP must be seen. */
   needOn(plainHttp: boolean): TPeekNeed {
     return plainHttp ? greater(this.need, 'first-bytes') : this.need;
@@ -57,7 +65,7 @@ export class PortTable {
 
   /** What the connection is served by; null: by nothing. `plainHttp`: all plain HTTP on the port is for the engine. */
   engine(facts: IConnectionFacts, plainHttp: boolean): TEngine | null {
-    return this.#forConnections().engine(facts, plainHttp);
+    return this.#forConnectionsLike(facts).engine(facts, plainHttp);
   }
 
   /** What must be read of the decrypted bytes before `engineInside` can be asked. */
@@ -70,7 +78,8 @@ export class PortTable {
    * null: they were not looked at. `tls`: the settings that TLS was terminated with.
    */
   engineInside(facts: IConnectionFacts, tls: IResolvedTls): TEngine | null {
-    return this.#forConnections().engineInside(facts, tls);
+    const table = facts.protocol === 'http' ? this.#forConnectionsLike(facts) : this.#forConnections();
+    return table.engineInside(facts, tls);
   }
 
   /** The route that takes the request; null if none does. Allocates nothing. */
