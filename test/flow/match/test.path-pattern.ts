@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { compilePath, pathOf } from '../../../ts/flow/match/path-pattern.js';
 import { leastCpuMs } from '../../helpers/least-cpu.js';
 import { makeRoute } from '../../helpers/make-route.js';
+import { rowsOf } from '../../helpers/markdown.js';
+import { root } from '../../helpers/source-text.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 
 const rows: readonly (readonly [pattern: string, matching: readonly string[], others: readonly string[]])[] = [
@@ -43,6 +47,17 @@ for (const [pattern, matching, others] of rows) {
     if (compiled.form !== 'exact') for (const path of matching) expect(path.startsWith(compiled.key)).toBeTrue();
   });
 }
+
+tap.test('the documentation tells what patterns match', async () => {
+  const rows = rowsOf(await readFile(join(root, 'docs/matching.md'), 'utf8')).filter(([word]) => word?.startsWith('/'));
+  const pathsIn = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path);
+  expect(rows.length).toBeGreaterThan(6);
+  for (const [pattern = '', yes, no] of rows) {
+    const asked = [...pathsIn(yes), ...pathsIn(no)];
+    expect(pathsIn(yes).length).toBeGreaterThan(0);
+    expect([pattern, asked.filter((path) => compilePath(pattern).test(path))]).toEqual([pattern, pathsIn(yes)]);
+  }
+});
 
 tap.test('parameters are decoded once, and stay as they are where they cannot be', async () => {
   const ask = (path: string) => compilePath('/users/:id/files/:name').match(path)?.params;
