@@ -23,7 +23,8 @@ const table: Readonly<Record<string, IRow>> = {
   flow: { imports: ['base', 'codec', 'config'] },
   ...Object.fromEntries(stages.map((stage) => [stage, { imports: upToFlow }])),
   http: { imports: [...upToFlow, 'flow/match', 'flow/guard', 'flow/forward'] },
-  certs: { imports: ['base', 'config'], types: ['flow'] },
+  // It implements what the termination of TLS declares.
+  certs: { imports: ['base', 'config'], types: ['flow', 'flow/forward'] },
   nftables: { imports: ['base', 'config'] },
   // The words for ends are a page of data that logs and metrics spell out.
   observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow'] },
