@@ -176,6 +176,31 @@ tap.test('who may not open one is refused before the target hears of it', async 
   expect([origin.opened.length, origin.sockets.size]).toEqual([0, 0]);
 });
 
+tap.test('an opening with content is refused; another protocol than WebSocket is not switched to', async () => {
+  const seen: string[] = [];
+  await using origin = await startOrigin((socket) => {
+    socket.on('end', () => socket.end());
+    socket.on('data', (piece) => {
+      seen.push(piece.toString('latin1'));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  });
+  await using world = await startProxy({ routes: [makeRoute(origin.port)] });
+  const ask = async (text: string): Promise<string> => {
+    await using client = await connectTcp(world.port);
+    client.socket.write(text);
+    return (await client.end).toString('latin1');
+  };
+  expect(await ask(`${opening('Content-Length: 5')}hello`)).toMatch(/^HTTP\/1.1 400 /);
+  expect(await ask(`${opening('Transfer-Encoding: chunked')}0\r\n\r\n`)).toMatch(/^HTTP\/1.1 400 /);
+  expect(await ask(opening().replace('GET', 'POST'))).toMatch(/^HTTP\/1.1 400 /);
+  expect(seen).toEqual([]);
+  const h2c = 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+  expect(await ask(`${h2c}Connection: Upgrade, HTTP2-Settings, close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 [\s\S]*ok$/);
+  expect(seen.length).toEqual(1);
+  expect(seen.join('')).not.toMatch(/upgrade|http2-settings/i);
+});
+
 tap.test('the opening is changed as the route says', async () => {
   await using origin = await startWebSocketOrigin(undefined, {
     handleProtocols: (names) => [...names].at(-1) ?? false,

@@ -115,7 +115,10 @@ export interface IWebSocketRules {
   pingInterval?: number;
   /** Milliseconds for the pong. Default 10 000. */
   pingTimeout?: number;
-  /** Bytes of a message from either side; more closes with 1009. Default none: frames are then passed on unread. */
+  /**
+   * Bytes of a message from either side; more closes with 1009. So that sizes are what they seem, no compression is agreed on
+   * then. Default none: frames are then passed on unread.
+   */
   maxPayload?: number;
 }
 
