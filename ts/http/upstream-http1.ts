@@ -10,6 +10,7 @@ import type { IHeadLimits } from '../codec/http1-request.js';
 import { unlessReset } from '../flow/socket-utils.js';
 import type { IAnswerListener, IOrigin, IOriginFailure } from './exchange-types.js';
 import { UpstreamAnswer } from './upstream-answer.js';
+import { hearLastWords, type ILastWords, isFailedWrite } from './upstream-last-words.js';
 import { UpstreamRequest } from './upstream-request.js';
 
 /** Who keeps the connection between requests. */
@@ -23,7 +24,7 @@ export interface IUpstreamHome {
 /** `idle`: nothing is asked. `asked`: an answer is awaited or under way. `gone`: it serves no more. */
 type TPhase = 'idle' | 'asked' | 'gone';
 
-export class UpstreamHttp1 implements IOrigin {
+export class UpstreamHttp1 implements IOrigin, ILastWords {
   readonly socket: Socket;
   /** For people: `a.test:80`. */
   readonly name: string;
@@ -36,6 +37,8 @@ export class UpstreamHttp1 implements IOrigin {
   #phase: TPhase = 'idle';
   #listener: IAnswerListener | null = null;
   #held = false;
+  /** Nothing can be sent any more; what the target said before may still be read. */
+  #unsendable: Error | null = null;
 
   /** Takes over a connected socket; `limits` are for heads of answers. */
   constructor(socket: Socket, name: string, limits: IHeadLimits, home: IUpstreamHome) {
@@ -49,6 +52,7 @@ export class UpstreamHttp1 implements IOrigin {
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('data', this.#onData);
+    hearLastWords(socket, this);
     // What happened before has no event left to tell it.
     if (socket.destroyed || socket.readableEnded) this.#leave();
   }
@@ -89,7 +93,7 @@ export class UpstreamHttp1 implements IOrigin {
   }
 
   hold(): void {
-    if (this.#held || this.#isOver) return;
+    if (this.#held || this.#phase !== 'asked') return;
     this.#held = true;
     this.socket.pause();
   }
@@ -105,9 +109,27 @@ export class UpstreamHttp1 implements IOrigin {
     this.#broke('TARGET_BROKE', `the connection to ${this.name} was closed`);
   }
 
+  // --- ILastWords ---
+
+  wanted(): boolean {
+    return this.#phase === 'asked';
+  }
+
+  failed(error: Error): void {
+    this.#unsendable = error;
+    // The rest of the content goes nowhere; nobody has to wait for room.
+    if (this.#request.isFull) this.#onDrain();
+  }
+
+  silent(): void {
+    this.#ended(this.#unsendable);
+  }
+
+  // --- inside ---
+
   /** There is no request whose content could go anywhere. */
   get #isOver(): boolean {
-    return this.#listener === null || this.#phase === 'gone';
+    return this.#listener === null || this.#phase === 'gone' || this.#unsendable !== null;
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -138,7 +160,8 @@ export class UpstreamHttp1 implements IOrigin {
   #complete(listener: IAnswerListener, keepAlive: boolean): void {
     this.served += 1;
     const { trailers } = this.#answer;
-    if (keepAlive && this.#request.done && this.socket.writableLength === 0) this.#rest();
+    const isSent = this.#request.done && this.socket.writableLength === 0 && this.#unsendable === null;
+    if (keepAlive && isSent) this.#rest();
     else this.#leave();
     listener.answerEnd(trailers);
     listener.answerPause();
@@ -203,7 +226,9 @@ export class UpstreamHttp1 implements IOrigin {
     const listener = this.#listener;
     const { heard } = this.#answer;
     const stale = code === 'TARGET_BROKE' && this.served > 0 && !heard;
-    const unsent = !heard && (this.#request.untold || (refusedWrite(cause) && this.#request.atomic));
+    // The kernel knew, when it was given the bytes, that the connection was reset: it sent none.
+    const isRefused = isFailedWrite(this.#unsendable ?? cause) && this.#request.atomic;
+    const unsent = !heard && (this.#request.untold || isRefused);
     this.#leave();
     if (listener === null) return;
     const error = new ProxyError(code, message, cause === null ? undefined : { cause });
@@ -248,9 +273,5 @@ export class UpstreamHttp1 implements IOrigin {
     this.#home.lost(this);
   }
 }
-
-/** The kernel knew, when it was given the bytes, that the connection was reset: it sent none. */
-const refusedWrite = (cause: Error | null): boolean =>
-  cause !== null && (cause as NodeJS.ErrnoException).syscall === 'write';
 
 function ignore(): void {}
