@@ -1,5 +1,5 @@
 import type { IForwardAction, IRouteConfig, ITarget } from '../../ts/index.js';
-import { fetchThrough, keepAliveAgent } from '../helpers/http-clients.js';
+import { fetchThrough, keepAliveAgent, openRawHttp } from '../helpers/http-clients.js';
 import type { TServe } from '../helpers/http-origins.js';
 import { okAnswer, startHttpOrigin, startRecordingOrigin } from '../helpers/http-origins.js';
 import { makeHttpRoute } from '../helpers/http-routes.js';
@@ -60,6 +60,21 @@ tap.test('a GET is repeated on a new connection where a kept one was stale; a PO
   for (let count = 0; count < 5; count++) expect(await bodyOf(proxy.port)).toEqual('200 ok');
   expect(await bodyOf(proxy.port, '/', { method: 'POST' })).toMatch(/^502 /);
   expect(origin.requests.filter(({ method }) => method === 'POST').length).toEqual(1);
+});
+
+tap.test('a client hears why its upload was refused, though the target resets the rest of it', async () => {
+  await using origin = await startHttpOrigin((request, response) => {
+    request.pause();
+    response.writeHead(413, { connection: 'close' }).end('too big');
+  });
+  await using proxy = await startProxy({ routes: [routeTo([origin.port])] });
+  for (let count = 0; count < 10; count++) {
+    await using client = await openRawHttp(proxy.port);
+    client.send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5000000\r\n\r\n');
+    client.send(Buffer.alloc(5_000_000));
+    const answer = await client.readAnswer();
+    expect([answer.status, answer.body]).toEqual([413, 'too big']);
+  }
 });
 
 tap.test('answers that the route counts as failed are asked for elsewhere', async () => {
