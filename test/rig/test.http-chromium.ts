@@ -199,8 +199,9 @@ needs('chromium')('Chromium loads a page with all that belongs to it', async () 
     status: 404,
     protocol: 'http/1.1',
   });
-  // A browser opens six connections to a host, and one for the WebSocket: more would mean that ours were not kept.
-  expect(started.proxy.getMetrics().totals.connections).toBeLessThan(10);
+  // A browser opens six connections to a host, one for a WebSocket, and sometimes one ahead of need. That more than thirty
+  // requests needed no more says that we kept them open.
+  expect(started.proxy.getMetrics().totals.connections).toBeLessThan(12);
   browser.signal('SIGTERM');
   await browser.ended;
 });
