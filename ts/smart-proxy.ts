@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
 import { type IClock, systemClock } from './base/clock.js';
 import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
-import { ConfigError, ProxyError } from './base/errors.js';
+import { ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
-import { checkCertificates } from './certs/check-certificates.js';
+import { refuseBadCertificates } from './certs/check-certificates.js';
 import { ContextSource } from './certs/context-source.js';
 import { compareConfigs } from './config/change.js';
 import { resolveConfig } from './config/resolve.js';
@@ -133,13 +133,11 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async start(): Promise<void> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
-      const { config, points } = this.#snapshot;
+      const { config } = this.#snapshot;
       if (config.maxConnections === null) {
         this.#connections.maxConnections = connectionsWithin(await descriptorLimit());
       }
-      await this.#contexts.attach(config);
-      await this.#ports.open(points);
-      this.#registry.attach(config.routes);
+      await this.#open(this.#snapshot, { ...config, routes: [] });
       this.#metrics.start();
       this.#state = 'running';
       this.#reporter.emit('listening', this.getListeningPorts());
@@ -172,11 +170,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       const next = this.#snapshotOf(routes);
       const change = compareConfigs(this.#snapshot.config, next.config);
       const plan = planUpdate(change, this.#connections, options);
-      if (this.#state === 'running') {
-        await this.#contexts.attach(next.config);
-        await this.#ports.open(next.points);
-        this.#registry.attach(next.config.routes);
-      }
+      if (this.#state === 'running') await this.#open(next, this.#snapshot.config);
       this.#guard.update(next.config);
       this.#snapshot = next;
       this.#http.reconsider();
@@ -258,6 +252,18 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#metrics.getStatistics();
   }
 
+  /** Certificates first: a port that listens must be able to serve. Without the ports those of `before` stay in use. */
+  async #open({ config, points }: ISnapshot, before: IResolvedConfig): Promise<void> {
+    try {
+      await this.#contexts.attach(config);
+      await this.#ports.open(points);
+    } catch (error) {
+      await this.#contexts.attach(before);
+      throw error;
+    }
+    this.#registry.attach(config.routes);
+  }
+
   async #stopOnce(graceMs: number): Promise<void> {
     this.#state = 'stopped';
     await this.#ports.close();
@@ -291,10 +297,4 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     if (address === null && this.#extraPorts.has(port)) return true;
     return this.#snapshot.tableAt({ address, port }) !== undefined;
   }
-}
-
-/** @throws ConfigError with every certificate that cannot be used; those of which `isKnown` says so have been judged before. */
-function refuseBadCertificates(config: IResolvedConfig, isKnown: (key: string) => boolean = () => false): void {
-  const faults = checkCertificates(config, isKnown);
-  if (faults.length > 0) throw new ConfigError(faults);
 }

@@ -29,6 +29,7 @@ export const errorTable = {
   TARGET_MALFORMED: { blame: 'upstream', status: 502, tryNext: false },
   RESPONSE_TIMEOUT: { blame: 'upstream', status: 504, tryNext: false },
   REQUEST_MALFORMED: { blame: 'client', status: 400, tryNext: false },
+  REQUEST_TIMEOUT: { blame: 'client', status: 408, tryNext: false },
   REQUEST_TOO_LARGE: { blame: 'client', status: 413, tryNext: false },
   HANDLER_FAILED: { blame: 'operator', status: 500, tryNext: false },
   CERTIFICATE_INVALID: { blame: 'operator', status: 500, tryNext: false },

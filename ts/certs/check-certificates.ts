@@ -1,10 +1,16 @@
 // Looks at every certificate, key and cipher list that a configuration holds, before anything is served by it.
 
-import { type IFault, messageOf } from '../base/errors.js';
+import { ConfigError, type IFault, messageOf } from '../base/errors.js';
 import type { IResolvedConfig, IResolvedRoute, IResolvedTls, IResolvedUpstreamTls } from '../config/resolved.js';
 import * as plugins from '../plugins.js';
 import { asBytes, type IKeyPair, problemOf, problemOfAuthorities } from './pem.js';
 import { secureOptions } from './tls-context.js';
+
+/** @throws ConfigError with every fault that `checkCertificates` finds. */
+export function refuseBadCertificates(config: IResolvedConfig, isKnown?: (key: string) => boolean): void {
+  const faults = checkCertificates(config, isKnown);
+  if (faults.length > 0) throw new ConfigError(faults);
+}
 
 /**
  * All faults at once. Certificates in files are not looked at: whoever reads them judges them.

@@ -246,7 +246,7 @@ export class Connection implements IConnectionRecord {
       localPort: this.localPort,
       phase: this.phase,
       route: this.route,
-      target: this.target,
+      target: this.target === null ? null : { host: this.target.host, port: this.target.port },
       sni: this.sni,
       ja4: this.ja4,
       isTLS: this.isTLS,

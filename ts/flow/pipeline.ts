@@ -9,7 +9,7 @@ import type { Connection } from './connection.js';
 import type { ConnectionManager } from './connection-manager.js';
 import type { TEnd } from './ends.js';
 import { forward } from './forward/forward.js';
-import type { IContextSource } from './forward/terminate.js';
+import { type IContextSource, refuseHello } from './forward/terminate.js';
 import type { Guard } from './guard/guard.js';
 import type { IHttpFront, IHttpRoutes } from './http-front.js';
 import { goInside } from './inside.js';
@@ -103,15 +103,17 @@ export class Pipeline {
   }
 
   #choose(peeked: IPeeked, arrival: IArrival): void {
-    const { connection, facts, bytes } = peeked;
+    const { connection, bytes } = peeked;
     try {
       connection.phase = 'guard';
+      // Behind a trusted proxy each request states its client.
+      const facts = this.#isTrusted(connection, arrival) ? { ...peeked.facts, fromTrusted: true } : peeked.facts;
       const engine = arrival.table.engine(facts, arrival.plainHttp);
-      if (engine === null) return this.#end(connection, 'no_route');
+      if (engine === null) return this.#refuse(connection);
       if (engine.kind === 'bytes') return this.#forward(peeked, engine.route, arrival);
       if (engine.kind === 'http') return this.#serve(connection, facts, bytes, null, arrival);
       const { tls } = engine.route;
-      if (tls !== null) this.#goInside(peeked, tls, arrival);
+      if (tls !== null) this.#goInside({ connection, facts, bytes }, tls, arrival);
     } catch (error) {
       this.#failed(connection, error);
     }
@@ -159,10 +161,12 @@ export class Pipeline {
     facts: IConnectionFacts,
     bytes: Buffer | null,
     tls: IResolvedTls | null,
-    { snapshot, point, table }: IArrival,
+    arrival: IArrival,
   ): void {
-    const trusted = snapshot.config.http.trustedProxies?.matches(connection.clientIp) ?? false;
-    const refusal = trusted ? null : this.#guard.mayServe(connection, table.routesFor(tls));
+    const { point, table } = arrival;
+    const refusal = this.#isTrusted(connection, arrival)
+      ? null
+      : this.#guard.mayServe(connection, table.routesFor(tls));
     if (refusal !== null) return this.#end(connection, refusal);
     const now = this.#routesAt(point, connection.localPort);
     this.#parts.http.take({ connection, facts, bytes, tls, now });
@@ -196,6 +200,16 @@ export class Pipeline {
   #failed(connection: Connection, error: unknown): void {
     this.#parts.logger.error({ connection: connection.id, error, why: messageOf(error) }, 'a stage threw');
     this.#end(connection, 'internal_error');
+  }
+
+  #isTrusted({ clientIp }: Connection, { snapshot }: IArrival): boolean {
+    return snapshot.config.http.trustedProxies?.matches(clientIp) ?? false;
+  }
+
+  /** Nothing serves it. A client that speaks TLS is told so in TLS: there is no certificate that could stand in. */
+  #refuse(connection: Connection): void {
+    if (connection.isTLS) refuseHello(connection, 'no_route', this.#connections);
+    else this.#end(connection, 'no_route');
   }
 
   #end(connection: Connection, end: TEnd): void {

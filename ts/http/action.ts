@@ -8,7 +8,10 @@ import { FetchOrigin } from './fetch-origin.js';
 import { refusedMethod, urlOf } from './fetch-request.js';
 import { fixedAnswer } from './fixed-answer.js';
 import { handOver } from './hand-over.js';
+import { applyRules } from './header-rules.js';
 import { redirectAnswer } from './redirect.js';
+import { forwardFacts } from './request-facts.js';
+import { requestFields } from './request-fields.js';
 import { checkUpgrade } from './websocket.js';
 
 export function act(exchange: IActing, route: IResolvedRoute): void {
@@ -21,7 +24,7 @@ export function act(exchange: IActing, route: IResolvedRoute): void {
     case 'forward':
       return forward(exchange, action);
     case 'http-handler':
-      return handle(exchange, action);
+      return handle(exchange, route, action);
     case 'redirect':
       return exchange.answer(redirectAnswer(action.to, action.status, request));
     case 'respond':
@@ -48,7 +51,11 @@ function forward(exchange: IActing, action: IResolvedForward): void {
   exchange.forward(action, head.upgrade === 'websocket');
 }
 
-function handle(exchange: IActing, { httpHandler }: Extract<TResolvedAction, { type: 'http-handler' }>): void {
+function handle(
+  exchange: IActing,
+  route: IResolvedRoute,
+  { httpHandler }: Extract<TResolvedAction, { type: 'http-handler' }>,
+): void {
   const { request, visitor } = exchange;
   const { head, isTls } = request;
   const refused = refusedMethod(head.method);
@@ -62,5 +69,8 @@ function handle(exchange: IActing, { httpHandler }: Extract<TResolvedAction, { t
     logger: visitor.logger,
     signalOf: () => request.signal(),
   });
-  exchange.send(origin, { ...head, target: request.get('target'), upgrade: null });
+  // What a handler reads of the client must be as true as what a target reads.
+  const fields = requestFields(head.fields, forwardFacts(request), '');
+  if (route.headers !== null) applyRules(fields, route.headers.request, request);
+  exchange.send(origin, { ...head, fields, target: request.get('target'), upgrade: null });
 }

@@ -2,7 +2,7 @@
 // back. It stands between a client side and an origin and knows no version of HTTP.
 
 import type { Socket } from 'node:net';
-import { messageOf, ProxyError } from '../base/errors.js';
+import { ProxyError } from '../base/errors.js';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import type { IResolvedForward, IResolvedRoute } from '../config/resolved.js';
 import type { ITargetPick } from '../flow/forward/target-types.js';
@@ -10,10 +10,12 @@ import { act } from './action.js';
 import { admitRequest } from './admit-request.js';
 import { AnswerRelay } from './answer-relay.js';
 import { errorAnswer, type IOwnAnswer } from './error-answer.js';
+import { clientError, knownError, overdue, statusOf } from './exchange-errors.js';
 import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
 import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
 import { Forwarding } from './forwarding.js';
 import { RequestFacts } from './request-facts.js';
+import { responseFields } from './response-fields.js';
 import { switchToTunnel } from './switch-protocol.js';
 import { headForTarget } from './target-head.js';
 import type { Visitor } from './visitor.js';
@@ -80,15 +82,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   /** The limit that the connection was given for this exchange has passed. */
   timedOut(): void {
     if (this.#done) return;
-    const { place } = this.#forwarding ?? {};
-    const who = place ? `${place.host}:${place.port}` : 'the handler';
-    if (this.#relay !== null) this.#abandon(new ProxyError('TIMEOUT', 'the answer took too long'), 'request_timeout');
-    else if (this.#received || this.#stalled)
-      this.#giveUp(new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`), 504);
-    else this.#giveUp(new ProxyError('TIMEOUT', 'the request took too long'), 408);
+    const received = this.#received || this.#stalled;
+    const place = this.#forwarding?.place ?? null;
+    this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
-
-  // --- for the action ---
 
   /** An answer of our own, complete. */
   answer({ head, body }: IOwnAnswer): void {
@@ -119,8 +116,6 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#settle(200);
   }
 
-  // --- IForwardingOwner ---
-
   connected(origin: IOrigin, pick: ITargetPick): void {
     try {
       this.send(origin, headForTarget(this, pick, this.#upgrades));
@@ -131,17 +126,17 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   }
 
   unreachable(error: Error): void {
-    this.#giveUp(error, statusOf(error));
+    this.#fail(error);
   }
-
-  // --- IRequestListener ---
 
   requestData(chunk: Buffer): void {
     const origin = this.#origin;
     if (origin === null || this.#done) return;
     this.#contentBytes += chunk.length;
     const { maxBodyBytes } = this.visitor.http;
-    if (maxBodyBytes > 0 && this.#contentBytes > maxBodyBytes) return this.#tooLarge();
+    if (maxBodyBytes > 0 && this.#contentBytes > maxBodyBytes) {
+      return this.#fail(new ProxyError('REQUEST_TOO_LARGE', 'the content is too large'), 'protocol_error');
+    }
     this.#forwarding?.keep(chunk);
     if (origin.data(chunk)) return;
     this.side.hold();
@@ -163,15 +158,14 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   clientGone(why: 'left' | 'malformed' | 'shutdown' | 'timeout'): void {
     if (this.#done) return;
-    this.#error = new ProxyError(why === 'malformed' ? 'REQUEST_MALFORMED' : 'CLIENT_LEFT', `the client: ${why}`);
+    const error = clientError(why);
+    this.#error = error;
     this.#stop();
-    this.#settle(why === 'malformed' ? 400 : 499);
+    this.#settle(error.status);
   }
 
-  // --- IAnswerListener ---
-
   answerInform(status: number, fields: TFields): void {
-    if (!this.#done && this.#relay === null) this.side.inform(status, fields);
+    if (!this.#done && this.#relay === null) this.side.inform(status, responseFields(fields, null));
   }
 
   answerHead(head: IResponseHead): void {
@@ -211,17 +205,15 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     }
     const error = switchToTunnel(this, this.#sent, head, socket, bytes);
     if (error === null) this.#settle(head.status);
-    else this.#giveUp(error, error.status);
+    else this.#fail(error);
   }
 
   originFailed(failure: IOriginFailure): void {
     if (this.#done) return;
     this.#origin = null;
-    if (this.#relay !== null) this.#abandon(failure.error, 'target_error');
-    else if (!this.#forwarding?.again(failure)) this.#giveUp(failure.error, statusOf(failure.error));
+    if (this.#relay === null && this.#forwarding?.again(failure)) return;
+    this.#fail(failure.error);
   }
-
-  // --- IAnswering ---
 
   stickyCookie(): string | null {
     return this.#forwarding?.stickyCookie() ?? null;
@@ -232,8 +224,6 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#settle(this.#status);
     this.side.end(trailers);
   }
-
-  // --- inside ---
 
   #begin(head: IResponseHead): void {
     this.#status = head.status;
@@ -262,40 +252,20 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     return true;
   }
 
-  #tooLarge(): void {
-    const error = new ProxyError('REQUEST_TOO_LARGE', 'the content is too large');
-    if (this.#relay === null) this.#giveUp(error, error.status);
-    else this.#abandon(error, 'protocol_error');
-  }
-
   /** What no rule of the configuration foresees: it costs this request, nothing else. */
   #failed(error: unknown): void {
-    const known =
-      error instanceof ProxyError ? error : new ProxyError('HANDLER_FAILED', messageOf(error), { cause: error });
-    const { connection, logger } = this.visitor;
-    logger.error({ connection: connection.id, route: this.route?.key, error, why: known.message }, 'a request failed');
-    this.#giveUp(known, known.status);
+    this.visitor.threw(error);
+    this.#fail(knownError(error));
   }
 
-  /** No answer was begun: the client gets one of ours. */
-  #giveUp(error: Error, status: number): void {
+  /** The client gets an answer of ours; or, where one was begun that cannot be completed, it must see that. */
+  #fail(error: Error, end: 'target_error' | 'request_timeout' | 'protocol_error' = 'target_error'): void {
     if (this.#done) return;
-    if (this.#relay !== null) return this.#abandon(error, 'target_error');
-    const { connection, logger } = this.visitor;
-    const target = this.#forwarding?.place ?? null;
-    logger.debug(
-      { connection: connection.id, route: this.route?.key, target, status, why: error.message },
-      'no answer',
-    );
+    const status = statusOf(error);
+    this.visitor.unanswered(this.route, this.#forwarding?.place ?? null, status, error);
     this.#error = error;
     this.#stop();
-    this.answer(errorAnswer(status));
-  }
-
-  /** An answer was begun and cannot be completed: the client must see that. */
-  #abandon(error: Error, end: 'target_error' | 'request_timeout' | 'protocol_error'): void {
-    this.#error = error;
-    this.#stop();
+    if (this.#relay === null) return this.answer(errorAnswer(status));
     this.#settle(this.#status);
     this.side.cut(end);
   }
@@ -325,5 +295,3 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     );
   }
 }
-
-const statusOf = (error: Error): number => (error instanceof ProxyError ? error.status : 502);

@@ -26,6 +26,8 @@ export class Forwarding implements IUpstreamWant {
   fresh = false;
   attempts = 0;
   #pick: ITargetPick | null = null;
+  /** What failed last is nothing that the target did. */
+  #blameless = false;
   #ticket: IUpstreamTicket | null = null;
   /** Of a request whose content may have to be sent again; null: it is not kept. */
   #held: Buffer[] | null = null;
@@ -62,7 +64,7 @@ export class Forwarding implements IUpstreamWant {
 
   /** The target of the last attempt; null before the first. */
   get place(): { readonly host: string; readonly port: number } | null {
-    return this.#pick;
+    return this.#pick === null ? null : { host: this.#pick.host, port: this.#pick.port };
   }
 
   /** @throws ProxyError TARGET_FUNCTION_FAILED, CIRCUIT_OPEN */
@@ -88,12 +90,12 @@ export class Forwarding implements IUpstreamWant {
 
   /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
   again(failure: IOriginFailure): boolean {
-    // A stale connection says nothing about the target: the same one gets a new connection, once.
-    const stale = failure.stale && !this.fresh;
-    if (!stale) this.#pick?.lease.failed(failure.error);
-    if (!stale && !this.#hasAttemptsLeft) return false;
-    if (!mayRepeat(this.#head, failure, this.#isWhole) || !this.#affordable(failure.unsent)) return false;
-    return stale ? this.#sameAgain() : this.#nextTarget();
+    // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts.
+    this.#blameless = failure.stale;
+    if (!failure.stale) this.#pick?.lease.failed(failure.error);
+    if (!mayRepeat(this.#head, failure, this.#isWhole)) return false;
+    if (failure.stale && !this.fresh) return this.#sameAgain();
+    return this.#hasAttemptsLeft && this.#affordable(failure.unsent) && this.#nextTarget();
   }
 
   /** The same after an answer that counts as a failure. The caller cancels the origin before `tryNext`. */
@@ -113,8 +115,8 @@ export class Forwarding implements IUpstreamWant {
   /** Something answered, or nobody waits any more. */
   settled(status: number, error: Error | null): void {
     const lease = this.#pick?.lease;
-    if (error === null) lease?.answered?.(status < 500);
-    else if (error instanceof ProxyError && error.blame === 'upstream') lease?.failed(error);
+    if (error === null) lease?.answered(status < 500);
+    else if (error instanceof ProxyError && error.blame === 'upstream' && !this.#blameless) lease?.failed(error);
     // A tunnel has its target until the connection ends.
     if (status !== 101) lease?.release();
     else if (lease !== undefined) this.connection.whenEnded(() => lease.release());
@@ -131,7 +133,7 @@ export class Forwarding implements IUpstreamWant {
   }
 
   get #hasAttemptsLeft(): boolean {
-    return this.attempts < this.#action.retry.attempts;
+    return this.attempts - (this.fresh ? 1 : 0) < this.#action.retry.attempts;
   }
 
   /** All of its content, if it has any, is at hand; or with the client, who was not asked for it before a target was there. */
@@ -145,6 +147,7 @@ export class Forwarding implements IUpstreamWant {
 
   #attempt(): void {
     this.attempts++;
+    this.connection.target = this.pick;
     this.#ticket = this.#owner.visitor.services.upstreams.acquire(this, this.#got, this.#failed);
   }
 

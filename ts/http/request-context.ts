@@ -3,11 +3,24 @@
 import { fieldValue, type IRequestHead } from '../codec/http-message.js';
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { IRouteContext } from '../config/types.js';
+import type { Connection } from '../flow/connection.js';
 import { contextOf } from '../flow/context.js';
 import { pathOf } from '../flow/match/path-pattern.js';
-import type { RequestFacts } from './request-facts.js';
+/** A request, as far as functions are told of it. */
+export interface ITellableRequest {
+  readonly visitor: { readonly connection: Connection };
+  readonly head: IRequestHead;
+  readonly clientIp: string;
+  readonly domain: string | null;
+  readonly path: string;
+  readonly query: string;
+  readonly method: string;
+  readonly isTls: boolean;
+  requestId(): string;
+  signal(): AbortSignal;
+}
 
-export function requestContext(request: RequestFacts, route: IResolvedRoute | null): IRouteContext {
+export function requestContext(request: ITellableRequest, route: IResolvedRoute | null): IRouteContext {
   const { clientIp, domain, path, query, method, isTls } = request;
   const { connectionId, timestamp, port, clientPort, serverIp, alpn, tlsVersion } = contextOf(
     request.visitor.connection,

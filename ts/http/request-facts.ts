@@ -6,6 +6,7 @@ import type { IRouteContext, TProtocol, TTlsVersion } from '../config/types.js';
 import type { IHelloFacts } from '../flow/connection.js';
 import type { IPickRequest } from '../flow/forward/target-types.js';
 import type { IRequestFacts } from '../flow/stages.js';
+import type { IForwardFacts } from './forwarded.js';
 import { requestContext } from './request-context.js';
 import { makeRequestId } from './request-id.js';
 import type { ITemplateValues } from './template-values.js';
@@ -109,3 +110,13 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
     if (broken) this.#abort?.abort();
   }
 }
+
+/** What targets and handlers are told about the client. */
+export const forwardFacts = ({ visitor, port, isTls, clientIp, head }: RequestFacts): IForwardFacts => ({
+  clientIp,
+  peerIp: visitor.connection.clientIp,
+  serverPort: port,
+  isTls,
+  authority: head.authority,
+  trusted: visitor.trusted,
+});

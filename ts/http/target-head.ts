@@ -6,6 +6,7 @@ import { placeName } from '../flow/forward/target-state.js';
 import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IAnswering } from './exchange-view.js';
 import { applyRules, authorityRule } from './header-rules.js';
+import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
 import { rewriteUpgrade } from './websocket.js';
 
@@ -13,18 +14,7 @@ export function headForTarget(exchange: IAnswering, pick: ITargetPick, upgrades:
   const { target } = pick;
   const { request, route, visitor } = exchange;
   const { head, path, query } = request;
-  const fields = requestFields(
-    head.fields,
-    {
-      clientIp: request.clientIp,
-      peerIp: visitor.connection.clientIp,
-      serverPort: request.port,
-      isTls: request.isTls,
-      authority: head.authority,
-      trusted: visitor.trusted,
-    },
-    visitor.services.via.mark(head.version),
-  );
+  const fields = requestFields(head.fields, forwardFacts(request), visitor.services.via.mark(head.version));
   const action = route?.action;
   const rewrite = action?.type === 'forward' ? action.urlRewrite : null;
   const sentPath = rewrite === null ? path : rewritten(path, rewrite);

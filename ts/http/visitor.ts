@@ -1,5 +1,6 @@
 // A client's connection as the HTTP engine sees it: what its requests share, whichever version of HTTP carries them.
 
+import { messageOf } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import { normaliseHost } from '../codec/host.js';
 import type { IRequestHead, TFields } from '../codec/http-message.js';
@@ -8,16 +9,22 @@ import type { Connection } from '../flow/connection.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { TEnd } from '../flow/ends.js';
 import type { IHttpRoutes, IHttpVisit } from '../flow/http-front.js';
+import { carries } from '../flow/match/carries.js';
 import type { PortTable } from '../flow/match/port-table.js';
 import type { IRequestFacts } from '../flow/stages.js';
 import { clientFrom } from './forwarded.js';
 import type { IHttpServices } from './services.js';
 
+interface IPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What is reported of an exchange. */
 export interface IEndedExchange {
   readonly request: { readonly head: IRequestHead; readonly path: string };
   readonly route: IResolvedRoute | null;
-  readonly target: { readonly host: string; readonly port: number } | null;
+  readonly target: IPlace | null;
   readonly attempts: number;
 }
 
@@ -55,6 +62,11 @@ export class Visitor {
     this.logger = services.logger;
     this.http = http;
     this.trusted = http.trustedProxies?.matches(connection.clientIp) ?? false;
+  }
+
+  /** Of the heads of requests. */
+  get headLimits() {
+    return { maxBytes: this.http.maxHeaderBytes, maxFields: this.http.maxHeaders };
   }
 
   nowMs(): number {
@@ -99,11 +111,9 @@ export class Visitor {
   }
 
   /** Whether a request for `route` may come over this connection's TLS: RFC 9110 §7.4, 421 otherwise. */
-  serves({ tls }: IResolvedRoute): boolean {
-    const own = this.visit.tls;
-    if (own === null || tls === null || own === tls) return true;
-    // Who named no host got whatever certificate there was; with another policy it is still another matter.
-    return this.visit.facts.domain === null ? own.policyKey === tls.policyKey : own.key === tls.key;
+  serves(route: IResolvedRoute): boolean {
+    const { tls, facts } = this.visit;
+    return tls === null || carries(tls, facts.domain, route);
   }
 
   /** What the connection waits for from now on; one thing at a time, 0 for nothing. */
@@ -153,6 +163,17 @@ export class Visitor {
       durationMs: this.nowMs() - startedMs,
       error,
     });
+  }
+
+  /** A request got no answer of its target. */
+  unanswered(route: IResolvedRoute | null, target: IPlace | null, status: number, error: Error): void {
+    const { id } = this.connection;
+    this.logger.debug({ connection: id, route: route?.key, target, status, why: error.message }, 'no answer');
+  }
+
+  /** A function of the program threw; or the engine, which would be a defect. */
+  threw(error: unknown): void {
+    this.logger.error({ connection: this.connection.id, error, why: messageOf(error) }, 'a request failed');
   }
 
   /** A message was refused before it was a request. */

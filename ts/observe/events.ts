@@ -1,7 +1,7 @@
 // The events of a SmartProxy: typed, and harmless to it whatever its listeners do.
 
 import type { EventEmitter } from 'node:events';
-import { messageOf, type ProxyError } from '../base/errors.js';
+import { messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import type { Connection, IConnectionRecord } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
@@ -37,6 +37,8 @@ export interface IRequestReport extends Omit<IRequestRecord, 'connection' | 'err
   readonly clientIp: string;
   /** Why it has no proper answer; null if it has one. */
   readonly error: string | null;
+  /** The same as a word of the table of errors. */
+  readonly code: TErrorCode | null;
 }
 
 /** Emits what the data plane reports. A listener that throws or rejects is logged and changes nothing for the others. */
@@ -80,7 +82,8 @@ export class EventReporter implements IFlowObserver, IRequestObserver {
     if (this.#emitter.listenerCount('request') === 0) return;
     const { connection, error, ...rest } = record;
     const { id: connectionId, clientIp } = connection;
-    this.emit('request', { ...rest, connectionId, clientIp, error: error === null ? null : error.message });
+    const code = error instanceof ProxyError ? error.code : null;
+    this.emit('request', { ...rest, connectionId, clientIp, error: error === null ? null : error.message, code });
   }
 
   requestRefused(): void {}

@@ -1,0 +1,29 @@
+// Why a request has no proper answer, as errors whose status the client gets.
+
+import { messageOf, ProxyError } from '../base/errors.js';
+
+/** What a request had come to when its time was up. */
+export interface IOverdue {
+  readonly answered: boolean;
+  /** All of its content had come, or its origin took no more of it: the client is not to blame. */
+  readonly received: boolean;
+  /** Who was to answer; null: nobody but us and the program's functions. */
+  readonly place: { readonly host: string; readonly port: number } | null;
+}
+
+export function overdue({ answered, received, place }: IOverdue): ProxyError {
+  if (answered) return new ProxyError('TIMEOUT', 'the answer took too long');
+  if (!received) return new ProxyError('REQUEST_TIMEOUT', 'the request took too long');
+  const who = place === null ? 'the handler' : `${place.host}:${place.port}`;
+  return new ProxyError('RESPONSE_TIMEOUT', `${who} did not answer in time`);
+}
+
+/** Whatever was thrown, with a code. */
+export const knownError = (error: unknown): ProxyError =>
+  error instanceof ProxyError ? error : new ProxyError('HANDLER_FAILED', messageOf(error), { cause: error });
+
+export const clientError = (why: 'left' | 'malformed' | 'shutdown' | 'timeout'): ProxyError =>
+  new ProxyError(why === 'malformed' ? 'REQUEST_MALFORMED' : 'CLIENT_LEFT', `the client: ${why}`);
+
+/** What an error becomes where the client speaks HTTP. */
+export const statusOf = (error: Error): number => (error instanceof ProxyError ? error.status : 502);
