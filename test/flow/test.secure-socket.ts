@@ -33,6 +33,26 @@ tap.test('a reset of a TLS socket resets the raw one and ends both', async () =>
   await closed;
 });
 
+tap.test('a reset within the callbacks of a handshake ends the connection, not the process', async () => {
+  const certificate = await makeCertificate({ names: ['a.test'] });
+  await using origin = await startTlsOrigin(certificate, 'hello');
+  for (const event of ['secureConnect', 'session']) {
+    for (const bytes of [0, 3_000_000]) {
+      const raw = net.connect({ port: origin.port, host: '127.0.0.1' });
+      const secure = tls.connect({ socket: raw, rejectUnauthorized: false });
+      secure.on('error', () => {}).on('data', () => {});
+      layOver(secure, raw);
+      const closed = new Promise((resolve) => secure.once('close', resolve));
+      secure.once(event, () => {
+        if (bytes > 0) secure.write(Buffer.alloc(bytes));
+        resetSocket(secure);
+      });
+      await closed;
+      expect([raw.destroyed, secure.destroyed]).toEqual([true, true]);
+    }
+  }
+});
+
 tap.test('a socket that is still connecting is not waited for', () => {
   const socket = net.connect({ port: 1, host: '127.0.0.1' });
   socket.on('error', () => {});
