@@ -82,9 +82,10 @@ export class ClientConnection implements IClientSide, IReaderListener {
   head(head: IResponseHead): void {
     const request = this.#request;
     if (request === null) return;
-    // What a client sent behind the opening of a WebSocket was meant as frames, not as requests.
-    const refusesUpgrade = request.upgrade === 'websocket' && head.status !== 101;
-    if (this.#unsettled(request) || refusesUpgrade || this.#draining) this.#keepAlive = false;
+    // What a client sent behind the opening of a WebSocket or a tunnel was meant for that, not as requests (RFC 9931).
+    const opens = request.upgrade === 'websocket' || request.method === 'CONNECT';
+    const refusesSwitch = opens && head.status !== 101;
+    if (this.#unsettled(request) || refusesSwitch || this.#draining) this.#keepAlive = false;
     if (!this.#writer.begin(head, request, this.#keepAlive)) this.#keepAlive = false;
   }
 
