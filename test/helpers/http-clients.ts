@@ -144,7 +144,8 @@ function watch(raw: Socket, socket: Socket, methods: readonly string[]): IRawHtt
     finish: () => void socket.end(),
     reset: () => void raw.resetAndDestroy(),
     async [Symbol.asyncDispose]() {
-      socket.destroy();
+      // After a reset TLS closes with the socket below: to destroy it at once can crash Node.
+      if (!raw.destroyed) socket.destroy();
       raw.destroy();
       if (!raw.closed) await new Promise((resolve) => raw.once('close', resolve));
     },
