@@ -37,7 +37,7 @@ export {
   ProxyRouter,
 } from './http/proxy-router.js';
 export { HttpProxy, HttpProxy as NetworkProxy, type IHttpProxyOptions, type IHttpProxyRoute } from './http-proxy.js';
-export type { ISmartProxyEvents } from './observe/events.js';
+export type { IRequestReport, ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';
 export type { IStatistics } from './observe/statistics.js';
 export { type IHostParts, type IStopOptions, SmartProxy } from './smart-proxy.js';
