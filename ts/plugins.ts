@@ -45,7 +45,8 @@ const requireHere = module.createRequire(import.meta.url);
 export const requireTls = (): typeof import('node:tls') => requireHere('node:tls');
 
 // --- HTTP, loaded by whoever uses it first ---
-// node:http: the server behind SocketHandlers.httpServer, which speaks to listeners of the program's own.
+// node:http: the server behind SocketHandlers.httpServer, which speaks to listeners of the program's own; an origin and a
+// client of the demonstration.
 export const requireHttp = (): typeof import('node:http') => requireHere('node:http');
 // node:zlib: compression of answers.
 export const requireZlib = (): typeof import('node:zlib') => requireHere('node:zlib');

@@ -16,14 +16,14 @@ export interface IVisit {
   readonly clientPort: number;
 }
 
-/** The certificate of both TLS origins, and its key. */
-interface IIdentity {
+/** The certificate of both TLS origins, and of the TLS that the proxy terminates, with its key. */
+export interface IIdentity {
   readonly cert: string;
   readonly key: string;
 }
 
 /** None of them waits for anything outside this process. */
-const patienceMs = 10_000;
+export const patienceMs = 10_000;
 
 export async function readIdentity(): Promise<IIdentity> {
   const read = (name: string) =>
@@ -86,7 +86,7 @@ function converse(socket: Socket, question: string): Promise<IVisit> {
   });
 }
 
-async function listen(name: string, server: Server): Promise<IOrigin> {
+export async function listen(name: string, server: Server): Promise<IOrigin> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

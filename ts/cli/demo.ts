@@ -1,6 +1,9 @@
 // `smartproxy demo`: shows on this machine what the proxy does, with real connections, and checks what it shows.
 
 import { formatExplanation, type IConnectionRecord, type IRouteConfig, SmartProxy } from '../index.js';
+import { httpRoutes, showHttp } from './demo-http.js';
+import { startHttpOrigin } from './demo-http-world.js';
+import { aligned, countsText, failed, indented, ms } from './demo-text.js';
 import {
   host as address,
   type IOrigin,
@@ -11,7 +14,7 @@ import {
   visitByTls,
   visitPlainly,
 } from './demo-world.js';
-import { CommandError, type IHost } from './host.js';
+import type { IHost } from './host.js';
 
 /**
  * `lineOf`: what an origin answers.
@@ -27,9 +30,12 @@ export async function demo(
   try {
     for (const name of ['apple', 'pear']) origins.push(await startTlsOrigin(name, lineOf(name), identity));
     origins.push(await startPlainOrigin('plain', lineOf('plain')));
+    const byBytes = origins.map(routeTo);
+    const shop = await startHttpOrigin('shop', lineOf('shop'));
+    origins.push(shop);
     await using proxy = new SmartProxy({
       listenAddress: address,
-      routes: origins.map(routeTo),
+      routes: [...byBytes, ...httpRoutes(shop, identity)],
       gracefulShutdownTimeout: 0,
     });
     await proxy.start();
@@ -40,6 +46,10 @@ export async function demo(
       { client: 'plain TCP', name: 'plain', visit: () => visitPlainly(port) },
     ];
     await show({ proxy, port, visits, host });
+    const ended = endsOf(proxy);
+    await ended.by(await showHttp({ proxy, port, origin: shop, identity, host, line: greeting('shop') }));
+    host.out('\nWhat the proxy counted:\n');
+    host.out(indented(counted(proxy, visits.length + 1)));
     if (keep) await stay(port, host);
   } finally {
     await Promise.all(origins.map((origin) => origin.close()));
@@ -82,8 +92,6 @@ async function show({ proxy, port, visits, host }: IShow): Promise<void> {
   host.out('\nTLS went through untouched: the clients verified the certificate of the origin, the proxy has no key.');
   host.out('\nWhy the second one went where it went, by `smartproxy explain`:\n');
   host.out(indented(formatExplanation(proxy.explain({ port, clientIp: address, domain: 'pear.test' }))));
-  host.out('\nWhat the proxy counted:\n');
-  host.out(indented(counted(proxy, visits.length)));
 }
 
 /** Connects, and tells it as the proxy's own record has it. */
@@ -123,16 +131,16 @@ function endsOf(proxy: SmartProxy) {
 }
 
 function counted(proxy: SmartProxy, want: number): string {
-  const { connections, totals, ends, percentiles } = proxy.getMetrics();
+  const { connections, requests, totals, ends, percentiles } = proxy.getMetrics();
   if (connections.total !== want || connections.active !== 0) {
     throw failed(`want ${want} connections, all ended, got ${connections.total}, of which ${connections.active} live`);
   }
-  const words = Object.entries(ends).filter(([, count]) => count > 0);
   return aligned([
     ['connections', `${connections.total}, ${connections.active} open`],
     ['bytes', `${totals.bytesIn} from clients, ${totals.bytesOut} to them`],
-    ['ended by', words.map(([word, count]) => `${word} ${count}`).join(', ')],
-    ['duration', `p50 ${ms(percentiles.connectionDuration.p50)}, p99 ${ms(percentiles.connectionDuration.p99)}`],
+    ['ended by', countsText(Object.entries(ends))],
+    ['requests', `${requests.total}, by status: ${countsText(requests.byStatus())}`],
+    ['duration', `of requests p50 ${ms(percentiles.requestDuration.p50)}, p99 ${ms(percentiles.requestDuration.p99)}`],
   ]).join('\n');
 }
 
@@ -141,6 +149,7 @@ async function stay(port: number, host: IHost): Promise<void> {
   host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://apple.test/`));
   host.out(indented(`echo GET / | openssl s_client -quiet -connect ${address}:${port} -servername pear.test`));
   host.out(indented(`echo hello | nc ${address} ${port}`));
+  host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://shop.test/hello/you`));
   await new Promise<void>((resolve) => {
     const done = () => {
       host.signals.off('SIGINT', done);
@@ -150,21 +159,4 @@ async function stay(port: number, host: IHost): Promise<void> {
     host.signals.on('SIGINT', done);
     host.signals.on('SIGTERM', done);
   });
-}
-
-const failed = (why: string) => new CommandError(2, `the demonstration failed: ${why}`);
-
-const ms = (value: number): string => `${value.toFixed(1)} ms`;
-
-const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ');
-
-/** Pads the cells of each column to the widest. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('   ')
-      .trimEnd(),
-  );
 }
