@@ -8,7 +8,6 @@ import { requestFields } from '../../ts/http/request-fields.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 const facts = (changes: Partial<IForwardFacts> = {}): IForwardFacts => ({
-  clientIp: '192.0.2.7',
   peerIp: '192.0.2.7',
   serverPort: 443,
   isTls: true,

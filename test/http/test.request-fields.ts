@@ -44,7 +44,6 @@ const field = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...values));
 const fieldLists = fc.array(field, { maxLength: 12 }).map((pairs) => pairs.flat());
 
 const factsOf = (trusted: boolean): IForwardFacts => ({
-  clientIp: '192.0.2.7',
   peerIp: '192.0.2.7',
   serverPort: 8080,
   isTls: false,

@@ -8,8 +8,6 @@ import { forwardedFor, forwardedHost, forwardedPort, forwardedProto, type TKind 
 
 /** What is known of whoever sent a request. */
 export interface IForwardFacts {
-  /** The client's address; behind trusted proxies the one they state. */
-  readonly clientIp: string;
   /** The address of the connection's other end. */
   readonly peerIp: string;
   /** The port that the client connected to. */

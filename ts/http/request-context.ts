@@ -6,6 +6,7 @@ import type { IRouteContext } from '../config/types.js';
 import type { Connection } from '../flow/connection.js';
 import { contextOf } from '../flow/context.js';
 import { pathOf } from '../flow/match/path-pattern.js';
+
 /** A request, as far as functions are told of it. */
 export interface ITellableRequest {
   readonly visitor: { readonly connection: Connection };

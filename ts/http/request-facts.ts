@@ -112,8 +112,7 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
 }
 
 /** What targets and handlers are told about the client. */
-export const forwardFacts = ({ visitor, port, isTls, clientIp, head }: RequestFacts): IForwardFacts => ({
-  clientIp,
+export const forwardFacts = ({ visitor, port, isTls, head }: RequestFacts): IForwardFacts => ({
   peerIp: visitor.connection.clientIp,
   serverPort: port,
   isTls,
