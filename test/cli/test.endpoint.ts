@@ -1,4 +1,4 @@
-import { readEndpoint } from '../../ts/cli/endpoint.js';
+import { readEndpoint, readTarget } from '../../ts/cli/endpoint.js';
 import { CommandError } from '../../ts/cli/host.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
@@ -35,6 +35,37 @@ tap.test('anything else is refused by the name of its argument', async () => {
     if (!(caught instanceof CommandError)) throw new Error(`${text}: want a CommandError, got ${caught}`);
     expect(caught.exitCode).toEqual(1);
     expect(caught.message).toMatch(/^FROM: want a port, host:port or \[IPv6\]:port, got "/);
+  }
+});
+
+tap.test('a target is host and port, or a URL without a path', async () => {
+  const read = (text: string) => {
+    const { scheme, host, port } = readTarget(text);
+    return `${scheme} ${host} ${port}`;
+  };
+  expect(read('a.test:443')).toEqual('null a.test 443');
+  expect(read('http://a.test')).toEqual('http a.test 80');
+  expect(read('HTTP://a.test:3000/')).toEqual('http a.test 3000');
+  expect(read('https://10.0.0.1')).toEqual('https 10.0.0.1 443');
+  expect(read('http://[::1]')).toEqual('http ::1 80');
+  expect(read('https://[::1]:8443')).toEqual('https ::1 8443');
+  for (const text of [
+    '443',
+    'http://',
+    'http://a.test/path',
+    'http://a.test?x',
+    'ftp://a.test:1',
+    'https://u@a.test',
+    'http://a:b',
+  ]) {
+    let caught: unknown;
+    try {
+      readTarget(text);
+    } catch (error) {
+      caught = error;
+    }
+    if (!(caught instanceof CommandError)) throw new Error(`${text}: want a CommandError, got ${caught}`);
+    expect(caught.message).toMatch(/^TO: want /);
   }
 });
 

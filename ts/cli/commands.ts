@@ -5,13 +5,12 @@ import {
   configJsonSchema,
   formatExplanation,
   type IExplanation,
-  type IRouteConfig,
   type ISmartProxyOptions,
   SmartProxy,
 } from '../index.js';
 import { type IConfigFile, readConfigFile } from './config-file.js';
-import { readEndpoint } from './endpoint.js';
 import { ConfigFileError, type IPlacedFault } from './faults.js';
+import { forwardOptions, type IForwardGiven } from './forward.js';
 import { CommandError, type IHost } from './host.js';
 import { makeLog, type TLogLevel } from './log.js';
 import { type IExplainArguments, readQuery } from './query.js';
@@ -44,38 +43,13 @@ export async function run({ config: file, watch = false, ...more }: IRunArgument
   }
 }
 
-export interface IForwardArguments extends IServeArguments {
-  readonly domain?: readonly string[];
-  readonly tls?: 'passthrough';
-  readonly proxyProtocol?: '1' | '2';
-}
+export interface IForwardArguments extends IServeArguments, IForwardGiven {}
 
 export async function forward(from: string, to: string, given: IForwardArguments, host: IHost): Promise<void> {
   const options = forwardOptions(from, to, given);
   const proxy = new SmartProxy(await withLog(options, given.logLevel));
   const report = new Report({ host, json: given.json ?? false });
   await serve({ proxy, host, report, what: `forwarding to ${to}` });
-}
-
-/** @throws CommandError */
-export function forwardOptions(from: string, to: string, given: Omit<IForwardArguments, 'logLevel'>) {
-  const listen = readEndpoint(from, 'FROM');
-  const target = readEndpoint(to, 'TO');
-  if (target.host === null) throw new CommandError(1, `TO: want host:port, got the port ${to} alone`);
-  const route: IRouteConfig = {
-    name: 'forward',
-    match: { ports: listen.port, ...(given.domain === undefined ? {} : { domains: given.domain }) },
-    action: {
-      type: 'forward',
-      target: { host: target.host, port: target.port },
-      ...(given.tls === undefined ? {} : { tls: { mode: given.tls } }),
-    },
-  };
-  return {
-    routes: [route],
-    ...(listen.host === null ? {} : { listenAddress: listen.host }),
-    ...(given.proxyProtocol === undefined ? {} : { sendProxyProtocol: given.proxyProtocol === '2' ? 2 : 1 }),
-  } satisfies ISmartProxyOptions;
 }
 
 /** The log of the configuration, if it brings one, else ours. */

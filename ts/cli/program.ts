@@ -13,7 +13,9 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   const commander = await plugins.loadCommander();
   const program = new commander.Command('smartproxy');
   program
-    .description('A proxy for TCP and TLS: routes connections by port, name and address.')
+    .description(
+      'A proxy for TCP, TLS and HTTP: routes connections by port, name and address, requests by host and path.',
+    )
     .version(await version())
     .configureOutput({ writeOut: (text) => host.out(chomp(text)), writeErr: (text) => host.err(chomp(text)) })
     .exitOverride()
@@ -29,7 +31,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
     .action(() => schema(host));
   program
     .command('demo')
-    .description('show TLS by name and plain TCP on one port, on this machine, with real connections')
+    .description('show TLS by name, plain TCP and HTTPS on one port, on this machine, with real connections')
     .option('--keep', 'go on until Ctrl-C, to try it by hand')
     .action((given: { keep?: boolean }) => demo(given, host));
   return program;
@@ -54,13 +56,19 @@ function addForward(program: TCommand, commander: TCommander, host: IHost): void
     .command('forward')
     .description('forward one port, without a configuration file')
     .argument('<from>', 'where to listen: port, address:port or [IPv6]:port')
-    .argument('<to>', 'where to send connections: host:port or [IPv6]:port')
-    .option('--domain <name>', 'take TLS connections for this name only; may be repeated', collect)
+    .argument(
+      '<to>',
+      'where to: host:port or [IPv6]:port for bytes, http://host:port or https://host:port for requests',
+    )
+    .option('--domain <name>', 'take only what asks for this name, by SNI or by Host; may be repeated', collect)
+    .option('--path <path>', 'take only requests for this path; /api/* is all below one')
     .addOption(
       new commander.Option('--tls <mode>', 'take TLS connections only, and leave them as they are').choices([
         'passthrough',
       ]),
     )
+    .option('--cert <file>', 'terminate TLS by this certificate, a chain in PEM; read again when it changes')
+    .option('--key <file>', 'the key of the certificate, in PEM')
     .addOption(
       new commander.Option('--proxy-protocol <version>', 'tell the target the client by a PROXY header').choices([
         '1',
