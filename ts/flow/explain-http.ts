@@ -7,6 +7,7 @@ import type { IVisit, IVisitRequest } from './explain-query.js';
 import { tellRules } from './explain-rules.js';
 import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
 import { carries } from './match/carries.js';
+import { guardedOtherwise } from './match/other-readings.js';
 import { pathOf } from './match/path-pattern.js';
 import type { PortTable } from './match/port-table.js';
 import type { IConnectionFacts, IRequestFacts } from './stages.js';
@@ -40,6 +41,12 @@ export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<
   const { route, nearestMiss } = explainMatch(table, asked, steps);
   if (route === null) return { outcome: 'no_route', status: 404, ...(nearestMiss === null ? {} : { nearestMiss }) };
   const told = { route: shownRoute(route) };
+  const other = guardedOtherwise(table, asked, route);
+  if (other !== null) {
+    const text = `read in another way the path is for route ${other.key}, which has rules for clients: refused`;
+    steps.push({ stage: 'match', ok: false, text });
+    return { outcome: 'refused', status: 400, ...told };
+  }
   if (!carries(tls, facts.domain, route)) {
     const text = `the TLS of the connection is not that of route ${route.key}: the client must make one for this host`;
     steps.push({ stage: 'match', ok: false, text });

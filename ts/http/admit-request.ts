@@ -3,6 +3,7 @@
 import { normalisePath } from '../codec/http-path.js';
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
+import { guardedOtherwise } from '../flow/match/other-readings.js';
 import { errorAnswer } from './error-answer.js';
 import type { IAdmission } from './exchange-view.js';
 import type { RequestFacts } from './request-facts.js';
@@ -22,6 +23,8 @@ export function admitRequest(visitor: Visitor, request: RequestFacts): IAdmissio
   if (route === null) return refuse(null, 404, '');
   visitor.routed(route);
   request.routed(route);
+  const other = guardedOtherwise(routes.table, request, route);
+  if (other !== null) return refuse(route, 400, 'the path can be read in more than one way');
   if (!visitor.serves(route)) return refuse(route, 421, 'this connection was made for another host');
   return admit(visitor, request, route, routes, contentLength);
 }
