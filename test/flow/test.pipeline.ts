@@ -39,7 +39,9 @@ for (const stage of ['admitClient', 'admit'] as const) {
       routes: [{ match: { ports: 80 }, action: { type: 'block' } }],
     });
     const snapshot: ISnapshot = takeSnapshot(config, { connections, logger } as unknown as TForwardParts);
-    const pipeline = new Pipeline({ connections, guard, logger, snapshot: () => snapshot });
+    const http = { take: ignore };
+    const contexts = { contextFor: () => null };
+    const pipeline = new Pipeline({ connections, guard, logger, http, contexts, snapshot: () => snapshot });
     await using origin = await startOrigin((socket: Socket) => pipeline.take(socket, { address: null, port: 80 }, 80));
     await using client = await connectTcp(origin.port);
     await client.closed;
