@@ -40,6 +40,18 @@ tap.test('a path that a target could read past a rule is refused, and is a path 
   expect(steps.at(-1)?.text).toMatch(/route admin/);
 });
 
+tap.test('lists judge the client that a trusted proxy states, those for all routes too', async () => {
+  await using origin = await startRecordingOrigin();
+  await using proxy = await startProxy({
+    trustedProxies: ['127.0.0.1'],
+    defaults: { security: { ipBlockList: ['203.0.113.0/24'] } },
+    routes: [makeHttpRoute(origin.port, { security: { ipBlockList: ['198.51.100.0/24'] } })],
+  });
+  const from = (address: string) => get('/', `X-Forwarded-For: ${address}`);
+  const requests = [from('192.0.2.1'), from('203.0.113.9'), from('198.51.100.9'), get('/')];
+  expect(await statusesOf(proxy.port, requests)).toEqual([200, 403, 403, 200]);
+});
+
 tap.test('what is not served is told by its status: methods, paths, routes', async () => {
   await using origin = await startRecordingOrigin();
   await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port, { match: { ports: 0, path: '/a/*' } })] });

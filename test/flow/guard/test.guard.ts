@@ -267,6 +267,15 @@ tap.test('requests are let in by the rules of their route, and give their place 
   expect(guard.admitRequest(two, limited, '198.51.100.1')).toEqual('route_ip_blocked');
 });
 
+tap.test('the rules for all routes hold for the client that a request states, too', async () => {
+  const { guard } = makeWorld();
+  guard.update({ ...open, defaultLists: { allow: null, block: makeAddresses(['203.0.113.0/24']) } });
+  const proxy = makeConnection({ clientIp: '192.0.2.1' });
+  expect(guard.admitRequest(proxy, makeRoute(), '203.0.113.9')).toEqual('ip_blocked');
+  expect(typeof guard.admitRequest(proxy, makeRoute(), '198.51.100.1')).toEqual('object');
+  expect(typeof guard.admitRequest(proxy, makeRoute())).toEqual('object');
+});
+
 tap.test('without a limit all requests share one permit, and releasing it does nothing', async () => {
   const { guard } = makeWorld();
   const permit = guard.admitRequest(makeConnection(), makeRoute());

@@ -85,6 +85,10 @@ export class Guard {
     route: IResolvedRoute,
     clientIp: string = connection.clientIp,
   ): IRequestPermit | TEnd {
+    const lists = this.#defaultLists;
+    // The address of the connection itself was judged when it came.
+    const isStated = clientIp !== connection.clientIp;
+    if (isStated && lists !== null && !SecurityManager.passes(clientIp, lists)) return 'ip_blocked';
     return Permit.admitRequest(connection, route, clientIp, this.#routes);
   }
 
