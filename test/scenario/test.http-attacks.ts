@@ -11,7 +11,7 @@ import { type IRawRequest, type IRecordingOrigin, okAnswer, startRecordingOrigin
 import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
-import { family, get, refused, smuggled } from '../vectors/http1/attack.js';
+import { chunked, cut, family, get, refused, smuggled } from '../vectors/http1/attack.js';
 import { http1Attacks, type IForwarded, type IHttp1Attack, type TAttackExpectation } from '../vectors/http1-attacks.js';
 
 tap.timeout(60_000);
@@ -196,11 +196,12 @@ const upgrade = (...fields: string[]): string =>
   get('Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13', ...fields);
 const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
 
-/** Understood, and refused by the proxy as a whole. */
-const understood = family('whole proxy', 'what is not served, whatever a target would make of it', [
+/** What concerns the proxy as a whole. */
+const understood = family('whole proxy', 'requests that are understood, and not served', [
   ['CONNECT', 'CONNECT a.test:80 HTTP/1.1\r\nHost: a.test\r\n\r\n', refused(501)],
   ['CONNECT to elsewhere', `CONNECT b.test:25 HTTP/1.1\r\nHost: a.test\r\n\r\n${smuggled}`, refused(501)],
   ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a.test\r\nCookie: a=b\r\n\r\n', refused(501)],
+  ['HEAD with broken chunks, whose answer has no content', chunked('x').replace('POST', 'HEAD'), cut],
   ['WebSocket without a key', upgrade(), refused()],
   ['WebSocket with two keys', upgrade(key, key), refused()],
   ['WebSocket with a short key', upgrade('Sec-WebSocket-Key: AAAA'), refused()],

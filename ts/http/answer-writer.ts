@@ -48,9 +48,10 @@ export class AnswerWriter {
     return keeps;
   }
 
-  /** A whole answer of our own, after which nothing follows. */
-  refuse(head: IResponseHead, body: Buffer): void {
-    this.#pending += writeResponseHead(head, 'length', 'close', '1.1') + body.toString('latin1');
+  /** A whole answer of our own, after which nothing follows. `method`: of what is refused, as far as it is known. */
+  refuse(head: IResponseHead, body: Buffer, method: string): void {
+    const content = method === 'HEAD' ? '' : body.toString('latin1');
+    this.#pending += writeResponseHead(head, 'length', 'close', '1.1') + content;
     this.flush();
   }
 

@@ -6,6 +6,7 @@ import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message
 import { writeInform } from '../codec/http1-write.js';
 import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
+import { SharedRead } from '../flow/shared-read.js';
 import { AnswerWriter } from './answer-writer.js';
 import { errorAnswer } from './error-answer.js';
 import { Exchange } from './exchange.js';
@@ -29,6 +30,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #reader: RequestReader;
+  #reading: SharedRead | null = null;
   readonly #writer: AnswerWriter;
   #phase: TPhase = 'idle';
   #exchange: Exchange | null = null;
@@ -55,7 +57,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
     connection.drainable = this;
     connection.limitPassed = this.#onLimit;
     connection.whenEnded(() => this.#ended());
-    this.#socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
+    this.#socket.on('end', this.#onEnd).on('drain', this.#onDrain);
+    this.#reading = new SharedRead(this.#socket, this.#onData);
     if (!this.#reader.waits) this.#waitFor('idle');
     this.#reader.read();
     if (this.#phase === 'idle' || this.#phase === 'head') this.#listen();
@@ -145,9 +148,9 @@ export class ClientConnection implements IClientSide, IReaderListener {
     return { socket: this.#socket, bytes, ...(this.#graceMs === null ? {} : { graceMs: this.#graceMs }) };
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onData = (chunk: Buffer, owned: boolean): void => {
     this.#connection.lastActivityMs = this.#visitor.nowMs();
-    this.#reader.push(chunk);
+    this.#reader.push(chunk, owned);
   };
 
   readonly #onDrain = (): void => {
@@ -259,7 +262,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     const { head, body } = errorAnswer(status, why);
     if (this.#closeEnd === 'normal') this.#closeEnd = 'protocol_error';
     if (reports) this.#visitor.refused(status, why);
-    this.#writer.refuse(head, body);
+    this.#writer.refuse(head, body, this.#request?.method ?? '');
     this.#close();
   }
 
@@ -295,6 +298,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#connection.limitMs = 0;
     this.#connection.limitPassed = null;
     this.#connection.drainable = null;
-    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
+    this.#reading?.giveBack();
+    this.#socket.off('end', this.#onEnd).off('drain', this.#onDrain);
   }
 }
