@@ -6,6 +6,16 @@ import type { Socket } from 'node:net';
 interface IReadFields {
   readonly buffer: symbol;
   readonly callback: symbol;
+  /** A function that gives the buffer for the next read; null: the same again. */
+  readonly next: symbol;
+}
+
+/** Whoever is read into by `readBy`. */
+export interface IReader {
+  /** For the next read. */
+  readonly buffer: Buffer;
+  /** So many bytes are in it. False: no more until the socket is resumed. */
+  filled(bytes: number): boolean;
 }
 
 /** The part of a socket's handle that `onread` uses. */
@@ -37,17 +47,40 @@ export function readInto(socket: Socket, buffer: Buffer, read: (chunk: Buffer) =
   return true;
 }
 
+/** As `readInto`, with a buffer that may change from read to read. */
+export function readBy(socket: Socket, reader: IReader): boolean {
+  const { _handle: handle } = socket as { _handle?: Partial<IReadHandle> | null };
+  const fields = fieldsOf(socket);
+  if (fields === null || typeof handle?.useUserBuffer !== 'function') return false;
+  let present = reader.buffer;
+  Object.assign(socket, {
+    [fields.buffer]: present,
+    [fields.callback]: (bytes: number) => reader.filled(bytes),
+    [fields.next]: () => {
+      if (reader.buffer === present) return undefined;
+      present = reader.buffer;
+      return present;
+    },
+  });
+  handle.useUserBuffer(present);
+  if (socket.isPaused()) socket.pause();
+  return true;
+}
+
 let known: IReadFields | null = null;
 
 function fieldsOf(socket: Socket): IReadFields | null {
   known ??= findFields(Object.getOwnPropertySymbols(socket));
-  return known !== null && unused(socket, known.buffer) && unused(socket, known.callback) ? known : null;
+  if (known === null) return null;
+  const { buffer, callback, next } = known;
+  return unused(socket, buffer) && unused(socket, callback) && unused(socket, next) ? known : null;
 }
 
 function findFields(symbols: readonly symbol[]): IReadFields | null {
   const buffer = symbols.find(({ description }) => description === 'kBuffer');
   const callback = symbols.find(({ description }) => description === 'kBufferCb');
-  return buffer === undefined || callback === undefined ? null : { buffer, callback };
+  const next = symbols.find(({ description }) => description === 'kBufferGen');
+  return buffer === undefined || callback === undefined || next === undefined ? null : { buffer, callback, next };
 }
 
 /** Present and not set: the socket reads by `data`. */

@@ -144,8 +144,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#writer.flush();
     this.#leave();
     this.#exchange = null;
-    const bytes = this.#reader.stop();
-    return { socket: this.#socket, bytes, ...(this.#graceMs === null ? {} : { graceMs: this.#graceMs }) };
+    return { socket: this.#socket, bytes: this.#reader.stop(), ...(this.#graceMs === null ? {} : { graceMs: this.#graceMs }) };
   }
 
   readonly #onData = (chunk: Buffer, owned: boolean): void => {
@@ -238,7 +237,6 @@ export class ClientConnection implements IClientSide, IReaderListener {
   }
 
   #next(): void {
-    this.#request = null;
     if (this.#draining) return this.#close();
     this.#waitFor('idle');
     this.#reader.mode = 'head';
@@ -271,7 +269,6 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#phase = 'closing';
     const lingers = !this.#reader.contentDone || this.#reader.waits || this.#closeEnd !== 'normal';
     this.#reader.stop();
-    this.#exchange = null;
     if (lingers) this.#visitor.limit(lingerMs, this.#closeEnd);
     else this.#connection.limitMs = 0;
     this.#listen();
@@ -287,10 +284,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
   /** The connection has ended, by whoever. */
   #ended(): void {
     this.#leave();
-    const exchange = this.#exchange;
-    this.#exchange = null;
     this.#reader.stop();
-    exchange?.clientGone(this.#connection.end === 'shutdown' ? 'shutdown' : 'left');
+    this.#exchange?.clientGone(this.#connection.end === 'shutdown' ? 'shutdown' : 'left');
   }
 
   #leave(): void {

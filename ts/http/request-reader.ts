@@ -35,6 +35,8 @@ export class RequestReader {
   readonly #deliver: (chunk: Buffer) => void;
   /** Came and not understood yet. */
   #rest: Buffer | null;
+  /** It lies in memory that will be used again. */
+  #lent = false;
   /** How much of it is known not to be the end of a head. */
   #scanned = 0;
   #requests = 0;
@@ -47,7 +49,7 @@ export class RequestReader {
     this.#rest = bytes;
     this.#listener = listener;
     this.#deliver = (chunk) => {
-      if (this.mode !== 'discard') listener.contentRead(chunk);
+      if (this.mode !== 'discard') listener.contentRead(this.#lent ? Buffer.from(chunk) : chunk);
     };
   }
 
@@ -73,13 +75,17 @@ export class RequestReader {
 
   /** Within `headRead` of the first request: its head and all that came behind it. */
   get original(): Buffer | null {
-    return this.#first;
+    return this.#first === null ? null : Buffer.from(this.#first);
   }
 
-  push(chunk: Buffer): void {
+  /** `owned`: the chunk's memory is the reader's; else it is used again when this returns. */
+  push(chunk: Buffer, owned: boolean): void {
     if (this.mode === 'over') return;
+    this.#lent = !owned && this.#rest === null;
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]);
     this.read();
+    if (this.#lent && this.#rest !== null) this.#rest = Buffer.from(this.#rest);
+    this.#lent = false;
   }
 
   /** Reads what waits, as far as the mode lets it. Not recursive: within a call of the listener it does nothing. */
@@ -96,7 +102,7 @@ export class RequestReader {
 
   /** Ends the reading; what waited. */
   stop(): Buffer | null {
-    const rest = this.#rest;
+    const rest = this.#lent && this.#rest !== null ? Buffer.from(this.#rest) : this.#rest;
     this.mode = 'over';
     this.#rest = null;
     return rest;

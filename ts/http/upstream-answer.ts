@@ -33,6 +33,8 @@ export class UpstreamAnswer {
   #method = '';
   #upgrade: string | null = null;
   #served = false;
+  /** What is read now lies in memory that will be used again. */
+  #lent = false;
   #informs = 0;
   #inContent = false;
   /** The beginning of a head. */
@@ -66,10 +68,12 @@ export class UpstreamAnswer {
     this.#chunks = null;
   }
 
-  read(bytes: Buffer): TAnswerVerdict {
+  /** `owned`: the memory is the answer's; else it is used again when this returns. */
+  read(bytes: Buffer, owned: boolean): TAnswerVerdict {
     const listener = this.#listener;
     if (listener === null) return 'stopped';
     this.heard = true;
+    this.#lent = !owned;
     return this.#inContent ? this.#readContent(bytes, 0, listener) : this.#readHeads(bytes, listener);
   }
 
@@ -77,13 +81,14 @@ export class UpstreamAnswer {
     // Each octet is looked for the end of the head once, however many pieces it comes in.
     let scanned = this.#partial === null ? 0 : this.#partial.length;
     const bytes = this.#partial === null ? piece : Buffer.concat([this.#partial, piece]);
+    if (this.#partial !== null) this.#lent = false;
     this.#partial = null;
     let at = 0;
     for (;;) {
       const decoded = decodeResponseHead(bytes, at, this.#limits, this.#method, scanned);
       if (decoded.kind === 'broken') return this.#broken(decoded.why);
       if (decoded.kind === 'short') {
-        if (at < bytes.length) this.#partial = at === 0 ? bytes : bytes.subarray(at);
+        if (at < bytes.length) this.#partial = this.#keep(bytes.subarray(at));
         return 'more';
       }
       at += decoded.used;
@@ -122,7 +127,7 @@ export class UpstreamAnswer {
     const stop = this.#left < 0 ? length : Math.min(length, at + this.#left);
     if (stop > at) {
       if (this.#left > 0) this.#left -= stop - at;
-      listener.answerData(at === 0 && stop === length ? bytes : bytes.subarray(at, stop));
+      listener.answerData(this.#keep(at === 0 && stop === length ? bytes : bytes.subarray(at, stop)));
       if (this.#listener === null) return 'stopped';
     }
     if (this.#left !== 0) return 'more';
@@ -140,7 +145,7 @@ export class UpstreamAnswer {
   }
 
   readonly #onChunk = (chunk: Buffer): void => {
-    if (this.#listener !== null) this.#listener.answerData(chunk);
+    if (this.#listener !== null) this.#listener.answerData(this.#keep(chunk));
   };
 
   #switch(head: IHttp1Response, bytes: Buffer, at: number): TAnswerVerdict {
@@ -148,8 +153,13 @@ export class UpstreamAnswer {
       return this.#broken('a switch to a protocol that nobody asked for');
     }
     this.head = head;
-    this.rest = at < bytes.length ? bytes.subarray(at) : null;
+    this.rest = at < bytes.length ? this.#keep(bytes.subarray(at)) : null;
     return 'switched';
+  }
+
+  /** In memory that nobody else uses. */
+  #keep(bytes: Buffer): Buffer {
+    return this.#lent ? Buffer.from(bytes) : bytes;
   }
 
   #broken(why: string): TAnswerVerdict {

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
 import type { IRequestHead, TFields } from '../codec/http-message.js';
 import type { IHeadLimits } from '../codec/http1-request.js';
+import { SharedRead } from '../flow/shared-read.js';
 import { unlessReset } from '../flow/socket-utils.js';
 import type { IAnswerListener, IOrigin, IOriginFailure } from './exchange-types.js';
 import { UpstreamAnswer } from './upstream-answer.js';
@@ -32,6 +33,7 @@ export class UpstreamHttp1 implements IOrigin, ILastWords {
   served = 0;
 
   readonly #home: IUpstreamHome;
+  readonly #reading: SharedRead;
   readonly #request: UpstreamRequest;
   readonly #answer: UpstreamAnswer;
   #phase: TPhase = 'idle';
@@ -51,7 +53,7 @@ export class UpstreamHttp1 implements IOrigin, ILastWords {
     socket.on('close', this.#onClose);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
-    socket.on('data', this.#onData);
+    this.#reading = new SharedRead(socket, this.#onData);
     hearLastWords(socket, this);
     // What happened before has no event left to tell it.
     if (socket.destroyed || socket.readableEnded) this.#leave();
@@ -132,11 +134,11 @@ export class UpstreamHttp1 implements IOrigin, ILastWords {
     return this.#listener === null || this.#phase === 'gone' || this.#unsendable !== null;
   }
 
-  readonly #onData = (bytes: Buffer): void => {
+  readonly #onData = (bytes: Buffer, owned: boolean): void => {
     const listener = this.#listener;
     // Nothing was asked: what comes now would be taken for the next request's answer.
     if (listener === null) return this.#leave();
-    switch (this.#answer.read(bytes)) {
+    switch (this.#answer.read(bytes, owned)) {
       case 'complete':
         return this.#complete(listener, this.#answer.keepAlive);
       case 'excess':
@@ -180,7 +182,8 @@ export class UpstreamHttp1 implements IOrigin, ILastWords {
     const { socket } = this;
     const { head, rest } = this.#answer;
     if (head === null) return;
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
+    this.#reading.giveBack();
+    socket.off('end', this.#onEnd).off('drain', this.#onDrain);
     socket.off('error', this.#onError).off('close', this.#onClose);
     // Errors stay handled until the tunnel hears them itself.
     socket.on('error', ignore);
