@@ -8,13 +8,17 @@ export interface IRecognised {
   readonly http2Preface: boolean;
 }
 
-/** How far an HTTP request line of an unknown method is looked for. */
+/** How far an HTTP request line is looked for. */
 export const requestLineLimitBytes = 8_192;
 
 /**
  * Recognises TLS by the header of a record with a ClientHello (six bytes), HTTP by a known method and a space, else by a
- * request line that ends in ` HTTP/1.x` (other protocols, SSH among them, also begin with a word and a space), HTTP/2 by
- * its preface. Everything else is `other`, from the first byte on that rules the rest out. `used` is 0: nothing is taken.
+ * request line with ` HTTP/` in it (other protocols, SSH among them, also begin with a word and a space), HTTP/2 by its
+ * preface. Everything else is `other`, from the first byte on that rules the rest out. `used` is 0: nothing is taken.
+ *
+ * Of HTTP it takes what the most tolerant server would: empty lines and white space in front, any method, white space of
+ * any length, any version, lines without an end. Whatever passed for `other` here and for HTTP there would be forwarded
+ * unread: past the routes, the guard and all that is said of the client. What is no good HTTP is refused as HTTP.
  *
  * `seen`: how many of these bytes an earlier call has answered `short` to; they are not looked at again, so that bytes
  * which dribble in cost linear time.
@@ -46,41 +50,44 @@ function recogniseTls(bytes: Buffer): TDecoded<IRecognised> {
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** RFC 9110 §9 and RFC 5789. The others show by their request line. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
-const methodLimitBytes = 300;
 const space = 32;
+const tab = 9;
 
 function recogniseHttp(bytes: Buffer, seen: number): TDecoded<IRecognised> {
   const prefaced = Math.min(bytes.length, http2Preface.length);
   if (bytes[0] === http2Preface[0] && bytes.compare(http2Preface, 0, prefaced, 0, prefaced) === 0) {
     return prefaced === http2Preface.length ? answer('http', true) : waitFor(bytes.length + 1);
   }
-  let at = 0;
-  while (at < bytes.length && at <= methodLimitBytes && isTokenByte(bytes[at] ?? 0)) at++;
-  if (at > methodLimitBytes) return answer('other');
+  let start = 0;
+  while (start < bytes.length && isWhite(bytes[start] as number)) start++;
+  let at = start;
+  while (at < bytes.length && at < requestLineLimitBytes && isTokenByte(bytes[at] as number)) at++;
+  if (at >= requestLineLimitBytes) return answer('http');
   if (at === bytes.length) return waitFor(at + 1);
-  if (at === 0 || bytes[at] !== space) return answer('other');
-  return methods.has(bytes.toString('latin1', 0, at)) ? answer('http') : recogniseLine(bytes, at + 1, seen);
+  if (at === start || !isGap(bytes[at] as number)) return answer('other');
+  return methods.has(bytes.toString('latin1', start, at)) ? answer('http') : recogniseLine(bytes, at, seen);
 }
 
-/** `target` is where the request target would begin. */
-function recogniseLine(bytes: Buffer, target: number, seen: number): TDecoded<IRecognised> {
-  const line = bytes.subarray(0, requestLineLimitBytes);
-  const gap = line.indexOf(space, target);
-  const targetEnd = gap < 0 ? line.length : gap;
-  for (let at = Math.max(target, Math.min(seen, targetEnd)); at < targetEnd; at++) {
-    const byte = line[at] ?? 0;
-    if (byte < 33 || byte === 127) return answer('other');
+const version = Buffer.from('HTTP/', 'latin1');
+
+/** `gap` is where the method ends. */
+function recogniseLine(bytes: Buffer, gap: number, seen: number): TDecoded<IRecognised> {
+  const end = Math.min(bytes.length, requestLineLimitBytes);
+  // The version may have begun among those that were seen; a preface is only looked at as such.
+  const from = seen <= http2Preface.length ? gap : Math.max(gap, seen - version.length);
+  for (let at = from; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === 127 || (byte < space && byte !== tab)) return answer('other');
+    const last = at + version.length;
+    if (isGap(byte) && last < end && bytes.compare(version, 0, version.length, at + 1, last + 1) === 0) {
+      return answer('http');
+    }
   }
-  if (gap === target) return answer('other');
-  if (gap > 0) {
-    const version = line.toString('latin1', gap + 1, gap + 10);
-    if (/^HTTP\/1\.\d[\r\n]$/.test(version)) return answer('http');
-    if (!isVersionStart(version)) return answer('other');
-  }
-  return bytes.length < requestLineLimitBytes ? waitFor(bytes.length + 1) : answer('other');
+  return end < requestLineLimitBytes ? waitFor(end + 1) : answer('http');
 }
 
-const isVersionStart = (text: string): boolean => 'HTTP/1.'.startsWith(text) || /^HTTP\/1\.\d$/.test(text);
+const isGap = (byte: number): boolean => byte === space || byte === tab;
+const isWhite = (byte: number): boolean => isGap(byte) || byte === 13 || byte === 10;
 
 /** RFC 9110 §5.6.2 */
 function isTokenByte(byte: number): boolean {
