@@ -14,12 +14,7 @@ const pages = await readPages();
 const smartProxy = "import { SmartProxy } from '@push.rocks/smartproxy';";
 
 tap.test('every TypeScript block of the documentation compiles against the sources', async () => {
-  const blocks = [...pages].flatMap(([path, text]) =>
-    codeBlocksOf(text)
-      .filter(({ language }) => language === 'ts' || language === 'typescript')
-      .map((block) => ({ name: `${path}:${block.line}`, text: block.text, given: block.given })),
-  );
-  expect(await compile(blocks)).toEqual([]);
+  expect(await compile(blocksOf(pages))).toEqual([]);
 });
 
 tap.test('a block that does not compile is told by its page and line', async () => {
@@ -32,6 +27,31 @@ tap.test('a block that does not compile is told by its page and line', async () 
   expect(faults).toHaveLength(2);
   expect(faults[0]).toMatch(/^bad\.md:7: .*TS2322/);
   expect(faults[1]).toMatch(/^bad\.md:9: .*TS2305/);
+});
+
+tap.test('the programs of the documentation have configurations without faults', async () => {
+  const programs = blocksOf(pages).filter(({ text, given }) => isProgram(text) && !given);
+  expect(programs.length).toBeGreaterThan(15);
+  const faults: string[] = [];
+  for (const { name, text } of programs) {
+    await runBlock(text, { isDry: true }).catch((error: unknown) => faults.push(`${name}: ${error}`));
+  }
+  expect(faults).toEqual([]);
+  const wrong = `${smartProxy} new SmartProxy({ routes: [{ match: { ports: 70_000 }, action: { type: 'block' } }] });`;
+  await expect(runBlock(wrong, { isDry: true })).rejects.toThrow(/routes\[0\]\.match\.ports/);
+});
+
+tap.test('functions of the examples answer as they say', async () => {
+  const block = codeBlocksOf(pages.get('docs/examples.md') ?? '').find(({ text }) => text.includes("'/hello/:name'"));
+  await using proxy = await runBlock((block?.text ?? '').replace(/ports: 8080/g, 'ports: 0'));
+  const ask = (path: string, init?: RequestInit) =>
+    fetch(`http://127.0.0.1:${proxy.getListeningPorts()[0]}${path}`, init);
+  expect(await (await ask('/hello/you')).json()).toEqual({ hello: 'you', from: '127.0.0.1' });
+  const digest = await ask('/digest', { method: 'POST', body: 'abc' });
+  expect(await digest.text()).toMatch(/^ba7816bf8f01cfea/);
+  const reader = (await ask('/clock')).body?.getReader();
+  expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toMatch(/^data: \d{4}-\d\d-\d\dT/);
+  await reader?.cancel();
 });
 
 tap.test('the table of errors matches the sources', async () => {
@@ -102,6 +122,41 @@ async function readPages(): Promise<TTree> {
   const top = ['readme.md', 'readme.hints.md', 'readme.problems.md', 'changelog.md'];
   const texts = await Promise.all(top.map((path) => readFile(join(root, path), 'utf8').catch(() => null)));
   return new Map([...top.flatMap((path, i) => (texts[i] ? [[path, texts[i]] as const] : [])), ...below]);
+}
+
+const blocksOf = (tree: TTree) =>
+  [...tree].flatMap(([path, text]) =>
+    codeBlocksOf(text)
+      .filter(({ language }) => language === 'ts' || language === 'typescript')
+      .map((block) => ({ name: `${path}:${block.line}`, text: block.text, given: block.given })),
+  );
+
+/** Complete, and not about certificates that this machine would have to have. */
+const isProgram = (text: string): boolean =>
+  /new (?:Smart|Http)Proxy\(/.test(text) && !text.includes('declare const') && !text.includes('readFile(');
+
+/** Runs a program; its `proxy` is given back. `isDry`: nothing listens, updates are planned, what it prints is lost. */
+async function runBlock(text: string, { isDry = false } = {}): Promise<SmartProxy> {
+  const folder = await mkdtemp(join(tmpdir(), 'smartproxy-docs-'));
+  const { start, updateRoutes } = SmartProxy.prototype;
+  const { log } = console;
+  try {
+    const program = text.replaceAll("'@push.rocks/smartproxy'", `'${join(root, 'ts/index.ts')}'`);
+    const named = /^(?:await using|const) proxy\b/m.test(text) ? 'proxy' : 'null';
+    await writeFile(join(folder, 'block.mts'), `${program}\nexport const made = ${named};`);
+    if (isDry) {
+      SmartProxy.prototype.start = async () => {};
+      SmartProxy.prototype.updateRoutes = async function (routes) {
+        return this.plan(routes);
+      };
+      console.log = () => {};
+    }
+    return ((await import(join(folder, 'block.mts'))) as { made: SmartProxy }).made;
+  } finally {
+    Object.assign(SmartProxy.prototype, { start, updateRoutes });
+    console.log = log;
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 interface IBlock {
