@@ -4,7 +4,7 @@ import type { IResponseHead, TFields } from '../codec/http-message.js';
 import { compressorFor, type ICompressor } from './compress.js';
 import type { IClientSide, IOrigin } from './exchange-types.js';
 import type { IAnswering } from './exchange-view.js';
-import { responseFields, routeFields } from './response-fields.js';
+import { fieldsForClient } from './response-fields.js';
 
 export class AnswerRelay {
   readonly #exchange: IAnswering;
@@ -21,13 +21,9 @@ export class AnswerRelay {
   }
 
   head(head: IResponseHead): void {
-    const { request, route, visitor } = this.#exchange;
-    const fields = responseFields(head.fields, visitor.services.date);
+    const { request, route } = this.#exchange;
     const cookie = this.#origin === null ? null : this.#exchange.stickyCookie();
-    if (cookie !== null) fields.push('Set-Cookie', cookie);
-    if (route !== null && route.headers !== null) {
-      routeFields(fields, route.headers, request.fields, request.isTls, request);
-    }
+    const fields = fieldsForClient(this.#exchange, head.fields, cookie);
     const plain = { status: head.status, reason: head.reason, fields, contentLength: head.contentLength };
     if (route === null || route.compression === null) return this.#side.head(plain);
     this.#compressor = compressorFor(request.head, plain, route.compression, this);

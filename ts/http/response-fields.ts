@@ -3,11 +3,21 @@
 import type { TFields } from '../codec/http-message.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
 import { corsFields, isPreflight } from './cors.js';
+import type { IAnswering } from './exchange-view.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';
 import { removeNamed } from './hop-by-hop.js';
 import type { HttpDate } from './http-date.js';
 import type { ITemplateValues } from './template-values.js';
+
+/** All of it; `cookie` ties the client to the target that answered, null: nothing has to. */
+export function fieldsForClient(exchange: IAnswering, fields: TFields, cookie: string | null): string[] {
+  const { visitor, route, request } = exchange;
+  const out = responseFields(fields, visitor.services.date);
+  if (cookie !== null) out.push('Set-Cookie', cookie);
+  if (route !== null && route.headers !== null) routeFields(out, route.headers, request.fields, request.isTls, request);
+  return out;
+}
 
 /** Without what concerns the target's connection; with a Date, which whoever passes an answer on must add (RFC 9110 §6.6.1). */
 export function responseFields(fields: TFields, clock: HttpDate | null): string[] {
@@ -31,8 +41,8 @@ export function responseFields(fields: TFields, clock: HttpDate | null): string[
 }
 
 /**
- * CORS (which the answer to a preflight has said already), then HSTS, then the response rules, which may change those. Changes `out` and gives it back; `request` are
- * the fields that the client sent.
+ * CORS (which the answer to a preflight has said already), then HSTS, then the response rules, which may change those. Changes
+ * `out` and gives it back; `request` are the fields that the client sent.
  */
 export function routeFields(
   out: string[],

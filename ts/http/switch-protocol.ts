@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
 import type { IRequestHead, IResponseHead } from '../codec/http-message.js';
 import type { IAnswering } from './exchange-view.js';
-import { responseFields, routeFields } from './response-fields.js';
+import { fieldsForClient } from './response-fields.js';
 import { runTunnel } from './tunnel.js';
 import { checkSwitched } from './websocket.js';
 
@@ -16,15 +16,14 @@ export function switchToTunnel(
   socket: Socket,
   bytes: Buffer | null,
 ): ProxyError | null {
-  const { visitor, side, route, request } = exchange;
+  const { visitor, side, route } = exchange;
   const action = route?.action;
   const wrong = sent === null || action?.type !== 'forward' ? 'it was not asked' : checkSwitched(sent, head);
   if (wrong !== null || action?.type !== 'forward' || route === null) {
     socket.destroy();
     return new ProxyError('TARGET_MALFORMED', `the target switched protocols wrongly: ${wrong}`);
   }
-  const fields = responseFields(head.fields, visitor.services.date);
-  if (route.headers !== null) routeFields(fields, route.headers, request.fields, request.isTls, request);
+  const fields = fieldsForClient(exchange, head.fields, exchange.stickyCookie());
   // Ours to say, since Upgrade belongs to one connection.
   fields.push('Upgrade', 'websocket');
   side.head({ status: 101, reason: head.reason, fields, contentLength: 0 });
