@@ -67,10 +67,16 @@ export class Forwarding implements IUpstreamWant {
     return this.#pick === null ? null : { host: this.#pick.host, port: this.#pick.port };
   }
 
-  /** @throws ProxyError TARGET_FUNCTION_FAILED, CIRCUIT_OPEN */
+  /** @throws ProxyError TARGET_FUNCTION_FAILED */
   start(): void {
     this.#owner.visitor.services.retries.paid(this.#routeKey, this.#action.retry.budget);
-    this.#pick = this.#session.next();
+    try {
+      this.#pick = this.#session.next();
+    } catch (error) {
+      // Open circuits are nobody's defect.
+      if (!(error instanceof ProxyError) || error.code !== 'CIRCUIT_OPEN') throw error;
+      return this.#owner.unreachable(error);
+    }
     if (this.#pick === null) this.#owner.unreachable(noTarget());
     else this.#attempt();
   }
@@ -86,6 +92,14 @@ export class Forwarding implements IUpstreamWant {
   contentDone(trailers: TFields | null): void {
     this.#contentDone = true;
     this.#heldTrailers = trailers;
+  }
+
+  /** Sends again what the last origin was given. True if there was anything. */
+  resend(origin: IOrigin): boolean {
+    if (this.attempts === 1 || this.#held === null || this.#heldBytes === 0) return false;
+    for (const chunk of this.#held) origin.data(chunk);
+    if (this.#contentDone) origin.end(this.#heldTrailers);
+    return true;
   }
 
   /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
@@ -177,14 +191,6 @@ export class Forwarding implements IUpstreamWant {
     // The lease hears of the answer, not of the connection: a target that accepts and never answers is no good one.
     this.#owner.connected(origin, this.pick);
   };
-
-  /** Sends again what the last origin was given. True if there was anything. */
-  resend(origin: IOrigin): boolean {
-    if (this.attempts === 1 || this.#held === null || this.#heldBytes === 0) return false;
-    for (const chunk of this.#held) origin.data(chunk);
-    if (this.#contentDone) origin.end(this.#heldTrailers);
-    return true;
-  }
 
   readonly #failed = (failure: IOriginFailure): void => {
     this.#ticket = null;
