@@ -1,4 +1,5 @@
 import type http from 'node:http';
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openRawHttp, rawExchange } from '../helpers/http-clients.js';
 import { okAnswer, startHttpOrigin, startRecordingOrigin } from '../helpers/http-origins.js';
@@ -23,6 +24,40 @@ tap.test('requests that are sent at once are answered in order, over one connect
   expect(origin.faults).toEqual([]);
   expect(new Set(origin.requests.map(({ connection }) => connection)).size).toEqual(1);
   expect(await proxy.ends()).toEqual(['normal']);
+});
+
+tap.test('a client that asks on and on and reads nothing is not heard any more until it reads', async () => {
+  const large = 'x'.repeat(100_000);
+  const count = 1_000;
+  await using origin = await startRecordingOrigin(() => okAnswer(large));
+  const own = { type: 'respond', respond: { status: 200, body: large } } as const;
+  const routes = [makeHttpRoute(1, { match: { ports: 0, path: '/own' }, action: own }), makeHttpRoute(origin.port)];
+  await using proxy = await startProxy({ routes });
+  for (const path of ['/own', '/target']) {
+    const socket = net.connect(proxy.port, '127.0.0.1').pause();
+    socket.on('error', () => {});
+    let received = 0;
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    socket.pause();
+    socket.write(get(path).repeat(count));
+    const sent = () => proxy.proxy.getConnections()[0]?.bytesSent ?? 0;
+    for (let before = -1; before <= 0 || sent() !== before; ) {
+      before = sent();
+      await delay(100);
+    }
+    // What the kernels of both sides take. All of it would be 100 MB.
+    expect(sent()).toBeLessThan(30_000_000);
+    socket.resume();
+    await until(
+      () => received > count * large.length,
+      20_000,
+      () => `all answers, has ${received} bytes`,
+    );
+    socket.destroy();
+    await proxy.ends();
+  }
 });
 
 tap.test('a request that comes byte by byte is the same request', async () => {

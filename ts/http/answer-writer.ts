@@ -30,6 +30,12 @@ export class AnswerWriter {
     return this.#begun;
   }
 
+  /** Enough waits for the client; `drain` of the socket will say when there is room. */
+  get isFull(): boolean {
+    const socket = this.#socket;
+    return socket.writableLength >= socket.writableHighWaterMark && !socket.destroyed;
+  }
+
   inform(text: string): void {
     this.#socket.write(text, 'latin1');
   }
@@ -67,8 +73,7 @@ export class AnswerWriter {
     }
     if (length <= smallBytes && this.#pending.length + length <= pendingChars) this.#join(asBuffer(chunk), framing);
     else this.#write(chunk, framing);
-    const socket = this.#socket;
-    this.#full = socket.writableLength >= socket.writableHighWaterMark && !socket.destroyed;
+    this.#full = this.isFull;
     return !this.#full;
   }
 

@@ -8,22 +8,12 @@ import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
 import { SharedRead } from '../flow/shared-read.js';
 import { AnswerWriter } from './answer-writer.js';
+import { discardBytes, lingerMs, type TPhase } from './client-phase.js';
 import { errorAnswer } from './error-answer.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
 import { type IReaderListener, RequestReader } from './request-reader.js';
 import type { Visitor } from './visitor.js';
-
-/**
- * `idle`: nothing of the next request is there. `discard`: the answer is complete, the rest of the request's content is read
- * and thrown away. `closing`: our side is ended. `gone`: the socket is no longer ours.
- */
-type TPhase = 'idle' | 'head' | 'exchange' | 'discard' | 'closing' | 'gone';
-
-/** Content that nobody wanted is read to the end, to keep the connection, if it is no more than this. */
-const discardBytes = 65_536;
-/** How long a client that still sends is listened to after our FIN, so that no reset takes the answer from it. */
-const lingerMs = 2_000;
 
 export class ClientConnection implements IClientSide, IReaderListener {
   readonly #visitor: Visitor;
@@ -144,7 +134,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#writer.flush();
     this.#leave();
     this.#exchange = null;
-    return { socket: this.#socket, bytes: this.#reader.stop(), ...(this.#graceMs === null ? {} : { graceMs: this.#graceMs }) };
+    const detached = { socket: this.#socket, bytes: this.#reader.stop() };
+    return this.#graceMs === null ? detached : { ...detached, graceMs: this.#graceMs };
   }
 
   readonly #onData = (chunk: Buffer, owned: boolean): void => {
@@ -154,7 +145,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
 
   readonly #onDrain = (): void => {
     this.#connection.lastActivityMs = this.#visitor.nowMs();
-    if (this.#writer.drained()) this.#exchange?.clientDrained();
+    if (this.#phase === 'full') this.#next();
+    else if (this.#writer.drained()) this.#exchange?.clientDrained();
   };
 
   /** A FIN cannot be told from a close: the client has left (its request with it), unless the route says otherwise. */
@@ -181,7 +173,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
       case 'closing':
         return this.#finish(this.#closeEnd);
       default:
-        return this.#finish('keep_alive_timeout');
+        return this.#finish(this.#connection.limitEnd);
     }
   };
 
@@ -238,10 +230,19 @@ export class ClientConnection implements IClientSide, IReaderListener {
 
   #next(): void {
     if (this.#draining) return this.#close();
+    if (this.#writer.isFull) return this.#waitForRoom();
     this.#waitFor('idle');
     this.#reader.mode = 'head';
     this.#listen();
     this.#reader.read();
+  }
+
+  /** Else answers to requests that are sent at once would pile up. `stallTimeout` bounds it, where a route has been found. */
+  #waitForRoom(): void {
+    this.#phase = 'full';
+    this.#reader.mode = 'wait';
+    this.#socket.pause();
+    this.#visitor.limit(this.#connection.timeouts ? 0 : this.#visitor.http.keepAliveTimeoutMs, 'stall_timeout');
   }
 
   #waitFor(phase: 'idle' | 'head'): void {
