@@ -115,6 +115,9 @@ const wrongChunks = [
   '5\nhello\r\n0\r\n\r\n',
   '5\r\nhello!\r\n0\r\n\r\n',
   '5\r\nhello0\r\n\r\n',
+  '5\rXhello\r\n0\r\n\r\n',
+  '5\r\nhello\rX0\r\n\r\n',
+  '5\r\nhello\r\n0\r\n\rX',
   '5\r\nhello\n0\r\n\r\n',
   'ffffffffffffffff5\r\nhello\r\n0\r\n\r\n',
   `5;${'a'.repeat(5_000)}\r\nhello\r\n0\r\n\r\n`,
@@ -170,6 +173,7 @@ const right: readonly IHostileAnswer[] = [
     kept(),
   ),
   entry('Connection: close', sized('Connection: close'), spent()),
+  entry('an interim answer that closes', interim(103, 'Connection: close') + sized(), spent()),
   entry('HTTP/1.0', started('HTTP/1.0 200 OK'), spent()),
   entry('up to the end', [head(), 'hel', 'lo', 'fin'], spent()),
   entry('up to the end, in HTTP/1.0', ['HTTP/1.0 200 OK\r\n\r\nhello', 'fin'], spent()),
@@ -337,8 +341,10 @@ tap.test('a target that answers before it was told everything is not asked again
   for (const [number, bytes] of asks.entries()) {
     await using client = await openRawHttp(proxy.port);
     client.send(bytes);
-    const { status, body } = await client.readAnswer();
-    expect([status, body]).toEqual([200, 'early']);
+    const answer = await client.readAnswer();
+    expect([answer.status, answer.body]).toEqual([200, 'early']);
+    // Content that was never asked for, or is too much, is not told from a next request.
+    if (/Expect|1000000/.test(bytes)) expect(await client.ended).toEqual('fin');
     const { connection } = origin.requests.at(-1) ?? { connection: -1 };
     expect((await tryCanary(proxy.port, origin, number)) !== connection).toBeTrue();
   }

@@ -36,6 +36,8 @@ export class UpstreamAnswer {
   /** What is read now lies in memory that will be used again. */
   #lent = false;
   #informs = 0;
+  /** An interim answer said that the connection ends. */
+  #leaves = false;
   #inContent = false;
   /** The beginning of a head. */
   #partial: Buffer | null = null;
@@ -54,6 +56,7 @@ export class UpstreamAnswer {
     this.#upgrade = upgrade;
     this.#served = served;
     this.#informs = 0;
+    this.#leaves = false;
     this.#inContent = false;
     this.heard = false;
     this.untilClose = false;
@@ -96,6 +99,7 @@ export class UpstreamAnswer {
       const head = decoded.value;
       if (head.status >= 200 || head.status === 101) return this.#takeHead(head, bytes, at, listener);
       this.#informs += 1;
+      if (!head.keepAlive) this.#leaves = true;
       if (this.#informs > maxInforms) return this.#broken('too many interim answers');
       listener.answerInform(head.status, head.fields);
       if (this.#listener === null) return 'stopped';
@@ -109,7 +113,7 @@ export class UpstreamAnswer {
     if (status === 408 && this.#served && !head.keepAlive) return 'tired';
     // Content where none may be: nobody can tell whose it is.
     if (framing === 'none' && at < bytes.length) return this.#broken('bytes behind an answer without content');
-    this.keepAlive = head.keepAlive;
+    this.keepAlive = head.keepAlive && !this.#leaves;
     listener.answerHead(head);
     if (this.#listener === null) return 'stopped';
     if (framing === 'none') return 'complete';
