@@ -8,7 +8,7 @@ import { openRawHttp } from '../helpers/http-clients.js';
 import { okAnswer } from '../helpers/http-origins.js';
 import { makeHttpRoute } from '../helpers/http-routes.js';
 import { responseSoup } from '../helpers/http1-soup.js';
-import { readWithLlhttp } from '../helpers/llhttp.js';
+import { type ISecondOpinion, readWithLlhttp } from '../helpers/llhttp.js';
 import { type IOrigin, startOrigin } from '../helpers/origins.js';
 import { latin1 } from '../helpers/read-http1.js';
 import { type IStartedProxy, startProxy } from '../helpers/start-proxy.js';
@@ -68,11 +68,13 @@ const answerCase: fc.Arbitrary<IAnswerCase> = fc.record({
   end: fc.constantFrom('stay', 'stay', 'stay', 'fin', 'fin', 'reset', 'short'),
 });
 
-/** What llhttp makes of it: the first answer that is final. */
-function secondOpinion(bytes: Buffer, { method, end }: IAnswerCase) {
-  const ends = end !== 'stay';
-  const { messages, error } = readWithLlhttp('response', bytes, { head: method === 'HEAD', ends });
-  return { final: messages.find(({ status }) => status >= 200), error };
+/** What llhttp makes of it: the first answer that is final. To it an interim answer may end the connection; to us, the rest counts. */
+function secondOpinion(bytes: Buffer, wish: IAnswerCase): { final: ISecondOpinion | undefined; error: string } {
+  const { method, end } = wish;
+  const { messages, error } = readWithLlhttp('response', bytes, { head: method === 'HEAD', ends: end !== 'stay' });
+  const final = messages.find(({ status }) => status >= 200);
+  const isInterim = messages.length > 0 && final === undefined && error === 'HPE_CLOSED_CONNECTION';
+  return isInterim ? secondOpinion(bytes.subarray(bytes.indexOf('\r\n\r\n') + 4), wish) : { final, error };
 }
 
 /** A target whose next answers are set, and that tells when one was sent. */
