@@ -17,7 +17,7 @@ export function headForTarget(exchange: IAnswering, pick: ITargetPick, upgrades:
   const fields = requestFields(head.fields, forwardFacts(request), visitor.services.via.mark(head.version));
   const action = route?.action;
   const rewrite = action?.type === 'forward' ? action.urlRewrite : null;
-  const sentPath = rewrite === null ? path : rewritten(path, rewrite);
+  const sentPath = rewrite === null || path === '*' ? path : rewritten(path, rewrite);
   const rules = route?.headers?.request ?? none;
   // Only HTTP/1.0 names no host; the target may need one all the same.
   let authority = head.authority || placeName(pick.host, pick.port);
