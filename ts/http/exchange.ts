@@ -82,7 +82,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   /** The limit that the connection was given for this exchange has passed. */
   timedOut(): void {
     if (this.#done) return;
-    const received = this.#received || this.#stalled;
+    // Content that nobody asked for yet is no reproach either.
+    const received = this.#received || this.#stalled || this.#origin === null;
     const place = this.#forwarding?.place ?? null;
     this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
@@ -108,6 +109,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { route, routes } = this;
     if (route === null || routes === null) return;
     this.#upgrades = upgrades;
+    this.visitor.limitRequest(this.#startedMs);
     this.#forwarding = new Forwarding(this, action, route, routes);
     this.#forwarding.start();
   }
@@ -148,7 +150,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (this.#done) return;
     this.#received = true;
     this.#forwarding?.contentDone(trailers);
-    this.#watchAnswer();
+    if (this.#relay === null) this.#watchAnswer();
     this.#origin?.end(trailers);
   }
 
@@ -192,7 +194,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   originDrained(): void {
     if (this.#done) return;
-    if (this.#stalled) this.visitor.limitRequest(this.#startedMs);
+    if (this.#stalled) this.#watchAnswer();
     this.#stalled = false;
     this.side.pull();
   }
@@ -234,9 +236,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   /** From the end of the request on the answer has its time; before that, the request as a whole has. */
   #watchAnswer(): void {
-    if (this.#relay !== null) return;
-    const answerMs = this.#received && this.#origin !== null ? (this.route?.timeouts.responseTimeoutMs ?? 0) : 0;
-    this.visitor.limitRequest(this.#startedMs, answerMs);
+    const isAwaited = this.#received && this.#origin !== null && this.#relay === null;
+    this.visitor.limitRequest(this.#startedMs, isAwaited ? (this.route?.timeouts.responseTimeoutMs ?? 0) : 0);
   }
 
   #triesAgainAfter(status: number): boolean {
