@@ -64,6 +64,8 @@ interface ISiege {
   readonly tls?: tls.ConnectionOptions;
   /** Each attack comes behind a first request that was answered. */
   readonly second?: boolean;
+  /** In how many pieces each attack comes, read one by one. */
+  readonly pieces?: number;
 }
 
 /** Attacks one after the other; `faults` says what is wrong. */
@@ -100,7 +102,7 @@ class Attacker {
   }
 
   async #send(raw: string, treatment: TTreatment): Promise<void> {
-    const { port, second = false } = this.#siege;
+    const { port, second = false, pieces = 1 } = this.#siege;
     const [method = ''] = raw.trimStart().split(' ', 1);
     await using client = await openRawHttp(port, { methods: second ? ['GET', method] : [method], ...this.#tls });
     if (second) {
@@ -108,7 +110,11 @@ class Attacker {
       await within(client.readAnswer(), 'the first answer');
       this.#newRequests();
     }
-    client.send(raw);
+    const size = Math.ceil(raw.length / pieces);
+    for (let from = 0; from < raw.length; from += size) {
+      client.send(raw.slice(from, from + size));
+      if (pieces > 1) await new Promise((resolve) => setImmediate(resolve));
+    }
     if (treatment === 'closed') return await this.#closes(client, 0);
     const { status } = await within(client.readAnswer(), 'an answer');
     assert.equal(status, 'status' in treatment ? treatment.status : 200, 'status');
@@ -221,6 +227,14 @@ tap.test('the same holds behind a request that was answered', async () => {
   await using origin = await startRecordingOrigin(answerTo);
   await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] });
   const attacker = new Attacker({ origin, port: proxy.port, differences: [withPaths], second: true });
+  for (const attack of attacks) await attacker.attack(attack);
+  expect(attacker.faults).toEqual([]);
+});
+
+tap.test('the same holds for attacks that come in pieces', async () => {
+  await using origin = await startRecordingOrigin(answerTo);
+  await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] });
+  const attacker = new Attacker({ origin, port: proxy.port, differences: [atTheBeginning, withPaths], pieces: 11 });
   for (const attack of attacks) await attacker.attack(attack);
   expect(attacker.faults).toEqual([]);
 });
