@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { rawExchange } from '../helpers/http-clients.js';
 import { okAnswer, startRecordingOrigin } from '../helpers/http-origins.js';
 import { makeHttpRoute } from '../helpers/http-routes.js';
+import { startOrigin } from '../helpers/origins.js';
 import { type IProxyProcess, startProxyProcess } from '../helpers/proxy-process.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
@@ -140,6 +141,46 @@ tap.test('6 MB of chunks of one octet pass, in little memory', async () => {
   const before = await usedBytes(proxy);
   const { mostBytes } = await pour(proxy, post, '1\r\nx\r\n'.repeat(10_000), 6 * mib);
   expect(mostBytes - before).toBeLessThan(16 * mib);
+});
+
+tap.test('a target that pours 100 MB where a head, a chunk size or a trailer belongs is cut off early', async () => {
+  const floods: readonly [start: string, block: string, status: number | null][] = [
+    ['HTTP/1.1 200 OK\r\nX: ', 'y'.repeat(65_536), 502],
+    ['HTTP/1.1 200 OK\r\n', 'X: y\r\n'.repeat(10_000), 502],
+    ['HTTP/1.1 200 ', 'O'.repeat(65_536), 502],
+    ['', 'HTTP/1.1 103 E\r\nLink: <a>\r\n\r\n'.repeat(2_000), 502],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;', 'a'.repeat(65_536), null],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n', 'X: y\r\n'.repeat(10_000), null],
+  ];
+  let flood = floods[0];
+  let poured = 0;
+  await using origin = await startOrigin((socket) => {
+    socket.on('data', () => {
+      const [start = '', text = ''] = flood ?? [];
+      const block = Buffer.from(text, 'latin1');
+      socket.write(start, 'latin1');
+      const pour = () => {
+        while (!socket.destroyed && poured < 100 * mib) {
+          poured += block.length;
+          if (!socket.write(block)) return;
+        }
+      };
+      socket.on('drain', pour);
+      pour();
+    });
+  });
+  await using proxy = await startProxyProcess({ routes: [makeHttpRoute(origin.port)] });
+  const before = await usedBytes(proxy);
+  for (const [start, text, status] of floods) {
+    flood = [start, text, status];
+    poured = 0;
+    const { answers, ended } = await rawExchange(proxy.port, get('/'), { answers: 1 });
+    const final = answers.find((answer) => answer.status >= 200);
+    if (status === null) expect([final?.isComplete ?? false, ended === 'open']).toEqual([false, false]);
+    else expect(final?.status).toEqual(status);
+    expect(poured).toBeLessThan(32 * mib);
+    expect((await usedBytes(proxy)) - before).toBeLessThan(6 * mib);
+  }
 });
 
 export default tap.start();
