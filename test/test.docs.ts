@@ -88,6 +88,17 @@ tap.test('links inside the repository lead to files and headings that exist', as
   expect(await brokenLinks(wrong)).toEqual(['docs/a.md: b.md', 'docs/a.md: #none']);
 });
 
+tap.test('every page can be reached from the readme, every decision from their list', async () => {
+  const reached = new Set(['readme.md']);
+  for (const path of reached) {
+    for (const link of linksOf(pages.get(path) ?? '')) reached.add(join(dirname(path), link.split('#')[0] ?? ''));
+  }
+  expect([...pages.keys()].filter((path) => path.startsWith('docs/') && !reached.has(path))).toEqual([]);
+  const listed = linksOf(pages.get('docs/decisions/README.md') ?? '').map((link) => `docs/decisions/${link}`);
+  const decisions = [...pages.keys()].filter((path) => /^docs\/decisions\/(?!README)/.test(path));
+  expect(decisions.filter((path) => !listed.includes(path))).toEqual([]);
+});
+
 tap.test('no file tells of the machine it was written on', async () => {
   const files = await readTree(
     ['ts', 'test', 'scripts', 'docs', '.ci'],

@@ -107,7 +107,9 @@ export const actionSchema = zod.discriminatedUnion(
       ...common(),
     }),
     strict('block action', {
-      type: zod.literal('block').meta({ description: 'Closes the connection; a request is answered first.' }),
+      type: zod
+        .literal('block')
+        .meta({ description: 'Answers requests by a status; closes a connection that is not HTTP.' }),
       block: option(blockSchema, 'The answer of a blocked request.'),
       ...common(),
     }),

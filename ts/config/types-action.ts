@@ -80,7 +80,7 @@ export interface IRespondAction {
   security?: IRouteSecurity;
 }
 
-/** Closes the connection; a request is answered first. */
+/** Answers requests by a status; closes a connection that is not HTTP. */
 export interface IBlockAction {
   type: 'block';
   block?: IBlockAnswer;
