@@ -218,6 +218,27 @@ tap.test('a handler that fails costs its request alone', async () => {
   expect(other.answers.every(({ isComplete }) => !isComplete)).toBeTrue();
 });
 
+tap.test("a package's own Response whose content misbehaves costs its request alone", async () => {
+  const boom = (): never => {
+    throw new Error('boom');
+  };
+  const misbehaviour = [
+    { read: boom, cancel: boom },
+    { read: () => undefined, cancel: () => undefined },
+    { read: async () => undefined, cancel: async () => {} },
+    { read: async () => ({ done: false, value: 'text' }), cancel: boom },
+    { read: async () => boom(), cancel: () => undefined },
+  ];
+  let at = 0;
+  await using world = await handle(() => {
+    const reader = misbehaviour[at++];
+    const parts = { status: 200, statusText: '', headers: new Headers(), body: { getReader: () => reader } };
+    return { ...parts, [Symbol.toStringTag]: 'Response' } as unknown as Response;
+  });
+  await using client = await openRawHttp(world.port);
+  for (const _ of misbehaviour) expect((await answerTo(client, ask('/'))).status).toEqual(500);
+});
+
 tap.test('events of a compressed stream leave at once', async () => {
   let send: (text: string) => void = () => {};
   let close: () => void = () => {};

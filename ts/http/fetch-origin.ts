@@ -128,13 +128,19 @@ export class FetchOrigin implements IOrigin {
   #read(): void {
     if (this.#held || this.#reading || this.#reader === null || this.#listener === null) return;
     this.#reading = true;
-    this.#reader.read().then(this.#took, this.#failed);
+    try {
+      // A package's own streams may give anything.
+      Promise.resolve(this.#reader.read()).then(this.#took, this.#failed);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
-  readonly #took = ({ done, value }: IChunk): void => {
+  readonly #took = (chunk: IChunk | undefined): void => {
     this.#reading = false;
     if (this.#listener === null) return;
-    if (done) return this.#ended();
+    if (chunk?.done) return this.#ended();
+    const value = chunk?.value;
     if (!(value instanceof Uint8Array)) return this.#failed(new TypeError('content of a Response must be Uint8Arrays'));
     if (value.byteLength > 0) this.#take(value);
     this.#read();
@@ -212,14 +218,18 @@ export class FetchOrigin implements IOrigin {
     this.#content = null;
     this.#waiting = null;
     this.#first = null;
-    this.#reader?.cancel(reason).catch(ignore);
+    if (this.#reader !== null) discard(this.#reader, reason);
     this.#reader = null;
   }
 }
 
 /** Tells whoever makes the content that nobody wants it. A stream that somebody else reads refuses, and is theirs. */
-function discard(body: ReadableStream<unknown> | null): void {
-  body?.cancel().catch(ignore);
+function discard(content: { cancel(reason?: unknown): Promise<unknown> } | null, reason?: unknown): void {
+  try {
+    Promise.resolve(content?.cancel(reason)).catch(ignore);
+  } catch {
+    // It is of a package's own making.
+  }
 }
 
 function ignore(): void {}
