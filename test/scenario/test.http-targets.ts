@@ -62,6 +62,20 @@ tap.test('a GET is repeated on a new connection where a kept one was stale; a PO
   expect(origin.requests.filter(({ method }) => method === 'POST').length).toEqual(1);
 });
 
+tap.test('chunked content without a byte is repeated to its end', async () => {
+  await using origin = await startRecordingOrigin(({ connection, index }) => {
+    return connection === 0 && index === 1 ? ['reset'] : okAnswer();
+  });
+  await using proxy = await startProxy({ routes: [routeTo([origin.port])] });
+  expect(await bodyOf(proxy.port)).toEqual('200 ok');
+  expect(await bodyOf(proxy.port, '/', { method: 'PUT', chunked: true, body: '' })).toEqual('200 ok');
+  expect(origin.requests.map(({ connection, message }) => [connection, message.isComplete])).toEqual([
+    [0, true],
+    [0, true],
+    [1, true],
+  ]);
+});
+
 tap.test('a client hears why its upload was refused, though the target resets the rest of it', async () => {
   await using origin = await startHttpOrigin((request, response) => {
     request.pause();

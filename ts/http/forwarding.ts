@@ -94,9 +94,9 @@ export class Forwarding implements IUpstreamWant {
     this.#heldTrailers = trailers;
   }
 
-  /** Sends again what the last origin was given. True if there was anything. */
+  /** Sends again what the last origin was given. True if there was anything: the end, at least, of content without a byte. */
   resend(origin: IOrigin): boolean {
-    if (this.attempts === 1 || this.#held === null || this.#heldBytes === 0) return false;
+    if (this.attempts === 1 || this.#held === null || (this.#heldBytes === 0 && !this.#contentDone)) return false;
     for (const chunk of this.#held) origin.data(chunk);
     if (this.#contentDone) origin.end(this.#heldTrailers);
     return true;
