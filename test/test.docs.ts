@@ -64,6 +64,31 @@ tap.test('the table of errors matches the sources', async () => {
   for (const [code, , , , when = ''] of rows) if (when.length < 10) throw new Error(`${code}: when does it appear?`);
 });
 
+tap.test('the page of HTTP has every status of the table of errors, and the times of the configuration', async () => {
+  const rows = rowsOf(pages.get('docs/http.md') ?? '');
+  const statuses = Object.values(errorTable).map(({ status }) => String(status));
+  // Nobody is sent 499.
+  expect(
+    [...new Set(statuses)].filter((status) => status !== '499' && !rows.some(([first]) => first === status)),
+  ).toEqual([]);
+  const units: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, h: 3_600_000 };
+  const defaults = new Map(rowsOf(pages.get('docs/configuration.md') ?? '').map(([name, value = '']) => [name, value]));
+  const times = rows.flatMap(([name = '', text = '']) => {
+    const [, count, unit = ''] = /^(\d+) (s|min|h)$/.exec(text) ?? (text === 'none' ? ['', '0', 's'] : []);
+    return count === undefined ? [] : [[name, Number(count) * (units[unit] ?? 0)]];
+  });
+  expect(times).toHaveLength(9);
+  expect(times).toEqual(times.map(([name]) => [name, Number(defaults.get(String(name))?.replace(/ /g, ''))]));
+});
+
+tap.test('the figures of the readme are those of the page on performance', async () => {
+  const [, section = ''] = (pages.get('readme.md') ?? '').split('## How fast');
+  const figures = section.split('\n## ')[0]?.match(/\b\d+(?:\.\d+)?(?= (?:us|ms|kB)\b| \|)/g) ?? [];
+  expect(figures.length).toBeGreaterThan(8);
+  const measured = pages.get('docs/performance.md') ?? '';
+  expect(figures.filter((figure) => !new RegExp(`\\| ${figure}(?: [a-zA-Z ]+)? +\\|`).test(measured))).toEqual([]);
+});
+
 tap.test('the table of ends matches the sources', async () => {
   const told = rowsOf(pages.get('docs/ends.md') ?? '');
   const real = Object.entries(endTable).map(([word, { by, phases, blame, meaning }]) => {

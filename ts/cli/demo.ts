@@ -89,7 +89,7 @@ async function show({ proxy, port, visits, host }: IShow): Promise<void> {
   const rows: string[][] = [['client', 'route', 'target', 'the client gets']];
   for (const asked of visits) rows.push(await row(proxy, asked));
   for (const line of aligned(rows)) host.out(`  ${line}`);
-  host.out('\nTLS went through untouched: the clients verified the certificate of the origin, the proxy has no key.');
+  host.out('\nTLS went through untouched: it ends at the origins, and the proxy has read the ClientHello alone.');
   host.out('\nWhy the second one went where it went, by `smartproxy explain`:\n');
   host.out(indented(formatExplanation(proxy.explain({ port, clientIp: address, domain: 'pear.test' }))));
 }
