@@ -255,7 +255,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   /** What no rule of the configuration foresees: it costs this request, nothing else. */
   #failed(error: unknown): void {
-    this.visitor.threw(error);
+    if (!(error instanceof ProxyError && error.blame === 'client')) this.visitor.threw(error);
     this.#fail(knownError(error));
   }
 

@@ -6,6 +6,7 @@ import { placeName } from '../flow/forward/target-state.js';
 import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IAnswering } from './exchange-view.js';
 import { applyRules, authorityRule } from './header-rules.js';
+import { madePath } from './made-path.js';
 import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
 import { rewriteUpgrade } from './websocket.js';
@@ -52,8 +53,7 @@ function rewritten(path: string, { stripPrefix, addPrefix, pattern, target }: IR
   if (stripPrefix !== '' && isBelow(result, stripPrefix)) result = result.slice(stripPrefix.length);
   if (addPrefix !== '') result = addPrefix + (result === '/' ? '' : result);
   if (pattern !== null) result = result.replace(pattern, target);
-  const rooted = result.startsWith('/') ? result : `/${result}`;
-  return rooted.replace(unfit, (character) => encodeURIComponent(character));
+  return madePath(result.replace(unfit, (character) => encodeURIComponent(character)));
 }
 
 /** `/api` is in front of `/api` and of `/api/users`, not of `/apis`. */

@@ -5,6 +5,7 @@ import type { IResolvedWebSocket } from '../config/resolved.js';
 import * as plugins from '../plugins.js';
 import { applyRules } from './header-rules.js';
 import { remove } from './hop-by-hop.js';
+import { madePath } from './made-path.js';
 import { fillTemplate, type ITemplateValues } from './template-values.js';
 
 /** Why an upgrade is not passed on. `fields` belong into the answer. */
@@ -77,10 +78,9 @@ function keepProtocols(fields: string[], allowed: readonly string[]): void {
 
 /** The query stays, unless the template has one. What may not stand in a request's target is encoded. */
 function rewrite(target: string, template: readonly string[], values: ITemplateValues): string {
-  const path = fillTemplate(template, values).replace(/[^\x21-\x7e]|#/gu, encodeURIComponent);
+  const path = fillTemplate(template, values).replace(/[^\x21-\x7e]|[#\\]/gu, encodeURIComponent);
   const query = target.indexOf('?');
-  const whole = query < 0 || path.includes('?') ? path : path + target.slice(query);
-  return whole.startsWith('/') ? whole : `/${whole}`;
+  return madePath(query < 0 || path.includes('?') ? path : path + target.slice(query));
 }
 
 /**
