@@ -6,6 +6,9 @@ import { chunkHead, chunkTail, lastChunk, writeRequestHead } from '../codec/http
 
 /** Content up to so many bytes is joined with what stands before it; copying more costs more than a second buffer. */
 const maxJoinedBytes = 8192;
+/** Content up to so many bytes waits for more of it until the end of the tick, or until there is `joinedChars` of it. */
+const smallBytes = 512;
+const joinedChars = 8_192;
 /** So many bytes go into an empty send buffer all at once or not at all. */
 const maxAtomicBytes = 16_384;
 
@@ -18,6 +21,9 @@ export class UpstreamRequest {
   #waiting = '';
   #writes = 0;
   #firstBytes = 0;
+  /** Content in small pieces that goes out as one, one character an octet. */
+  #small = '';
+  #flushesSoon = false;
   /** All of it was given. */
   done = true;
   /** Enough waits for the kernel; `drain` of the socket will say when there is room. */
@@ -33,6 +39,7 @@ export class UpstreamRequest {
     this.#writes = 0;
     this.done = this.#owed === 0;
     this.isFull = false;
+    this.#small = '';
     if (!this.done) {
       this.#waiting = text;
       return;
@@ -46,10 +53,12 @@ export class UpstreamRequest {
     const { length } = chunk;
     // A chunk of no bytes would be the last one.
     if (length === 0) return true;
-    if (this.#owed < 0) return this.#write(chunkHead(length), chunk, chunkTail);
-    if (length > this.#owed) return null;
-    this.#owed -= length;
-    return this.#write('', chunk, '');
+    if (this.#owed >= 0) {
+      if (length > this.#owed) return null;
+      this.#owed -= length;
+    }
+    if (length <= smallBytes) return this.#join(chunk);
+    return this.#owed < 0 ? this.#write(chunkHead(length), chunk, chunkTail) : this.#write('', chunk, '');
   }
 
   /** False: it is less than the head promised, and the target waits for the rest. */
@@ -75,18 +84,42 @@ export class UpstreamRequest {
     return this.#writes === 1 && this.#firstBytes <= maxAtomicBytes;
   }
 
-  #writeText(after: string): void {
-    const text = this.#waiting + after;
-    if (text === '') return;
+  /** A client that sends octet by octet costs neither us a write nor the target a chunk for each. */
+  #join(chunk: Uint8Array): boolean {
+    this.#small += latin1(chunk);
+    if (this.#small.length >= joinedChars) this.#writeText('');
+    else if (!this.#flushesSoon) {
+      this.#flushesSoon = true;
+      process.nextTick(this.#flushSoon);
+    }
+    return this.#hasRoom();
+  }
+
+  readonly #flushSoon = (): void => {
+    this.#flushesSoon = false;
+    if (this.#small !== '' && !this.#socket.destroyed) this.#writeText('');
+  };
+
+  /** What waits, in the order in which it goes out. */
+  #takeWaiting(): string {
+    const small = this.#small;
+    let text = this.#waiting;
+    if (small !== '') text += this.#owed < 0 ? `${chunkHead(small.length)}${small}${chunkTail}` : small;
+    this.#small = '';
     this.#waiting = '';
+    return text;
+  }
+
+  #writeText(after: string): void {
+    const text = this.#takeWaiting() + after;
+    if (text === '') return;
     this.#wrote(text.length);
     this.#socket.write(text, 'latin1');
   }
 
   #write(before: string, chunk: Uint8Array, after: string): boolean {
     const socket = this.#socket;
-    const text = this.#waiting + before;
-    this.#waiting = '';
+    const text = this.#takeWaiting() + before;
     const { length } = chunk;
     this.#wrote(text.length + length + after.length);
     if (text === '' && after === '') {
@@ -104,7 +137,12 @@ export class UpstreamRequest {
       if (after !== '') socket.write(after, 'latin1');
       socket.uncork();
     }
-    // `write` says "full" of every large chunk, most of which the kernel has taken by now. A destroyed socket never drains.
+    return this.#hasRoom();
+  }
+
+  /** `write` says "full" of every large chunk, most of which the kernel has taken by now. A destroyed socket never drains. */
+  #hasRoom(): boolean {
+    const socket = this.#socket;
     this.isFull = socket.writableLength >= socket.writableHighWaterMark && !socket.destroyed;
     return !this.isFull;
   }
@@ -114,3 +152,6 @@ export class UpstreamRequest {
     this.#writes += 1;
   }
 }
+
+const latin1 = (chunk: Uint8Array): string =>
+  (Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)).toString('latin1');
