@@ -258,7 +258,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
 
   /** Answers what cannot be served as a request, and closes. An exchange that was under way has reported it. */
   #refuse(status: number, why: string, reports = true): void {
-    const { head, body } = errorAnswer(status, why);
+    const { head, body } = this.#visitor.dated(errorAnswer(status, why));
     if (this.#closeEnd === 'normal') this.#closeEnd = 'protocol_error';
     if (reports) this.#visitor.refused(status, why);
     this.#writer.refuse(head, body, this.#request?.method ?? '');
@@ -268,13 +268,18 @@ export class ClientConnection implements IClientSide, IReaderListener {
   /** Sends our FIN behind the answer. Who has more to send is listened to for a while. */
   #close(): void {
     this.#phase = 'closing';
-    const lingers = !this.#reader.contentDone || this.#reader.waits || this.#closeEnd !== 'normal';
+    const sends = !this.#reader.contentDone || this.#reader.waits || this.#closeEnd !== 'normal';
+    const lingers = sends && !this.#socket.readableEnded;
     this.#reader.stop();
-    if (lingers) this.#visitor.limit(lingerMs, this.#closeEnd);
-    else this.#connection.limitMs = 0;
+    // Until the answer is out it has its own time, as in `#waitForRoom`.
+    this.#visitor.limit(this.#connection.timeouts ? 0 : lingerMs, this.#closeEnd);
     this.#listen();
-    if (!lingers || this.#socket.readableEnded) this.#socket.once('finish', () => this.#finish(this.#closeEnd));
+    this.#socket.once('finish', () => (lingers ? this.#linger() : this.#finish(this.#closeEnd)));
     this.#socket.end();
+  }
+
+  #linger(): void {
+    if (this.#phase === 'closing') this.#visitor.limit(lingerMs, this.#closeEnd);
   }
 
   #finish(end: TEnd): void {

@@ -12,7 +12,9 @@ import type { IHttpRoutes, IHttpVisit } from '../flow/http-front.js';
 import { carries } from '../flow/match/carries.js';
 import type { PortTable } from '../flow/match/port-table.js';
 import type { IRequestFacts } from '../flow/stages.js';
+import type { IOwnAnswer } from './error-answer.js';
 import { clientFrom } from './forwarded.js';
+import { responseFields } from './response-fields.js';
 import type { IHttpServices } from './services.js';
 
 interface IPlace {
@@ -174,6 +176,11 @@ export class Visitor {
   /** A function of the program threw; or the engine, which would be a defect. */
   threw(error: unknown): void {
     this.logger.error({ connection: this.connection.id, error, why: messageOf(error) }, 'a request failed');
+  }
+
+  /** An answer of ours that no route's rules apply to. */
+  dated({ head, body }: IOwnAnswer): IOwnAnswer {
+    return { head: { ...head, fields: responseFields(head.fields, this.services.date) }, body };
   }
 
   /** A message was refused before it was a request. */
