@@ -95,7 +95,7 @@ async function throughProxy(
   const isOver = () => (waitFor === 'end' ? proxy.ended.length > 0 : client.answers.at(-1)?.isComplete === true);
   await until(
     isOver,
-    5_000,
+    15_000,
     () => `the ${waitFor}, has ${JSON.stringify([statuses(client), proxy.ended.map(({ end }) => end)])}`,
   );
   // What a side that did not read has missed, it sees now.
