@@ -60,6 +60,22 @@ tap.test('a client that asks on and on and reads nothing is not heard any more u
   }
 });
 
+tap.test('an answer before the end of an upload is not cut, however slowly it is read', async () => {
+  const large = Buffer.alloc(20_000_000, 'x');
+  const own = { type: 'http-handler', httpHandler: async () => new Response(large) } as const;
+  await using proxy = await startProxy({ routes: [makeHttpRoute(1, { action: own })] });
+  await using client = await openRawHttp(proxy.port);
+  client.send(post('/', 'x'.repeat(100_000)).slice(0, -50_000).replace(': 100000', ': 1000000'));
+  await client.readHead();
+  client.socket.pause();
+  // Longer than a client that still sends is listened to.
+  await delay(2_500);
+  client.socket.resume();
+  expect((await client.readBody()).body.length).toEqual(large.length);
+  client.reset();
+  await proxy.ends();
+});
+
 tap.test('a request that comes byte by byte is the same request', async () => {
   await using origin = await startRecordingOrigin();
   await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] });

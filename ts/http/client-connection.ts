@@ -265,21 +265,16 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#close();
   }
 
-  /** Sends our FIN behind the answer. Who has more to send is listened to for a while. */
+  /** Sends our FIN behind the answer, which has the time of `#waitForRoom`. Then who still sends is heard for a while. */
   #close(): void {
     this.#phase = 'closing';
     const sends = !this.#reader.contentDone || this.#reader.waits || this.#closeEnd !== 'normal';
     const lingers = sends && !this.#socket.readableEnded;
     this.#reader.stop();
-    // Until the answer is out it has its own time, as in `#waitForRoom`.
     this.#visitor.limit(this.#connection.timeouts ? 0 : lingerMs, this.#closeEnd);
     this.#listen();
-    this.#socket.once('finish', () => (lingers ? this.#linger() : this.#finish(this.#closeEnd)));
-    this.#socket.end();
-  }
-
-  #linger(): void {
-    if (this.#phase === 'closing') this.#visitor.limit(lingerMs, this.#closeEnd);
+    const finished = () => (lingers ? this.#visitor.limit(lingerMs, this.#closeEnd) : this.#finish(this.#closeEnd));
+    this.#socket.once('finish', finished).end();
   }
 
   #finish(end: TEnd): void {
