@@ -86,7 +86,7 @@ const table: readonly IRow[] = [
     row(step, 'target garbage', '502 open', '-', '502 TARGET_MALFORMED', 0),
     row(step, 'requestTimeout', '408 open', '-', '408 REQUEST_TIMEOUT', 0),
     row(step, 'inactivityTimeout', '- fin', 'inactivity_timeout', '499 CLIENT_LEFT', 0),
-    row(step, 'client RST+target RST', '- own', 'client_error', '499 CLIENT_LEFT', 0),
+    row(step, 'client RST+target RST', '- own', 'client_error', '499 CLIENT_LEFT or 502 TARGET_BROKE', 0),
   ]),
   row('chunk half sent', 'client garbage', '400 fin', 'protocol_error', '400 REQUEST_MALFORMED', 0),
 
@@ -99,7 +99,7 @@ const table: readonly IRow[] = [
     row(step, 'responseTimeout', '504 open', '-', '504 RESPONSE_TIMEOUT', 0),
     row(step, 'requestTimeout', '504 open', '-', '504 RESPONSE_TIMEOUT', 0),
     row(step, 'inactivityTimeout', '- fin', 'inactivity_timeout', '499 CLIENT_LEFT', 0),
-    row(step, 'client RST+target RST', '- own', 'client_error', '499 CLIENT_LEFT', 0),
+    row(step, 'client RST+target RST', '- own', 'client_error', '499 CLIENT_LEFT or 502 TARGET_BROKE', 0),
     row(step, 'client garbage, target FIN', '502, 400 fin', 'protocol_error', '502 TARGET_BROKE', 0),
   ]),
 
@@ -110,7 +110,7 @@ const table: readonly IRow[] = [
     row(step, 'target RST', '200 cut reset', 'target_error', '200 TARGET_BROKE', 0),
     row(step, 'requestTimeout', '200 cut fin', 'request_timeout', '200 TIMEOUT', 0),
     row(step, 'inactivityTimeout', '200 cut fin', 'inactivity_timeout', '499 CLIENT_LEFT', 0),
-    row(step, 'client RST+target RST', '200 cut own', 'client_error', '499 CLIENT_LEFT', 0),
+    row(step, 'client RST+target RST', '200 cut own', 'client_error or target_error', '499 CLIENT_LEFT or 200 TARGET_BROKE', 0),
   ]),
   row('mid-chunk', 'target garbage', '200 cut reset', 'target_error', '200 TARGET_MALFORMED', 0),
   // What is beyond the length belongs to no answer.
@@ -141,20 +141,21 @@ const table: readonly IRow[] = [
   row('tunnel open', 'target FIN', '101 fin', 'target_closed', '101', 0),
   row('tunnel open', 'target RST', '101 reset', 'target_error', '101', 0),
   row('tunnel open', 'inactivityTimeout', '101 fin', 'inactivity_timeout', '101', 0),
-  row('tunnel open', 'client RST+target RST', '101 own', 'client_error', '101', 0),
+  row('tunnel open', 'client RST+target RST', '101 own', 'client_error or target_error', '101', 0),
 
   row('client stuck', 'client FIN', '200 cut end', 'client_aborted', '499 CLIENT_LEFT', 0),
   row('client stuck', 'client RST', '200 cut own', 'client_error', '499 CLIENT_LEFT', 0),
-  row('client stuck', 'target RST', '200 cut end', 'stall_timeout', '499 CLIENT_LEFT', 0),
+  row('client stuck', 'target RST', '200 cut end', 'stall_timeout or target_error', '499 CLIENT_LEFT or 200 TARGET_BROKE', 0),
   row('client stuck', 'stallTimeout', '200 cut end', 'stall_timeout', '499 CLIENT_LEFT', 0),
-  // Nobody reads what it sends, so its reset is not seen either.
-  row('target stuck', 'client RST', '- own', 'client_error', '504 RESPONSE_TIMEOUT', 0),
+  // Where nobody reads what a side sends, its reset is not seen either, until a limit tells.
+  row('target stuck', 'client RST', '- own', 'client_error', '504 RESPONSE_TIMEOUT or 499 CLIENT_LEFT', 0),
   row('target stuck', 'target RST', '502 fin', 'normal', '502 TARGET_BROKE', 0),
   row('target stuck', 'target FIN', '502 fin', 'normal', '502 TARGET_BROKE', 0),
   row('target stuck', 'stallTimeout', '504 fin', 'normal', '504 RESPONSE_TIMEOUT', 0),
 ];
 
-const short = 150;
+/** What must have happened before it counts from the beginning of the request: a busy machine needs some of it for that. */
+const short = 600;
 /** What is short where a row names it. */
 const limits: Record<string, Partial<ISmartProxyOptions>> = {
   connectionTimeout: { connectionTimeout: short },
@@ -181,19 +182,25 @@ function cellOf({ step, faults, end, kept }: IRow, blackhole: number, certificat
   };
 }
 
+const lineOf = ({ client, end, report, kept }: IHttpOutcome): string => [client, end, report, kept].join(' | ');
+
+/** `a or b` in a table is what depends on which of two came first. */
+const fits = (got: IHttpOutcome, want: IHttpOutcome): boolean =>
+  got.client === want.client &&
+  want.end.split(' or ').includes(got.end) &&
+  want.report.split(' or ').includes(got.report) &&
+  got.kept === want.kept;
+
 /** Runs `width` cells at a time. Gives a line for each whose outcome is another than the table's. */
-async function runTable(rows: readonly IRow[], certificate: ICertificate | null, width = 16): Promise<string[]> {
+async function runTable(rows: readonly IRow[], certificate: ICertificate | null, width = 10): Promise<string[]> {
   await using blackhole = await startBlackhole();
   const wrong: string[] = [];
   const left = [...rows];
   const runOne = async (it: IRow) => {
-    const { client, end, report, kept } = it;
-    const want = [client, end, report, kept].join(' | ');
-    const got = await runHttpCell(cellOf(it, blackhole.port, certificate)).then(
-      (outcome) => [outcome.client, outcome.end, outcome.report, outcome.kept].join(' | '),
-      (error: Error) => error.message,
-    );
-    if (got !== want) wrong.push(`${it.step}; ${it.faults}: want ${want}, got ${got}`);
+    const want = it as IHttpOutcome;
+    const got = await runHttpCell(cellOf(it, blackhole.port, certificate)).catch((error: Error) => error.message);
+    if (typeof got !== 'string' && fits(got, want)) return;
+    wrong.push(`${it.step}; ${it.faults}: want ${lineOf(want)}, got ${typeof got === 'string' ? got : lineOf(got)}`);
   };
   await Promise.all(
     Array.from({ length: width }, async () => {
@@ -213,12 +220,18 @@ function handles(): string {
     .join(' ');
 }
 
+/** Time and backpressure are the same above TLS. */
+const isForTls = ({ step, faults }: IRow): boolean =>
+  !('stuck' in steps[step]) && (!(faults in limits) || faults === 'responseTimeout');
+
+tap.timeout(60_000);
+
 for (const isTls of [false, true]) {
   tap.test(`every fault at every step of a request does what the table says${isTls ? ', TLS too' : ''}`, async () => {
     using inner = watchInnerParts();
     const certificate = isTls ? await makeCertificate({ names: ['a.test'] }) : null;
     const before = handles();
-    expect(await runTable(table, certificate)).toEqual([]);
+    expect(await runTable(isTls ? table.filter(isForTls) : table, certificate)).toEqual([]);
     expect([inner.leases, inner.upstreams]).toEqual([0, { open: 0, idle: 0, waiting: 0 }]);
     await until(
       () => handles() === before,
