@@ -53,6 +53,8 @@ const headings: Record<string, string> = {
   clientAuth: 'Client certificates',
   upstream: 'TLS to targets',
   security: 'Security',
+  authentication: 'Authentication',
+  credentials: 'Credentials',
 };
 
 const rowsUnder = (heading: string): string[][] =>

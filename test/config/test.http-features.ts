@@ -4,7 +4,8 @@ import { makeRoute } from '../helpers/make-config.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
 const target = { host: 'a.test', port: 80 };
-const places = (route: Partial<IRouteConfig>): string[] => httpFeatures(makeRoute(route)).map((path) => path.join('.'));
+const places = (route: Partial<IRouteConfig>): string[] =>
+  httpFeatures(makeRoute(route), undefined).map((path) => path.join('.'));
 const ofForward = (part: Partial<IForwardAction>) => places({ action: { type: 'forward', target, ...part } });
 
 tap.test('a plain route has nothing that only HTTP has', () => {

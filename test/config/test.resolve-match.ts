@@ -93,7 +93,7 @@ tap.test('the global address given again, in any spelling, is no address of its 
 
 tap.test('passthrough asks for TLS', () => {
   const tls = { mode: 'passthrough' } as const;
-  const context = { lists: new AddressLists(), globalAddress: null, tls };
+  const context = { lists: new AddressLists(), globalAddress: null, tls, defaults: undefined };
   expect(resolveMatch(makeRoute(), context).protocol).toEqual('tls');
   expect(matchOf({}, { defaults: { tls } })?.protocol).toEqual('tls');
   expect(matchOf({ protocol: 'http' }, { defaults: { tls } })?.protocol).toEqual('http');

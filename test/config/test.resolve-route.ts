@@ -288,14 +288,18 @@ tap.test('default security adds lists to all and a limit to those without one', 
   });
   expect(config.defaultLists?.block?.matches('10.0.0.9')).toBeTrue();
   expect(config.routes.map(({ security }) => security)).toEqual([
-    { lists: [], maxConnections: 7 },
-    { lists: [], maxConnections: 70 },
+    { lists: [], maxConnections: 7, basic: null },
+    { lists: [], maxConnections: 70, basic: null },
   ]);
   expect(resolveRoutes([], { defaults: { security: { maxConnections: 7 } } }).defaultLists).toBeNull();
 });
 
 tap.test('an empty block list is none', () => {
-  expect(resolveOne({ security: { ipBlockList: [] } }).security).toEqual({ lists: [], maxConnections: null });
+  expect(resolveOne({ security: { ipBlockList: [] } }).security).toEqual({
+    lists: [],
+    maxConnections: null,
+    basic: null,
+  });
 });
 
 const timeoutsOf = (own: IRouteTimeouts, global: IRouteTimeouts = {}) => resolveOne({ timeouts: own }, global).timeouts;

@@ -43,6 +43,8 @@ const interfaces: Record<string, readonly string[]> = {
   clientAuth: ['IClientAuth'],
   upstream: ['IUpstreamTls'],
   security: ['IRouteSecurity'],
+  authentication: ['IBasicAuthentication'],
+  credentials: ['IBasicCredentials'],
   timeouts: ['IRouteTimeouts'],
 };
 
@@ -160,6 +162,8 @@ const bytes = (min: number) => ({ good: [min, 1_000_000], bad: [min - 1, 1.5, '5
 const seconds = (min: number) => ({ good: [min, 600], bad: [min - 1, 1.5, '5'] });
 
 const security = { ipBlockList: ['10.0.0.1'] };
+const pair = { username: 'ann', password: 'secret' };
+const basic = { type: 'basic', credentials: [pair] };
 const tls = { mode: 'passthrough' };
 const terminated = { mode: 'terminate', certificate: pem };
 const milliseconds = (min: number) => ({
@@ -627,6 +631,34 @@ const cases: Record<string, ICase> = {
       ipAllowList: { good: addresses.good, bad: [...addresses.bad, []] },
       ipBlockList: { good: [...addresses.good, []], bad: addresses.bad },
       maxConnections: connections(1),
+      authentication: { good: [basic], bad: [true, {}, [basic]] },
+    },
+  },
+  authentication: {
+    config: (part) => withRoute({ security: { authentication: { ...basic, ...part } } }),
+    options: {
+      type: { good: ['basic'], bad: ['Basic', 'digest', undefined, 7] },
+      credentials: {
+        good: [[pair], [pair, pair], Array.from({ length: 1000 }, () => pair)],
+        bad: [[], pair, [[]], Array.from({ length: 1001 }, () => pair), undefined],
+      },
+      realm: {
+        good: ['restricted', 'a b!', 'x'.repeat(1000)],
+        bad: ['', 'a"b', 'a\\b', 'a\nb', 'é', 'x'.repeat(1001), 7],
+      },
+    },
+  },
+  credentials: {
+    config: (part) => withRoute({ security: { authentication: { ...basic, credentials: [{ ...pair, ...part }] } } }),
+    options: {
+      username: {
+        good: ['a', 'Ä b', '😀'],
+        bad: ['', 'a:b', 'a\tb', '\x7f', '\ud800', '\ufffd', 'x'.repeat(1001), 7, null],
+      },
+      password: {
+        good: ['a', 'a:b', ' ', '€'],
+        bad: ['', 'a\nb', '\x9f', '\udc00', '\ufffd', 'x'.repeat(1001), 7, null],
+      },
     },
   },
 };
@@ -676,6 +708,9 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'port',
       'mode',
       'socketHandler',
+      'credentials',
+      'username',
+      'password',
     ];
     for (const option of Object.keys(options)) {
       if (required.includes(option) || (place === 'respond' && option === 'status')) continue;

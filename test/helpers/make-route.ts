@@ -25,7 +25,7 @@ export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolved
     tls: null,
     headers: null,
     compression: null,
-    security: { lists: [], maxConnections: null },
+    security: { lists: [], maxConnections: null, basic: null },
     timeouts,
     source: { match: { ports: 443 }, action: { type: 'block' } },
     ...parts,

@@ -8,7 +8,20 @@ import type { TUsable } from './usable.js';
 
 export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
   const tls = usable('defaults.tls') ? options.defaults?.tls : undefined;
-  return [...checkProxyHeaders(options, usable), ...(tls ? checkTls(tls, ['defaults', 'tls']) : [])];
+  return [
+    ...checkProxyHeaders(options, usable),
+    ...(tls ? checkTls(tls, ['defaults', 'tls']) : []),
+    ...checkAuthentication(options, usable),
+  ];
+}
+
+/** Every route would ask for credentials, so that none could have this TLS. */
+function checkAuthentication(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
+  const defaults = usable('defaults') ? options.defaults : undefined;
+  if (defaults?.security?.authentication === undefined) return [];
+  if (defaults.tls?.mode !== 'passthrough') return [];
+  const want = "'terminate': defaults.security.authentication needs HTTP that the proxy reads";
+  return [{ path: ['defaults', 'tls', 'mode'], want, got: "'passthrough'" }];
 }
 
 function checkProxyHeaders(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {

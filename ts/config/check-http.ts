@@ -3,11 +3,15 @@
 import { checkUpstreamTls } from './check-tls.js';
 import { corsDefaults, hstsDefaults } from './defaults.js';
 import { gotText, type IPathFault, type TKey } from './faults.js';
+import { authentications } from './http-features.js';
 import { listOf } from './resolve-headers.js';
-import type { IForwardAction, IRouteConfig, TRouteAction } from './types.js';
+import type { IForwardAction, IRouteConfig, ISmartProxyOptions, TRouteAction } from './types.js';
 import type { TUsable } from './usable.js';
 
-export function checkHttp(route: IRouteConfig, usable: TUsable): readonly IPathFault[] {
+type TDefaults = ISmartProxyOptions['defaults'] | null;
+
+/** `defaults`: null if they are at fault themselves. */
+export function checkHttp(route: IRouteConfig, usable: TUsable, defaults: TDefaults): readonly IPathFault[] {
   const { headers, compression, match, action } = route;
   const faults: IPathFault[] = [];
   if (typeof headers === 'object' && headers !== null) addHeaderFaults(headers, usable, faults);
@@ -21,10 +25,28 @@ export function checkHttp(route: IRouteConfig, usable: TUsable): readonly IPathF
       if (given[name] === undefined || given[name] === false) continue;
       faults.push({ path: [name], want: 'nothing: a socket handler writes its own bytes', got: gotText(given[name]) });
     }
+    if (usable('security', 'action.security')) faults.push(...unseenFaults(route, defaults));
   }
   if (action.type === 'forward') addForwardFaults(action, usable, faults);
   else if (usable('action')) faults.push(...answerFaults(action));
   return faults;
+}
+
+/** A socket handler has the connection to itself from the first request on: nobody would ask the later ones. */
+function unseenFaults(route: IRouteConfig, defaults: TDefaults): readonly IPathFault[] {
+  return authentications(route, defaults ?? undefined).map((path) =>
+    path[0] === 'defaults'
+      ? {
+          path: ['action', 'type'],
+          want: `another action: ${path.join('.')} needs HTTP that the proxy reads`,
+          got: "'socket-handler'",
+        }
+      : {
+          path,
+          want: 'nothing: it needs HTTP that the proxy reads, and a socket handler gets bytes',
+          got: 'an object',
+        },
+  );
 }
 
 type TRecord = Readonly<Record<string, unknown>>;

@@ -18,7 +18,7 @@ export function checkRoute(route: IRouteConfig, usable: TUsable, defaults: TDefa
     const fault = check(route, usable, defaults);
     if (fault !== null) faults.push(fault);
   }
-  faults.push(...checkRouteTls(route, usable, defaults), ...checkHttp(route, usable));
+  faults.push(...checkRouteTls(route, usable, defaults), ...checkHttp(route, usable, defaults));
   return faults;
 }
 

@@ -52,7 +52,7 @@ export function checkRouteTls(route: IRouteConfig, usable: TUsable, defaults: TD
     faults.push({ path: ['action', 'tls', 'mode'], want, got: gotText(action.tls.mode) });
   }
   if (!usable('match.protocol') || typeof match !== 'object' || match === null) return faults;
-  const features = usable(...featurePlaces) ? httpFeatures(route) : null;
+  const features = usable(...featurePlaces) ? httpFeatures(route, defaults ?? undefined) : null;
   // Whether a default applies cannot be said while it, or what it depends on, is at fault.
   if (action.tls === undefined && (defaults === null || (defaults?.tls !== undefined && features === null))) {
     return faults;
@@ -113,8 +113,18 @@ function passthroughFaults({ action }: IRouteConfig, usable: TUsable, features: 
   return faults;
 }
 
-/** An action that answers requests is not what is too much, but the way it is reached. */
-const seesNothing = (path: readonly TKey[]): IPathFault =>
-  path.at(-1) === 'type'
-    ? { path: ['action', 'tls', 'mode'], want: "'terminate': the action answers requests", got: "'passthrough'" }
-    : { path, want: 'nothing: a route that passes TLS through sees no requests', got: 'something for HTTP only' };
+/** Of an action that answers requests, and of what holds for all routes, the way it is reached is at fault. */
+function seesNothing(path: readonly TKey[]): IPathFault {
+  const asTerminated = (why: string) => ({
+    path: ['action', 'tls', 'mode'],
+    want: `'terminate': ${why}`,
+    got: "'passthrough'",
+  });
+  if (path.at(-1) === 'type') return asTerminated('the action answers requests');
+  if (path[0] === 'defaults') return asTerminated(`${path.join('.')} needs HTTP that the proxy reads`);
+  const want =
+    path.at(-1) === 'authentication'
+      ? 'nothing: it needs HTTP that the proxy reads, and this route passes TLS through'
+      : 'nothing: a route that passes TLS through sees no requests';
+  return { path, want, got: 'something for HTTP only' };
+}

@@ -89,6 +89,11 @@ export const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as 
 
 export const hstsDefaults = { maxAge: 31_536_000, includeSubDomains: false, preload: false } as const;
 
+export const basicDefaults = { realm: 'restricted' } as const;
+
+/** Of one rule: each request is compared with every one of them. */
+export const maxCredentials = 1000;
+
 export const redirectDefaults = { status: 308 } as const;
 
 export const blockDefaults = { status: 403 } as const;

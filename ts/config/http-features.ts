@@ -1,21 +1,29 @@
 // What of a route only HTTP has: a route with any of it takes nothing else.
 
 import type { TKey } from './faults.js';
-import type { IForwardAction, IRouteConfig, ITarget } from './types.js';
+import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
 
 /** What must be valid for `httpFeatures` to read a route; its match must be an object. */
 export const featurePlaces = [
   ...['headers', 'compression', 'action.type', 'action.target', 'action.targets', 'action.loadBalancing'],
   ...['action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
+  ...['security.authentication', 'action.security.authentication'],
 ];
 
-/** The places of what only HTTP has, relative to the route; none for most routes. */
-export function httpFeatures(route: IRouteConfig): readonly (readonly TKey[])[] {
+/**
+ * The places of what only HTTP has, relative to the route, but for what the defaults add, whose places begin with `defaults`; none
+ * for most routes.
+ */
+export function httpFeatures(
+  route: IRouteConfig,
+  defaults: ISmartProxyOptions['defaults'],
+): readonly (readonly TKey[])[] {
   const { match, action, headers, compression } = route;
   const found: TKey[][] = [];
   for (const name of requestCriteria) if (match[name] !== undefined) found.push(['match', name]);
   if (headers !== undefined && hasHeaderRules(headers)) found.push(['headers']);
   if (compression !== undefined && compression !== false) found.push(['compression']);
+  for (const place of authentications(route, defaults)) found.push([...place]);
   if (action.type === 'forward') addForward(action, found);
   else if (answers.has(action.type)) found.push(['action', 'type']);
   return found.length === 0 ? none : found;
@@ -25,6 +33,18 @@ const none: readonly (readonly TKey[])[] = [];
 
 /** What is judged once a request. */
 export const requestCriteria = ['path', 'method', 'headers', 'query'] as const;
+
+/** Where a route is given the credentials that its requests need. */
+export function authentications(
+  { security, action }: Pick<IRouteConfig, 'security' | 'action'>,
+  defaults: ISmartProxyOptions['defaults'],
+): readonly (readonly TKey[])[] {
+  const found: TKey[][] = [];
+  if (security?.authentication !== undefined) found.push(['security', 'authentication']);
+  if (action.security?.authentication !== undefined) found.push(['action', 'security', 'authentication']);
+  if (defaults?.security?.authentication !== undefined) found.push(['defaults', 'security', 'authentication']);
+  return found.length === 0 ? none : found;
+}
 
 const answers: ReadonlySet<string> = new Set(['http-handler', 'redirect', 'respond']);
 

@@ -27,9 +27,10 @@ function faultsOfIssue(issue: TIssue, above: readonly TKey[], root: unknown): IP
   return [{ path, want: issue.message, got: holdsSecret(path) ? kindOf(value) : gotText(value) }];
 }
 
-/** Keys, passphrases and what header rules set: a token perhaps. */
+/** Keys, passphrases, credentials and what header rules set: a token perhaps. */
 function holdsSecret(path: readonly TKey[]): boolean {
   const [place, name] = path.slice(-2);
+  if (path.includes('authentication')) return name !== 'type' && name !== 'realm';
   if (name === 'key') return place !== 'loadBalancing';
   return name === 'passphrase' || name === 'body' || fieldRecords.has(place ?? '');
 }

@@ -21,8 +21,7 @@ export const laterOptions: TLater = {
   target: { backendProtocol: 'HTTP/2 to targets' },
   tls: { acme: 'certificates from an ACME authority' },
   security: {
-    authentication: 'HTTP authentication',
-    basicAuth: 'HTTP authentication',
+    basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
     jwtAuth: 'HTTP authentication',
     forwardAuth: 'HTTP authentication',
     rateLimit: 'a limit of HTTP requests; new connections are limited by connectionRateLimitPerMinute',

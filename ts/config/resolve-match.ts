@@ -8,7 +8,7 @@ import { normalisePathPattern } from './path-form.js';
 import { mergePorts, portsText } from './ports.js';
 import { resolveMethods, resolvePairs } from './resolve-headers.js';
 import type { IResolvedMatch, IResolvedPair } from './resolved.js';
-import type { IRouteConfig, IRouteTls } from './types.js';
+import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
 
 /** Compiles each list of addresses once, however many routes share it. Lists are valid by now. */
 export class AddressLists {
@@ -31,13 +31,17 @@ export interface IMatchContext {
   readonly lists: AddressLists;
   readonly globalAddress: string | null;
   readonly tls: IRouteTls | undefined;
+  readonly defaults: ISmartProxyOptions['defaults'];
 }
 
 /** The result is frozen. */
-export function resolveMatch(route: IRouteConfig, { lists, globalAddress, tls }: IMatchContext): IResolvedMatch {
+export function resolveMatch(
+  route: IRouteConfig,
+  { lists, globalAddress, tls, defaults }: IMatchContext,
+): IResolvedMatch {
   const { match } = route;
   const address = listenAddressOf(match.listenAddress);
-  const httpOnly = httpFeatures(route).length > 0;
+  const httpOnly = httpFeatures(route, defaults).length > 0;
   return Object.freeze({
     ports: mergePorts(match.ports),
     // The global address given again is no address of its own.

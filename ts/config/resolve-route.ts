@@ -2,6 +2,7 @@
 
 import { blockDefaults, maxMs, redirectDefaults, timeoutDefaults } from './defaults.js';
 import { deepFreeze } from './freeze.js';
+import { resolveBasic } from './resolve-basic.js';
 import { type IForwardSettings, resolveForward } from './resolve-forward.js';
 import type { AddressLists } from './resolve-match.js';
 import type { IResolvedLists, IResolvedSecurity, IResolvedTimeouts, TResolvedAction } from './resolved.js';
@@ -67,6 +68,7 @@ export function resolveSecurity(route: IRouteConfig, context: IRouteContextOptio
   return deepFreeze({
     lists: given.map((security) => resolveLists(security, context.lists)).filter((lists) => lists !== null),
     maxConnections: limits.length > 0 ? Math.min(...limits) : context.security.maxConnections,
+    basic: resolveBasic([...given, context.options.defaults?.security]),
   });
 }
 

@@ -9,6 +9,7 @@ import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDe
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
 import { featurePlaces } from './http-features.js';
+import { resolveBasic, withoutPasswords } from './resolve-basic.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
 import {
@@ -106,7 +107,7 @@ function matchesOf(
     if (!given.usableOf(index)(...comparable)) return;
     if (!(route.enabled ?? routeDefaults.enabled)) return;
     const tls = tlsOf(route, defaults);
-    const match = resolveMatch(route, { lists: given.lists, globalAddress, tls });
+    const match = resolveMatch(route, { lists: given.lists, globalAddress, tls, defaults });
     const criteria = criteriaText(match);
     const text = matchText(match, criteria, terminates(tls));
     matches.push({ index, priority: route.priority ?? routeDefaults.priority, match, tls, criteria, text });
@@ -168,7 +169,11 @@ function buildRoutes(
 ): readonly IResolvedRoute[] {
   const globalTimeouts = timeoutsOf(options);
   const timeouts = resolveTimeouts(globalTimeouts);
-  const security = deepFreeze({ lists: [], maxConnections: options.defaults?.security?.maxConnections ?? null });
+  const security = deepFreeze({
+    lists: [],
+    maxConnections: options.defaults?.security?.maxConnections ?? null,
+    basic: resolveBasic([options.defaults?.security]),
+  });
   const context: IRouteContextOptions = { options, lists, timeouts, security, tlsSettings };
   const taken = new Set(options.routes.map(({ id, name }) => id ?? name));
   const routes: IResolvedRoute[] = [];
@@ -188,7 +193,7 @@ function buildRoutes(
       compression: resolveCompression(source.compression),
       security: resolveSecurity(source, context),
       timeouts: source.timeouts ? resolveTimeouts(globalTimeouts, source.timeouts) : timeouts,
-      source,
+      source: withoutPasswords(source),
     };
     routes.push(Object.freeze(route));
   }

@@ -87,7 +87,7 @@ export interface IResolvedRoute {
   readonly compression: Required<ICompression> | null;
   readonly security: IResolvedSecurity;
   readonly timeouts: IResolvedTimeouts;
-  /** What the user wrote. */
+  /** What the user wrote, but for passwords. */
   readonly source: IRouteConfig;
 }
 
@@ -166,4 +166,12 @@ export interface IResolvedSecurity {
   readonly lists: readonly IResolvedLists[];
   /** null: no limit. */
   readonly maxConnections: number | null;
+  /** HTTP Basic authentication: all of them must let a request pass. null: none is needed. */
+  readonly basic: readonly IResolvedBasic[] | null;
+}
+
+export interface IResolvedBasic {
+  readonly realm: string;
+  /** SHA-256 of each `username:password`. */
+  readonly digests: readonly Uint8Array[];
 }

@@ -13,7 +13,7 @@ export function tlsOf(route: IRouteConfig, defaults: ISmartProxyOptions['default
   if (tls === undefined) return undefined;
   const { protocol } = route.match;
   if (protocol === 'http' || protocol === 'other') return undefined;
-  return tls.mode === 'passthrough' && httpFeatures(route).length > 0 ? undefined : tls;
+  return tls.mode === 'passthrough' && httpFeatures(route, defaults).length > 0 ? undefined : tls;
 }
 
 export const terminates = (tls: IRouteTls | undefined): tls is IRouteTls =>

@@ -2,6 +2,7 @@
 
 import * as plugins from '../plugins.js';
 import { blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { authenticationSchema } from './schema-authentication.js';
 import { checked, func, list, option, strict, whole } from './schema-base.js';
 import {
   answerFieldsSchema,
@@ -24,6 +25,7 @@ export const securitySchema = strict('security', {
   ipAllowList: option(addressList(1), 'Only these addresses: exact, CIDR, range or glob.'),
   ipBlockList: option(addressList(0), 'Not these addresses; wins over ipAllowList.'),
   maxConnections: option(whole(1, maxConnectionLimit), 'Connections that a route may have at a time.'),
+  authentication: option(authenticationSchema, 'HTTP only: the credentials that requests need.'),
 });
 
 const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';

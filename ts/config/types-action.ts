@@ -104,4 +104,24 @@ export interface IRouteSecurity {
   ipBlockList?: readonly string[];
   /** Connections that this route may have at a time. */
   maxConnections?: number;
+  /** HTTP only: a route that has it takes nothing else, and its requests need credentials, or are answered by 401. */
+  authentication?: IBasicAuthentication;
+}
+
+/**
+ * HTTP Basic authentication (RFC 7617). Credentials go with every request as they are: use it inside TLS. Targets and handlers
+ * do not get them.
+ */
+export interface IBasicAuthentication {
+  type: 'basic';
+  /** Who is let in: at least one, at most 1000. */
+  credentials: readonly IBasicCredentials[];
+  /** What clients are told that the credentials are for. Default `'restricted'`. */
+  realm?: string;
+}
+
+export interface IBasicCredentials {
+  /** Without a colon. */
+  username: string;
+  password: string;
 }

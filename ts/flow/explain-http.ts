@@ -54,9 +54,11 @@ export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<
   }
   tellPath(route, asked, steps);
   const refused = tellRules(view.guard.explainRoute(route, facts.clientIp), steps);
-  if (refused !== null) {
-    return { outcome: 'refused', status: refused === 'route_connection_limit' ? 503 : 403, ...told };
-  }
+  if (refused !== null && refused !== 'route_connection_limit') return { outcome: 'refused', status: 403, ...told };
+  const credentials = view.guard.explainCredentials(route, asked);
+  if (credentials !== null) steps.push({ stage: 'guard', ok: credentials.ok, text: credentials.why });
+  if (credentials?.ok === false) return { outcome: 'refused', status: 401, ...told };
+  if (refused !== null) return { outcome: 'refused', status: 503, ...told };
   return { ...explainAction({ route, facts: asked, request: asked, visit: visitor.visit, view }, steps), ...told };
 }
 

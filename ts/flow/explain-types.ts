@@ -48,7 +48,7 @@ export interface IExplanation {
 }
 
 /** What explaining takes of the guard. */
-export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute' | 'mayServe'>;
+export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute' | 'explainCredentials' | 'mayServe'>;
 
 /** What explaining takes of the targets of a route. */
 export type IExplainTargets = Pick<ITargetPicker, 'explain'>;

@@ -38,10 +38,21 @@ function admit(
 ): IAdmission {
   const { maxBodyBytes } = visitor.http;
   if (maxBodyBytes > 0 && contentLength > maxBodyBytes) return refuse(route, 413, 'the content is too large');
-  const permit = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp);
+  const permit = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp, request);
   if (permit === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
+  if (permit === 'unauthenticated') return challenge(route);
   if (typeof permit === 'string') return refuse(route, 403, '');
+  // They are for this proxy; nobody behind it is to learn them.
+  if (route.security.basic !== null) request.hideCredentials();
   return { route, refusal: null, routes, permit };
+}
+
+/** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */
+function challenge(route: IResolvedRoute): IAdmission {
+  const { head, body } = errorAnswer(401);
+  const realm = route.security.basic?.[0]?.realm ?? '';
+  const fields = [...head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
+  return { route, refusal: { head: { ...head, fields }, body }, routes: null, permit: null };
 }
 
 const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({

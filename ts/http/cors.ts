@@ -1,6 +1,7 @@
 // Cross-origin requests: the proxy speaks the Fetch standard's CORS protocol in the target's place.
 
 import { fieldValue, type IRequestHead, type IResponseHead, type TFields } from '../codec/http-message.js';
+import { isPreflight } from '../codec/http-preflight.js';
 import type { IResolvedCors } from '../config/resolved.js';
 import { isFieldName } from './field-text.js';
 import { remove } from './hop-by-hop.js';
@@ -29,12 +30,6 @@ export function preflightAnswer(head: IRequestHead, cors: IResolvedCors): IRespo
   }
   return { status: 204, reason: '', fields, contentLength: 0 };
 }
-
-/** Whether a request only asks for permission. It never comes to a target. */
-export const isPreflight = (method: string, fields: TFields): boolean =>
-  method === 'OPTIONS' &&
-  fieldValue(fields, 'origin') !== null &&
-  fieldValue(fields, 'access-control-request-method') !== null;
 
 /** Replaces what a target says of CORS in an answer that is no preflight's. `request` are the fields that the client sent. */
 export function corsFields(out: string[], request: TFields, cors: IResolvedCors): void {

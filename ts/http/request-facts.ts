@@ -7,6 +7,7 @@ import type { IHelloFacts } from '../flow/connection.js';
 import type { IPickRequest } from '../flow/forward/target-types.js';
 import type { IRequestFacts } from '../flow/stages.js';
 import type { IForwardFacts } from './forwarded.js';
+import { remove } from './hop-by-hop.js';
 import { requestContext } from './request-context.js';
 import { makeRequestId } from './request-id.js';
 import type { ITemplateValues } from './template-values.js';
@@ -14,7 +15,6 @@ import type { Visitor } from './visitor.js';
 
 export class RequestFacts implements IRequestFacts, ITemplateValues {
   readonly visitor: Visitor;
-  readonly head: IRequestHead;
   readonly port: number;
   readonly protocol: TProtocol = 'http';
   readonly hello: IHelloFacts | null;
@@ -22,9 +22,11 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
   readonly tlsVersion: TTlsVersion | null;
   readonly isTls: boolean;
   readonly method: string;
-  readonly fields: TFields;
   readonly clientIp: string;
   readonly domain: string | null;
+  /** Like `fields`, without what was only for the proxy once the guard has seen it. */
+  head: IRequestHead;
+  fields: TFields;
   path = '';
   query = '';
   #route: IResolvedRoute | null = null;
@@ -59,6 +61,14 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
 
   routed(route: IResolvedRoute): void {
     this.#route = route;
+  }
+
+  /** Whoever serves the request does not get the credentials that the proxy asked for. */
+  hideCredentials(): void {
+    const fields = [...this.fields];
+    remove(fields, 'authorization');
+    this.fields = fields;
+    this.head = { ...this.head, fields };
   }
 
   /** The value of a template's placeholder. */

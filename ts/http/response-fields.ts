@@ -1,8 +1,9 @@
 // The fields of an answer as they go to the client: first what the origin said, then what the route adds to it.
 
 import type { TFields } from '../codec/http-message.js';
+import { isPreflight } from '../codec/http-preflight.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
-import { corsFields, isPreflight } from './cors.js';
+import { corsFields } from './cors.js';
 import type { IAnswering } from './exchange-view.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';

@@ -24,7 +24,7 @@ function ask(parts: readonly IRouteParts[], path: string, domain = 'a.test'): st
 }
 
 const site: readonly IRouteParts[] = [
-  { name: 'admin', match: { domains: ['a.test'], path: '/admin/*' }, security: { lists, maxConnections: null } },
+  { name: 'admin', match: { domains: ['a.test'], path: '/admin/*' }, security: { lists, maxConnections: null, basic: null } },
   { name: 'hidden', match: { path: '/.git/*' } },
   { name: 'api', match: { path: '/api/*' }, action: open },
   { name: 'rest', action: open },

@@ -6,8 +6,9 @@ import type { IResolvedConfig, IResolvedLists, IResolvedRoute } from '../../conf
 import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
+import { type IAskingRequest, judgeCredentials } from './basic-auth.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
-import { type IAdmitted, type IRequestPermit, Permit, passesAll } from './permit.js';
+import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal } from './permit.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
 
@@ -33,6 +34,8 @@ export interface IRuleVerdict extends IVerdict {
   /** The word that a refusal by this rule ends the connection with. */
   readonly end: TEnd;
 }
+
+const nothingSaid: IAskingRequest = Object.freeze({ method: '', fields: [] });
 
 /** Every method is synchronous and throws nothing. Counts are given back when the connection ends. */
 export class Guard {
@@ -78,18 +81,19 @@ export class Guard {
 
   /**
    * The rules of a request's route. A word: answer it with that. `clientIp`: behind a trusted proxy the one that the request
-   * states. `maxConnections` counts connections that have requests or tunnels on the route, not the requests.
+   * states. `request`: what it says of itself. `maxConnections` counts connections that have requests or tunnels on the route, not the requests.
    */
   admitRequest(
     connection: Connection,
     route: IResolvedRoute,
     clientIp: string = connection.clientIp,
-  ): IRequestPermit | TEnd {
+    request: IAskingRequest = nothingSaid,
+  ): IRequestPermit | TRequestRefusal {
     const lists = this.#defaultLists;
     // The address of the connection itself was judged when it came.
     const isStated = clientIp !== connection.clientIp;
     if (isStated && lists !== null && !SecurityManager.passes(clientIp, lists)) return 'ip_blocked';
-    return Permit.admitRequest(connection, route, clientIp, this.#routes);
+    return Permit.admitRequest(connection, route, clientIp, this.#routes, request);
   }
 
   /**
@@ -125,6 +129,11 @@ export class Guard {
     const used = this.#routes.count(route.key);
     const why = `route ${route.key} has ${used} of ${maxConnections} connections now`;
     return [...verdicts, { ok: used < maxConnections, end: 'route_connection_limit', why }];
+  }
+
+  /** Whether `admitRequest` would find the credentials that this route asks for; null: it asks for none. */
+  explainCredentials(route: IResolvedRoute, request: IAskingRequest): IVerdict | null {
+    return judgeCredentials(route, request);
   }
 
   #giveBackLater(connection: Connection): void {

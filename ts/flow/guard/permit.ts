@@ -4,6 +4,7 @@ import type { IResolvedRoute } from '../../config/resolved.js';
 import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
+import { hasCredentials, type IAskingRequest, isExempt } from './basic-auth.js';
 import type { RouteCounts } from './route-counts.js';
 import { SecurityManager } from './security-manager.js';
 
@@ -18,6 +19,9 @@ export interface IRequestPermit {
   /** To be called once, when the exchange or its tunnel ends. */
   release(): void;
 }
+
+/** Why a request is refused: as a connection would be, or because it lacks credentials that the route takes. */
+export type TRequestRefusal = TEnd | 'unauthenticated';
 
 /** Nothing makes one but `admit` and `admitRequest`, which check first; the `#` field keeps look-alikes out. */
 export class Permit {
@@ -44,9 +48,12 @@ export class Permit {
     route: IResolvedRoute,
     clientIp: string,
     counts: RouteCounts,
-  ): IRequestPermit | TEnd {
-    const { maxConnections } = route.security;
+    request: IAskingRequest,
+  ): IRequestPermit | TRequestRefusal {
+    const { maxConnections, basic } = route.security;
     if (!passesAll(route, clientIp)) return 'route_ip_blocked';
+    // Before anything is counted: strangers take no places.
+    if (basic !== null && !isExempt(route, request) && !hasCredentials(basic, request.fields)) return 'unauthenticated';
     if (maxConnections === null) return Permit.#uncounted;
     if (!counts.enterRequest(connection, route.key, maxConnections)) return 'route_connection_limit';
     return new CountedRequest(Permit.#granted, counts, connection, route.key);

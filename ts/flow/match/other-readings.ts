@@ -20,7 +20,7 @@ export function guardedOtherwise(table: PortTable, facts: IRequestFacts, route: 
 }
 
 const keepsOut = ({ security, action }: IResolvedRoute): boolean =>
-  security.lists.length > 0 || action.type === 'block';
+  security.lists.length > 0 || security.basic !== null || action.type === 'block';
 
 /** What targets do to paths: C ends a text at NUL, many decode slashes before they look, some have parameters in segments. */
 const habits: readonly ((path: string) => string)[] = [
