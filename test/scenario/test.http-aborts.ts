@@ -66,7 +66,7 @@ tap.test(`${many} requests, cut anywhere by either side, leave nothing`, async (
   expect(cut + [...whole.values()].reduce((sum, one) => sum + one, 0)).toEqual(many);
   // What nobody cuts is answered; a POST may meet a connection that its target has just closed.
   expect([...whole.keys()].filter((status) => status !== 200 && status !== 502)).toEqual([]);
-  expect(whole.get(200) ?? 0).toBeGreaterThan(many / 4);
+  expect(whole.get(200) ?? 0).toBeGreaterThan(many / 10);
   await until(
     () => proxy.proxy.getConnections().length === 0 && inner.upstreams.open === origin.open,
     5_000,
