@@ -4,15 +4,22 @@ import type { TFields } from '../codec/http-message.js';
 import { isPreflight } from '../codec/http-preflight.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
 import { corsFields } from './cors.js';
-import type { IAnswering } from './exchange-view.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';
 import { removeNamed } from './hop-by-hop.js';
 import type { HttpDate } from './http-date.js';
 import type { ITemplateValues } from './template-values.js';
 
+/** The exchange that is answered. */
+interface IAnswered {
+  readonly visitor: { readonly services: { readonly date: HttpDate } };
+  readonly request: ITemplateValues & { readonly fields: TFields; readonly isTls: boolean };
+  /** null: none was found. */
+  readonly route: { readonly headers: IResolvedHeaders | null } | null;
+}
+
 /** All of it; `cookie` ties the client to the target that answered, null: nothing has to. */
-export function fieldsForClient(exchange: IAnswering, fields: TFields, cookie: string | null): string[] {
+export function fieldsForClient(exchange: IAnswered, fields: TFields, cookie: string | null): string[] {
   const { visitor, route, request } = exchange;
   const out = responseFields(fields, visitor.services.date);
   if (cookie !== null) out.push('Set-Cookie', cookie);
