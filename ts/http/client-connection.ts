@@ -43,15 +43,15 @@ export class ClientConnection implements IClientSide, IReaderListener {
   }
 
   start(): void {
-    const connection = this.#connection;
-    connection.drainable = this;
-    connection.limitPassed = this.#onLimit;
-    connection.whenEnded(() => this.#ended());
-    this.#socket.on('end', this.#onEnd).on('drain', this.#onDrain);
-    this.#reading = new SharedRead(this.#socket, this.#onData);
+    this.#connection.drainable = this;
+    this.#connection.limitPassed = this.#onLimit;
+    this.#connection.whenEnded(() => this.#ended());
     if (!this.#reader.waits) this.#waitFor('idle');
     this.#reader.read();
-    if (this.#phase === 'idle' || this.#phase === 'head') this.#listen();
+    // A handler that the first request is handed over to gets a socket that nobody has made flow.
+    if (this.#phase === 'gone') return;
+    this.#socket.on('end', this.#onEnd).on('drain', this.#onDrain);
+    this.#reading = new SharedRead(this.#socket, this.#onData);
   }
 
   /** Its present request is answered, then it ends. */

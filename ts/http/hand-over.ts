@@ -10,7 +10,7 @@ import type { IActing } from './exchange-view.js';
  * connection was kept, is told to come again on another (RFC 9110 §15.5.20).
  */
 export function handOver(exchange: IActing, route: IResolvedRoute, action: IResolvedSocketHandler): void {
-  const { visitor, routes, side, permit } = exchange;
+  const { visitor, routes, side, permit, request } = exchange;
   const { connection, visit } = visitor;
   const bytes = side.original();
   if (bytes === null || routes === null || permit === null) {
@@ -18,8 +18,10 @@ export function handOver(exchange: IActing, route: IResolvedRoute, action: IReso
   }
   if (side.detach() === null) return;
   exchange.leave();
+  request.handOver();
   connection.usingNetworkProxy = false;
   connection.routed = route;
-  const facts = { ...visit.facts, domain: exchange.request.domain };
-  runSocketHandler({ connection, facts, bytes, route, permit: permit.permit }, action, routes.forward);
+  const facts = { ...visit.facts, domain: request.domain };
+  const admitted = { connection, facts, bytes, route, permit: permit.permit };
+  runSocketHandler(admitted, action, routes.forward, request.context);
 }

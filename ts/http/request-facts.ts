@@ -33,6 +33,7 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
   #requestId = '';
   #abort: AbortController | null = null;
   #context: IRouteContext | null = null;
+  #isHandedOver = false;
 
   constructor(visitor: Visitor, head: IRequestHead) {
     const { facts, tls } = visitor.visit;
@@ -105,7 +106,13 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
     return this.#requestId;
   }
 
+  /** The handler that got its socket outlives it. */
+  handOver(): void {
+    this.#isHandedOver = true;
+  }
+
   signal(): AbortSignal {
+    if (this.#isHandedOver) return this.visitor.connection.signal;
     this.#abort ??= new AbortController();
     return this.#abort.signal;
   }

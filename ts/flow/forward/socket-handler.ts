@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../../base/errors.js';
 import type { IResolvedSocketHandler } from '../../config/resolved.js';
+import type { IRouteContext } from '../../config/types.js';
 import { contextOf } from '../context.js';
 import type { IAdmitted } from '../stages.js';
 import type { IForwardDeps } from './deps.js';
@@ -12,7 +13,12 @@ import type { IForwardDeps } from './deps.js';
  * a listener that it attaches late, in whatever way, misses nothing. What it throws or rejects with ends this connection and
  * nothing else.
  */
-export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHandler, deps: IForwardDeps): void {
+export function runSocketHandler(
+  admitted: IAdmitted,
+  action: IResolvedSocketHandler,
+  deps: IForwardDeps,
+  context: () => IRouteContext = () => contextOf(admitted.connection),
+): void {
   const { connection, bytes } = admitted;
   const { clear } = connection;
   connection.phase = 'transfer';
@@ -37,7 +43,7 @@ export function runSocketHandler(admitted: IAdmitted, action: IResolvedSocketHan
   const run = () => {
     if (connection.end !== null) return;
     try {
-      const result: unknown = action.socketHandler(clear, contextOf(connection));
+      const result: unknown = action.socketHandler(clear, context());
       Promise.resolve(result).then(() => readOnceSaid(clear), failed);
     } catch (error) {
       failed(error);
