@@ -1,9 +1,11 @@
 // What OpenSSL is told for a route's TLS.
 
 import { constants } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { secureOptions, TlsContext } from '../../ts/certs/tls-context.js';
 import { makeCertificate } from '../helpers/certificates.js';
-import { makeTls } from '../helpers/make-tls.js';
+import { connectTls } from '../helpers/clients.js';
+import { makeTls, startTerminator } from '../helpers/make-tls.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
 const certificate = await makeCertificate({ names: ['a.test'] });
@@ -17,6 +19,29 @@ tap.test('renegotiation is always off, tickets where sessions do not last', () =
     0,
     constants.SSL_OP_NO_TICKET,
   ]);
+});
+
+tap.test('a session lasts as long as it is told', () => {
+  const lasts = (seconds: number) =>
+    secureOptions(makeTls({ certificate, sessionTimeoutSeconds: seconds }), pair).sessionTimeout;
+  expect([lasts(77), lasts(0)]).toEqual([77, undefined]);
+});
+
+for (const honorCipherOrder of [true, false]) {
+  tap.test(`the order of ciphers is ${honorCipherOrder ? 'ours' : "the client's"}`, async () => {
+    const [ours, theirs] = ['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES128-GCM-SHA256'];
+    const settings = makeTls({ certificate, honorCipherOrder, ciphers: `${ours}:${theirs}`, maxVersion: 'TLSv1.2' });
+    await using world = await startTerminator({ tls: { 'a.test': settings } });
+    await using client = await connectTls(world.port, { servername: 'a.test', ciphers: `${theirs}:${ours}` });
+    expect((client.socket as TLSSocket).getCipher().name).toEqual(honorCipherOrder ? ours : theirs);
+  });
+}
+
+tap.test('no version is negotiated beyond those that are given', async () => {
+  const settings = makeTls({ certificate, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  await using world = await startTerminator({ tls: { 'a.test': settings } });
+  await using client = await connectTls(world.port, { servername: 'a.test' });
+  expect((client.socket as TLSSocket).getProtocol()).toEqual('TLSv1.2');
 });
 
 tap.test('sessions are marked as those of their settings', () => {
