@@ -169,6 +169,36 @@ tap.test('the time for a request as a whole: 408 while it comes, 504 while it wa
   }
 });
 
+tap.test('content that stops coming before an answer has the time of a stall, and no more', async () => {
+  await using origin = await startRecordingOrigin();
+  await using proxy = await startTimed(makeHttpRoute(origin.port, { timeouts: { stallTimeout: 60_000 } }));
+  await using client = await openRawHttp(proxy.port, { methods: ['POST'] });
+  const request = post('/', 'half', 100);
+  client.send(request);
+  await arrived(proxy, request.length);
+  await until(
+    () => origin.requests.length === 1,
+    5_000,
+    () => 'the request at the target',
+  );
+  // Each piece has the time anew.
+  proxy.clock.advance(50_000);
+  client.send('more');
+  await arrived(proxy, request.length + 4);
+  proxy.clock.advance(50_000);
+  await settle();
+  expect(client.answers.length).toEqual(0);
+  proxy.clock.advance(11_000);
+  expect((await client.readAnswer()).status).toEqual(408);
+  await until(
+    () => origin.open === 0,
+    5_000,
+    () => 'the end of the connection to the target',
+  );
+  client.reset();
+  await proxy.ends();
+});
+
 tap.test('it holds while a connection to the target is waited for, and nobody blames the client', async () => {
   await using origin = await startHttpOrigin(() => {});
   const http = { requestTimeout: 5_000, maxUpstreamConnections: 1 };

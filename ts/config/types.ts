@@ -24,7 +24,7 @@ export interface IRouteTimeouts {
   maxConnectionLifetime?: number;
   /** Silence of one side after the other closed. Default 30 000. */
   halfOpenTimeout?: number;
-  /** No progress towards a reader for whom bytes are waiting. Default 60 000; 0 is none. */
+  /** No progress towards a reader for whom bytes are waiting; or none of a request's content, before its answer. Default 60 000; 0 is none. */
   stallTimeout?: number;
   /** `standard`; `extended` (inactivityTimeout x keepAliveInactivityMultiplier); `immortal` (no inactivity limit). */
   keepAliveTreatment?: TKeepAliveTreatment;

@@ -140,7 +140,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
       return this.#fail(new ProxyError('REQUEST_TOO_LARGE', 'the content is too large'), 'protocol_error');
     }
     this.#forwarding?.keep(chunk);
-    if (origin.data(chunk)) return;
+    if (origin.data(chunk)) return this.#relay === null ? this.#watchAnswer() : undefined;
     this.side.hold();
     this.#stalled = true;
     this.visitor.limitRequest(this.#startedMs, this.route?.timeouts.stallTimeoutMs ?? 0);
@@ -234,10 +234,12 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#relay.head(head);
   }
 
-  /** From the end of the request on the answer has its time; before that, the request as a whole has. */
+  /** From the end of the request on the answer has its time; before that each piece of content has, and the whole. */
   #watchAnswer(): void {
-    const isAwaited = this.#received && this.#origin !== null && this.#relay === null;
-    this.visitor.limitRequest(this.#startedMs, isAwaited ? (this.route?.timeouts.responseTimeoutMs ?? 0) : 0);
+    const { responseTimeoutMs = 0, stallTimeoutMs = 0 } = this.route?.timeouts ?? {};
+    const isAwaited = this.#origin !== null && this.#relay === null;
+    const nextMs = this.#received ? responseTimeoutMs : stallTimeoutMs;
+    this.visitor.limitRequest(this.#startedMs, isAwaited ? nextMs : 0);
   }
 
   #triesAgainAfter(status: number): boolean {
