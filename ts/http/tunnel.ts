@@ -1,17 +1,12 @@
 // What a connection becomes after 101 (or 200 to CONNECT): bytes both ways, until one side closes.
 
 import type { Socket } from 'node:net';
-import type { IClock } from '../base/clock.js';
 import type { IResolvedWebSocket } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
-import type { ConnectionManager } from '../flow/connection-manager.js';
-import { type IPairHooks, setupBidirectionalForwarding, type TPairEnd } from '../flow/socket-utils.js';
+import type { TEnd } from '../flow/ends.js';
+import { type IPairRecordDeps, PairRecord } from '../flow/pair-record.js';
+import { setupBidirectionalForwarding, type TPairEnd } from '../flow/socket-utils.js';
 import { WebSocketWatch } from './websocket-watch.js';
-
-export interface ITunnelDeps {
-  readonly clock: IClock;
-  readonly connections: ConnectionManager;
-}
 
 export interface ITunnelOptions {
   /** The rules of the route where the tunnel is a WebSocket; null: bytes that nobody looks at. */
@@ -39,7 +34,7 @@ export function runTunnel(
   target: Socket,
   targetBytes: Buffer | null,
   options: ITunnelOptions,
-  deps: ITunnelDeps,
+  deps: IPairRecordDeps,
 ): ITunnel {
   const { websocket } = options;
   const watch = websocket === null ? null : new WebSocketWatch(connection, client, target, websocket, deps);
@@ -59,24 +54,18 @@ function write(socket: Socket, bytes: Buffer): void {
   if (bytes.length > 0 && socket.writable) socket.write(bytes);
 }
 
-/** Keeps the record of the connection: its last activity, what its deadlines look at. */
-class Tunnel implements ITunnel, IPairHooks {
-  readonly enableHalfOpen: boolean;
-  readonly #connection: Connection;
+class Tunnel extends PairRecord implements ITunnel {
   readonly #watch: WebSocketWatch | null;
-  readonly #deps: ITunnelDeps;
 
-  constructor(connection: Connection, watch: WebSocketWatch | null, deps: ITunnelDeps) {
-    this.#connection = connection;
+  constructor(connection: Connection, watch: WebSocketWatch | null, deps: IPairRecordDeps) {
+    super(connection, deps);
     this.#watch = watch;
-    this.#deps = deps;
-    this.enableHalfOpen = connection.timeouts?.enableHalfOpen ?? false;
   }
 
   /** What its requests waited for, or noticed of the client, is over. */
   begin(target: Socket): void {
-    const connection = this.#connection;
-    const nowMs = this.#deps.clock.nowMs();
+    const { connection } = this;
+    const nowMs = this.nowMs();
     connection.phase = 'transfer';
     connection.spliced = true;
     connection.outgoing = target;
@@ -88,51 +77,32 @@ class Tunnel implements ITunnel, IPairHooks {
     connection.clientEndedMs = 0;
     connection.lastActivityMs = nowMs;
     connection.checkedMs = nowMs;
-    this.#reschedule();
+    this.reschedule();
   }
 
   replaceClientData(chunk: Buffer): Buffer {
-    this.#connection.lastActivityMs = this.#deps.clock.nowMs();
+    this.connection.lastActivityMs = this.nowMs();
     if (this.#watch === null) return chunk;
     this.#watch.clientHeard();
     return this.#watch.toTarget.pass(chunk);
   }
 
   replaceServerData(chunk: Buffer): Buffer {
-    this.#connection.lastActivityMs = this.#deps.clock.nowMs();
+    this.connection.lastActivityMs = this.nowMs();
     return this.#watch === null ? chunk : this.#watch.toClient.pass(chunk);
-  }
-
-  onClientEnd(): void {
-    this.#connection.clientEndedMs = this.#deps.clock.nowMs();
-    this.#reschedule();
-  }
-
-  onServerEnd(): void {
-    this.#connection.targetEndedMs = this.#deps.clock.nowMs();
-    this.#reschedule();
-  }
-
-  onFlushed(): void {
-    this.#connection.flushedMs = this.#deps.clock.nowMs();
-    this.#reschedule();
-  }
-
-  onCleanup(reason: TPairEnd): void {
-    this.#deps.connections.cleanupConnection(this.#connection, this.#watch?.wordFor(reason) ?? reason);
   }
 
   shutdown(graceMs: number): void {
     if (this.#watch !== null) return this.#watch.shutdown(graceMs);
-    const connection = this.#connection;
-    connection.limitFromMs = this.#deps.clock.nowMs();
+    const { connection } = this;
+    connection.limitFromMs = this.nowMs();
     connection.limitMs = graceMs;
     connection.limitPassed = null;
     connection.limitEnd = 'shutdown';
-    this.#reschedule();
+    this.reschedule();
   }
 
-  #reschedule(): void {
-    this.#deps.connections.deadlines.reschedule(this.#connection);
+  protected override wordFor(reason: TPairEnd): TEnd {
+    return this.#watch?.wordFor(reason) ?? reason;
   }
 }
