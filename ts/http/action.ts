@@ -5,7 +5,7 @@ import { preflightAnswer } from './cors.js';
 import { errorAnswer } from './error-answer.js';
 import type { IActing } from './exchange-view.js';
 import { FetchOrigin } from './fetch-origin.js';
-import { refusedMethod, urlOf } from './fetch-request.js';
+import { urlOf } from './fetch-request.js';
 import { fixedAnswer } from './fixed-answer.js';
 import { handOver } from './hand-over.js';
 import { applyRules } from './header-rules.js';
@@ -58,8 +58,6 @@ function handle(
 ): void {
   const { request, visitor } = exchange;
   const { head, isTls } = request;
-  const refused = refusedMethod(head.method);
-  if (refused !== null) return exchange.answer(errorAnswer(refused));
   // The handler may wait for the content, and the client for this.
   if (head.expectsContinue) exchange.side.inform(100, []);
   const origin = new FetchOrigin({

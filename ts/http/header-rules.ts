@@ -6,8 +6,6 @@ import { fieldText } from './field-text.js';
 import { remove } from './hop-by-hop.js';
 import { fillTemplate, type ITemplateValues } from './template-values.js';
 
-export type { ITemplateValues };
-
 /** Our codecs write these from what they know: no rule can change where a message ends. `host` is `authorityRule`'s. */
 const notByRule: ReadonlySet<string> = new Set([
   'host',
