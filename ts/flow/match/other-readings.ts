@@ -11,7 +11,7 @@ import type { PortTable } from './port-table.js';
  * target could give out what the other route protects. Elsewhere `%2F` and its like are characters as any other.
  */
 export function guardedOtherwise(table: PortTable, facts: IRequestFacts, route: IResolvedRoute): IResolvedRoute | null {
-  if (!hasAmbiguousPath(facts.path)) return null;
+  if (!hasAmbiguousPath(facts.path) && !facts.path.includes('//')) return null;
   for (const path of otherReadings(facts.path)) {
     const other = table.matchRequest({ ...facts, path });
     if (other !== null && other !== route && keepsOut(other)) return other;
@@ -29,12 +29,12 @@ const habits: readonly ((path: string) => string)[] = [
   (path) => path.replace(/;[^/]*/g, ''),
 ];
 
-/** By each of these habits, and by several of them together. */
+/** By each of these habits, by several of them together, and by that of taking two slashes for one alone. */
 function otherReadings(path: string): ReadonlySet<string> {
   const readings = new Set<string>();
-  for (let some = 1; some < 1 << habits.length; some++) {
+  for (let some = 0; some < 1 << habits.length; some++) {
     const read = habits.reduce((text, habit, at) => ((some & (1 << at)) === 0 ? text : habit(text)), path);
-    // Those who decode a slash take two for one, and stay at the root where dots lead above it, as URLs do.
+    // Those who decode a slash take two for one, too, and stay at the root where dots lead above it, as URLs do.
     const { pathname } = new URL(`http://a.test/${read.replace(/\/{2,}/g, '/').slice(1)}`);
     const normal = normalisePath(pathname);
     if (normal !== null && normal !== path) readings.add(normal);
