@@ -43,7 +43,7 @@ const equals = 61;
 const quote = 34;
 const backslash = 92;
 
-/** Reads one message's content; `reset` makes it ready for the next. */
+/** Reads one message's content. */
 export class ChunkedReader {
   readonly #limits: IChunkLimits;
   #step: TStep = step.size;
@@ -59,16 +59,6 @@ export class ChunkedReader {
   constructor(limits: IChunkLimits = chunkLimits) {
     this.#limits = limits;
     this.#extensionRoom = limits.maxExtensionBytes;
-  }
-
-  reset(): void {
-    this.#step = step.size;
-    this.#digits = 0;
-    this.#left = 0;
-    this.#extensionRoom = this.#limits.maxExtensionBytes;
-    this.#named = false;
-    this.#section = null;
-    this.#fault = null;
   }
 
   get done(): boolean {
