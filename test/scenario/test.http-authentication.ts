@@ -6,7 +6,7 @@ import { makeCertificate } from '../helpers/certificates.js';
 import { connectTcp, connectTls } from '../helpers/clients.js';
 import { fetchThrough, openRawHttp, rawExchange } from '../helpers/http-clients.js';
 import { startHttpOrigin, startRecordingOrigin } from '../helpers/http-origins.js';
-import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
+import { makeHttpRoute } from '../helpers/http-routes.js';
 import { get, opening, post, reportsOf } from '../helpers/requests.js';
 import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -26,6 +26,17 @@ const challenge = 'Basic realm="restricted", charset="UTF-8"';
 const closedRoute = (port: number, more: Partial<IRouteConfig> = {}): IRouteConfig =>
   makeForwardRoute(port, { security: security(), ...more });
 
+/** The same inside TLS. */
+const secureRoute = (port: number): IRouteConfig =>
+  closedRoute(port, {
+    match: { ports: 0, domains: 'a.test' },
+    action: {
+      type: 'forward',
+      target: { host: '127.0.0.1', port },
+      tls: { mode: 'terminate', certificate: { cert: certificate.cert, key: certificate.key } },
+    },
+  });
+
 /** The statuses of one connection's answers, all requests sent at once. */
 const statusesOf = async (port: number, requests: readonly string[], tls?: object): Promise<number[]> => {
   const options = { answers: requests.length, ...(tls === undefined ? {} : { tls }) };
@@ -36,10 +47,7 @@ const statusesOf = async (port: number, requests: readonly string[], tls?: objec
 for (const isTls of [false, true]) {
   const where = isTls ? 'inside TLS' : 'in the clear';
   const wish = isTls ? { tls: { servername: 'a.test' } } : {};
-  const route = (port: number, more: Partial<IRouteConfig> = {}) =>
-    isTls
-      ? makeHttpsRoute(port, certificate, { match: { ports: 0, domains: 'a.test' }, security: security(), ...more })
-      : closedRoute(port, more);
+  const route = isTls ? secureRoute : closedRoute;
 
   tap.test(`each request of a connection needs credentials, ${where}, and the target never sees them`, async () => {
     await using origin = await startRecordingOrigin();
@@ -122,9 +130,8 @@ tap.test('no bytes but HTTP reach the target of a plain route that asks for cred
 
 tap.test('no bytes but HTTP reach the target from inside TLS, whichever ALPN is agreed on', async () => {
   await using origin = await startRecordingOrigin();
-  const route = makeHttpsRoute(origin.port, certificate, { match: { ports: 0 }, security: security() });
   const http = { headersTimeout: 200, keepAliveTimeout: 200 };
-  await using world = await startProxy({ routes: [route], initialDataTimeout: 200, http });
+  await using world = await startProxy({ routes: [secureRoute(origin.port)], initialDataTimeout: 200, http });
   for (const ALPNProtocols of [undefined, ['http/1.1']]) {
     for (const bytes of ['SSH-2.0-x\r\n', '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00', '']) {
       const options = { servername: 'a.test', ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }) };
