@@ -6,7 +6,7 @@ import { hasCredentials, judgeCredentials } from '../../../ts/flow/guard/basic-a
 import { Permit } from '../../../ts/flow/guard/permit.js';
 import { RouteCounts } from '../../../ts/flow/guard/route-counts.js';
 import { makeConnection } from '../../helpers/make-connection.js';
-import { makeAddresses, makeRoute } from '../../helpers/make-route.js';
+import { makeAddresses, makeFacts, makeRoute } from '../../helpers/make-route.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 
 const rulesOf = (...credentials: IBasicCredentials[]): readonly IResolvedBasic[] =>
@@ -124,6 +124,11 @@ tap.test('a permit is given for credentials alone, after the lists and before an
   expect(typeof admit(basic('ann', 'pass:word'))).toEqual('object');
   expect(admit(basic('ann', 'pass:word'))).toEqual('route_connection_limit');
   expect(admit(basic('ann', 'wrong'))).toEqual('unauthenticated');
+});
+
+tap.test('bytes are given no permit where requests need credentials', async () => {
+  const matched = { connection: makeConnection(), facts: makeFacts(), bytes: null, route: closed };
+  expect(Permit.admit(matched, new RouteCounts())).toEqual('no_route');
 });
 
 tap.test('a preflight needs none where the proxy answers it, and only there', async () => {

@@ -34,8 +34,10 @@ export class Permit {
   /** Checks the route's rules for the connection; gives it back with a permit, or says why not. */
   static admit(matched: IMatched, counts: RouteCounts): IAdmitted | TEnd {
     const { connection, facts, bytes, route } = matched;
-    const { maxConnections } = route.security;
+    const { maxConnections, basic } = route.security;
     if (!passesAll(route, connection.clientIp)) return 'route_ip_blocked';
+    // Bytes have no credentials. Matching gives them no such route; nor shall a mistake of it.
+    if (basic !== null) return 'no_route';
     if (maxConnections !== null && !counts.enter(connection, route.key, maxConnections)) {
       return 'route_connection_limit';
     }
