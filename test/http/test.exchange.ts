@@ -131,6 +131,26 @@ tap.test('the time for an answer counts from the end of the request, and the who
   expect([leftMs(), connection.limitEnd]).toEqual([4_000, 'request_timeout']);
 });
 
+tap.test('each piece of content has the time of what is stalled, whoever it waits for', async () => {
+  await using world = new ExchangeWorld([{ ...forward, timeouts: { stallTimeout: 7_000, responseTimeout: 0 } }]);
+  const { connection } = world.visitor;
+  const { exchange } = world.ask(post);
+  const origin = world.last.give();
+  const limit = () => [connection.limitFromMs, connection.limitMs];
+  world.clock.advance(1_000);
+  exchange.requestData(bytes('ab'));
+  expect(limit()).toEqual([1_000, 7_000]);
+  world.clock.advance(1_000);
+  origin.hasRoom = false;
+  exchange.requestData(bytes('cd'));
+  expect(limit()).toEqual([2_000, 7_000]);
+  world.clock.advance(1_000);
+  origin.to.originDrained();
+  expect(limit()).toEqual([3_000, 7_000]);
+  exchange.requestEnd(null);
+  expect(connection.limitMs).toEqual(0);
+});
+
 tap.test('a second request on a connection cannot be handed to a socket handler: 421', async () => {
   const handler: IRouteConfig = {
     match: { ports: 80, path: '/raw/*' },

@@ -4,7 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { ProxyError } from '../../../ts/base/errors.js';
 import type { IResolvedUpstreamTls } from '../../../ts/config/resolved.js';
-import { secureUpstream } from '../../../ts/flow/forward/upstream-tls.js';
+import { secureUpstream, upstreamContextOptions } from '../../../ts/flow/forward/upstream-tls.js';
 import { makeCertificate } from '../../helpers/certificates.js';
 import { makeUpstreamTls } from '../../helpers/make-tls.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
@@ -159,6 +159,14 @@ tap.test('a handshake that is given up calls nobody', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect([calls, socket.destroyed]).toEqual([0, true]);
   server.close();
+});
+
+tap.test('OpenSSL is told what was configured, and nothing else', () => {
+  const { ca, cert, key, passphrase } = upstreamContextOptions(
+    makeUpstreamTls({ ca: ['authority'], cert: 'cert', certKey: 'key', passphrase: 'secret' }),
+  );
+  expect({ ca, cert, key, passphrase }).toEqual({ ca: ['authority'], cert: 'cert', key: 'key', passphrase: 'secret' });
+  expect(upstreamContextOptions(makeUpstreamTls())).toEqual({});
 });
 
 export default tap.start();
