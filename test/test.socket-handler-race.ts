@@ -7,7 +7,7 @@ import { connectTcp } from './helpers/clients.js';
 import { type IStartedProxy, startProxy } from './helpers/start-proxy.js';
 import { expect, tap } from './helpers/tapbundle.js';
 
-const question = 'the first bytes of this connection';
+const question = 'the first bytes of this connection\n';
 
 /** Each way to read, as a handler that answers with all that it saw before the client's FIN. */
 const readers: Record<string, TSocketHandler> = {
