@@ -106,7 +106,8 @@ async function runAll(files, node, coverageFolder) {
   const worker = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) await runOne(file, measured);
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  // One more than there are cores: many tests wait for time to pass.
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
   // Collecting coverage would distort what rigs measure.
   for (const file of files.filter(isSlowRig)) await runOne(file, shared);
   return results;
