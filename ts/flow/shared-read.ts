@@ -27,7 +27,6 @@ export class SharedRead implements IReader {
   readonly #socket: Socket;
   readonly #shared: Buffer;
   #read: TBytesRead | null;
-  readonly #isStream: boolean;
 
   constructor(socket: Socket, read: TBytesRead) {
     shared ??= Buffer.allocUnsafeSlow(sharedBytes);
@@ -35,9 +34,8 @@ export class SharedRead implements IReader {
     this.buffer = shared;
     this.#socket = socket;
     this.#read = read;
-    this.#isStream = socket.readableLength > 0 || !readBy(socket, this);
-    if (this.#isStream) socket.on('data', this.#onData);
-    else socket.resume();
+    if (socket.readableLength === 0 && readBy(socket, this)) socket.resume();
+    else socket.on('data', this.#onData);
   }
 
   /** From now on the socket emits `data` again, to whoever listens then. */
