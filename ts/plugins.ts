@@ -51,6 +51,13 @@ export const requireHttp = (): typeof import('node:http') => requireHere('node:h
 // node:zlib: compression of answers.
 export const requireZlib = (): typeof import('node:zlib') => requireHere('node:zlib');
 
+// --- certificates, loaded by whoever orders the first one ---
+// node:https: requests to ACME servers.
+export const requireHttps = (): typeof import('node:https') => requireHere('node:https');
+// jose: the signatures, external account bindings and thumbprints of ACME; every algorithm of JOSE, checked by many, and no
+// dependencies of its own. 8 MB and 80 ms, so loaded late.
+export const loadJose = (): Promise<typeof import('jose')> => import('jose');
+
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.
 export const loadCommander = (): Promise<typeof import('commander')> => import('commander');

@@ -23,8 +23,8 @@ const table: Readonly<Record<string, IRow>> = {
   flow: { imports: ['base', 'codec', 'config'] },
   ...Object.fromEntries(stages.map((stage) => [stage, { imports: upToFlow }])),
   http: { imports: [...upToFlow, 'flow/match', 'flow/guard', 'flow/forward'] },
-  // It implements what the termination of TLS declares.
-  certs: { imports: ['base', 'config'], types: ['flow', 'flow/forward'] },
+  // It implements what the termination of TLS declares, and writes addresses into certificates.
+  certs: { imports: ['base', 'config', 'ts/codec/ip-number.ts'], types: ['flow', 'flow/forward'] },
   nftables: { imports: ['base', 'config'] },
   // The words for ends are a page of data that logs and metrics spell out.
   observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow'] },
@@ -94,6 +94,7 @@ const capabilities: readonly { readonly of: readonly string[]; readonly allowed:
   { of: ['childProcess'], allowed: (path) => /^ts\/(nftables|workers|cli)\//.test(path) },
   { of: ['fs'], allowed: (path) => path === 'ts/base/fs-utils.ts' || /^ts\/(certs|admin|cli)\//.test(path) },
   { of: ['loadCommander', 'loadPino', 'loadYaml', 'loadJiti'], allowed: (path) => cli.test(path) },
+  { of: ['requireHttps', 'loadJose'], allowed: (path) => path.startsWith('ts/certs/acme/') },
   { of: outsideWorld, allowed: (path) => !pure.test(path) },
 ];
 
