@@ -23,6 +23,7 @@ export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolved
     match: { ...anyConnection, ...rest, clientIp: clientIp ? makeAddresses(clientIp) : null },
     action: { type: 'block', status: 403, message: '' },
     tls: null,
+    certificateNames: [],
     headers: null,
     compression: null,
     security: { lists: [], maxConnections: null, basic: null },

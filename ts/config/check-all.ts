@@ -1,5 +1,6 @@
 // What must hold between routes, and between global options.
 
+import { checkAcme } from './check-acme.js';
 import { checkTls } from './check-tls.js';
 import { gotText, type IPathFault } from './faults.js';
 import type { IResolvedMatch } from './resolved.js';
@@ -11,6 +12,7 @@ export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): read
   return [
     ...checkProxyHeaders(options, usable),
     ...(tls ? checkTls(tls, ['defaults', 'tls']) : []),
+    ...(usable('acme') && options.acme ? checkAcme(options.acme, ['acme']) : []),
     ...checkAuthentication(options, usable),
   ];
 }

@@ -1,5 +1,6 @@
 // What must hold between the TLS options of a route, and between TLS and what the route asks for.
 
+import { checkManagedTls } from './check-acme.js';
 import { gotText, type IPathFault, type TKey } from './faults.js';
 import { featurePlaces, httpFeatures } from './http-features.js';
 import { terminates, tlsOf } from './route-tls.js';
@@ -13,7 +14,7 @@ export function checkTls(tls: IRouteTls, place: readonly TKey[]): readonly IPath
   const faults: IPathFault[] = [];
   const fault = (name: string, want: string, got: string) => faults.push({ path: [...place, name], want, got });
   if (tls.mode === 'passthrough') {
-    for (const name of ['certificate', ...ofTermination, 'upstream'] as const) {
+    for (const name of ['certificate', 'acme', 'names', ...ofTermination, 'upstream'] as const) {
       if (tls[name] === undefined) continue;
       const hint = name === 'alpn' ? '; to match what the client offers use match.alpn' : '';
       fault(name, `nothing: with passthrough the target terminates TLS${hint}`, gotText(tls[name]));
@@ -21,9 +22,9 @@ export function checkTls(tls: IRouteTls, place: readonly TKey[]): readonly IPath
     return faults;
   }
   if (tls.certificate === undefined) {
-    const want = "{ cert, key } or { certFile, keyFile } ('auto' and 'internal' are not available in this version)";
-    fault('certificate', want, 'nothing');
+    fault('certificate', "'auto', 'internal', { cert, key } or { certFile, keyFile }", 'nothing');
   }
+  faults.push(...checkManagedTls(tls, place));
   if (tls.upstream !== undefined) {
     if (tls.mode === 'terminate') fault('upstream', "nothing unless mode is 'terminate-and-reencrypt'", 'an object');
     faults.push(...checkUpstreamTls(tls.upstream, [...place, 'upstream']));

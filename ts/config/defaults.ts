@@ -37,6 +37,7 @@ export const globalDefaults = {
   connectionRateLimitPerMinute: 0,
   useHttpProxy: [],
   trustedProxies: [],
+  certificateStore: './certs',
   metrics: true,
 } as const;
 
@@ -63,6 +64,15 @@ export const tlsDefaults = {
   // Clients of HTTP/1.0 say so (curl --http1.0), and offer nothing else.
   alpn: ['http/1.1', 'http/1.0'],
   sessionTimeout: 300,
+} as const;
+
+export const acmeDefaults = {
+  useProduction: false,
+  challengePort: 80,
+  challenges: ['http-01', 'tls-alpn-01'],
+  keyType: 'ecdsa-p256',
+  maxPerHour: 60,
+  strictExpiry: false,
 } as const;
 
 export const upstreamTlsDefaults = { rejectUnauthorized: true } as const;

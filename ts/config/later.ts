@@ -7,9 +7,6 @@ type TLater = Readonly<Record<string, Readonly<Record<string, string>>>>;
 /** Options by place. */
 export const laterOptions: TLater = {
   options: {
-    acme: 'certificates from an ACME authority',
-    certificateStore: 'where certificates are kept',
-    certProvisionFunction: 'certificates from a function',
     admin: 'the admin interface',
     preserveSourceIP: "the client's address on routes that the kernel forwards; to tell targets use sendProxyProtocol",
   },
@@ -19,7 +16,6 @@ export const laterOptions: TLater = {
     backendProtocol: 'HTTP/2 to targets',
   },
   target: { backendProtocol: 'HTTP/2 to targets' },
-  tls: { acme: 'certificates from an ACME authority' },
   security: {
     basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
     jwtAuth: 'HTTP authentication',
@@ -31,10 +27,6 @@ export const laterOptions: TLater = {
 /** Values by the option that takes them. */
 export const laterValues: TLater = {
   'match.transport': { udp: 'UDP', all: 'UDP' },
-  'tls.certificate': {
-    auto: 'certificates from an ACME authority; give { cert, key } or { certFile, keyFile }',
-    internal: 'certificates from an authority of its own; give { cert, key } or { certFile, keyFile }',
-  },
   'tls.alpn': { h2: 'HTTP/2' },
 };
 

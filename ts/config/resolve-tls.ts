@@ -3,10 +3,19 @@
 import * as plugins from '../plugins.js';
 import { tlsDefaults, upstreamTlsDefaults } from './defaults.js';
 import { deepFreeze } from './freeze.js';
-import type { IResolvedTls, IResolvedUpstreamTls } from './resolved.js';
+import { mergeAcme, resolveAcme } from './resolve-acme.js';
+import type { IManagedCertificate, IResolvedTls, IResolvedUpstreamTls } from './resolved.js';
 import { tlsVersions } from './schema-match.js';
 import { textOfPem } from './schema-text.js';
-import type { ICertificateFiles, ICertificatePem, IClientAuth, IRouteTls, IUpstreamTls, TTlsVersion } from './types.js';
+import type {
+  IAcmeOptions,
+  ICertificateFiles,
+  ICertificatePem,
+  IClientAuth,
+  IRouteTls,
+  IUpstreamTls,
+  TTlsVersion,
+} from './types.js';
 
 type TPem = string | Uint8Array;
 
@@ -18,19 +27,35 @@ export class TlsSettings {
   /** By the object that was written: the default of many routes is one. */
   readonly #known = new WeakMap<IRouteTls, IResolvedTls>();
 
+  readonly #acme: IAcmeOptions | undefined;
+
+  /** `acme`: everybody's. */
+  constructor(acme?: IAcmeOptions) {
+    this.#acme = acme;
+  }
+
   /** Of a route that terminates. */
   route(tls: IRouteTls): IResolvedTls {
     const known = this.#known.get(tls);
     if (known) return known;
     const settings = settingsOf(tls);
     const policyKey = this.#digest(JSON.stringify(settings));
-    const certificate = certificateOf(tls.certificate);
-    const parts = Object.entries(certificate).map(([name, text]) => `${name} ${this.#digest(text)}`);
-    const key = this.#digest([policyKey, ...parts].join());
+    const certificate = typeof tls.certificate === 'string' ? this.#managed(tls) : certificateOf(tls.certificate);
+    const key = this.#digest([policyKey, ...this.#partsOf(certificate)].join());
     const resolved = this.#routes.get(key) ?? deepFreeze({ key, policyKey, certificate, ...settings });
     this.#routes.set(key, resolved);
     this.#known.set(tls, resolved);
     return resolved;
+  }
+
+  #managed(tls: IRouteTls): IManagedCertificate {
+    if (tls.certificate === 'internal') return { managed: 'internal', acme: null };
+    return { managed: 'auto', acme: resolveAcme(mergeAcme(this.#acme, tls.acme)) };
+  }
+
+  #partsOf(certificate: IResolvedTls['certificate']): string[] {
+    if ('managed' in certificate) return [certificate.managed, certificate.acme?.key ?? ''];
+    return Object.entries(certificate).map(([name, text]) => `${name} ${this.#digest(text)}`);
   }
 
   upstream(tls: IUpstreamTls): IResolvedUpstreamTls {
@@ -82,7 +107,9 @@ const pemList = (ca: TPem | readonly TPem[]): readonly string[] =>
 type TTexts<T> = { readonly [K in keyof T]: string };
 
 /** As it was written, with PEM as text; equal ones have their properties in one order. */
-function certificateOf(certificate: IRouteTls['certificate']): TTexts<ICertificatePem> | ICertificateFiles {
+function certificateOf(
+  certificate: ICertificatePem | ICertificateFiles | undefined,
+): TTexts<ICertificatePem> | ICertificateFiles {
   if (certificate === undefined) throw new Error('a route that terminates TLS passed the checks without certificate');
   const { passphrase } = certificate;
   const secret = passphrase === undefined ? {} : { passphrase };

@@ -1,6 +1,7 @@
 // From what the user wrote to what the code reads, once; or every fault in it.
 
 import { ConfigError } from '../base/errors.js';
+import { checkOrders } from './check-acme.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
 import { checkTlsConflicts } from './check-conflict.js';
 import { checkHttpPort, checkListening } from './check-listen.js';
@@ -9,6 +10,7 @@ import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDe
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
 import { featurePlaces } from './http-features.js';
+import { certificateNames } from './resolve-acme.js';
 import { resolveBasic, withoutPasswords } from './resolve-basic.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
@@ -22,7 +24,7 @@ import {
 import { TlsSettings } from './resolve-tls.js';
 import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
 import { terminates, tlsOf } from './route-tls.js';
-import type { IRouteConfig, IRouteTimeouts, ISmartProxyOptions } from './types.js';
+import type { IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
 
@@ -43,7 +45,8 @@ export const findFaults = (input: unknown): readonly IPathFault[] => inspect(inp
 
 function inspect(input: unknown) {
   const { options, faults } = validateOptions(input);
-  const compilers = { lists: new AddressLists(), tlsSettings: new TlsSettings() };
+  const acme = usableOptions(faults)('acme') ? options?.acme : undefined;
+  const compilers = { lists: new AddressLists(), tlsSettings: new TlsSettings(acme) };
   const checked = checkTogether(options, faults, compilers);
   return { options, compilers, matches: checked.matches, faults: [...faults, ...checked.faults] };
 }
@@ -82,6 +85,7 @@ function checkTogether(
   found.push(
     ...checkShadows(matches),
     ...checkTlsConflicts(matches, ({ tls }) => (tls?.certificate === undefined ? '' : tlsSettings.route(tls).key)),
+    ...(usable('acme') ? checkOrders(matches, options.acme) : []),
     ...checkListening(matches, listenAddressOf(options.listenAddress)),
   );
   if (usable('httpProxyPort')) found.push(...checkHttpPort(options.httpProxyPort, matches, options.listenAddress));
@@ -138,6 +142,7 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
     metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
     defaultLists,
     http: resolveHttp(options, lists),
+    certificates: { store: given.certificateStore, provision: options.certProvisionFunction ?? null },
   };
 }
 
@@ -189,6 +194,7 @@ function buildRoutes(
       match,
       action: resolveAction(source, tls, context),
       tls: terminates(tls) ? tlsSettings.route(tls) : null,
+      certificateNames: namesOf(tls, match.domains),
       headers: resolveHeaders(source.headers, match.method),
       compression: resolveCompression(source.compression),
       security: resolveSecurity(source, context),
@@ -199,6 +205,9 @@ function buildRoutes(
   }
   return routes;
 }
+
+const namesOf = (tls: IRouteTls | undefined, domains: readonly string[] | null) =>
+  terminates(tls) && typeof tls.certificate === 'string' ? certificateNames(domains, tls.names ?? []) : [];
 
 /** Different from each id and name that somebody chose. */
 function madeKey(wanted: string, taken: Set<string | undefined>): string {

@@ -1,5 +1,6 @@
 // TLS of a route and of a target, as the code reads it.
 
+import type { IManagedCertificate } from './resolved-acme.js';
 import type { ICertificateFiles, ICertificatePem, TTlsVersion } from './types.js';
 
 /** Of a route that terminates TLS. */
@@ -8,8 +9,8 @@ export interface IResolvedTls {
   readonly key: string;
   /** The same without the certificate: for connections that named no host. */
   readonly policyKey: string;
-  /** What the user wrote: PEM or files. */
-  readonly certificate: ICertificatePem | ICertificateFiles;
+  /** What the user wrote: PEM or files; or how the proxy gets it. */
+  readonly certificate: ICertificatePem | ICertificateFiles | IManagedCertificate;
   readonly minVersion: TTlsVersion;
   readonly maxVersion: TTlsVersion;
   /** null: Node's. */

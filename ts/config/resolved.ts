@@ -11,16 +11,19 @@ import type {
 import type { IResolvedHealthCheck, IResolvedTarget } from './resolved-target.js';
 import type { IResolvedTls } from './resolved-tls.js';
 import type {
+  ICertStore,
   ICompression,
   ILoadBalancing,
   IPortSpan,
   IRouteConfig,
+  ISmartProxyOptions,
   THttpHandler,
   TProtocol,
   TSocketHandler,
   TTlsVersion,
 } from './types.js';
 
+export type * from './resolved-acme.js';
 export type * from './resolved-http.js';
 export type * from './resolved-target.js';
 export type * from './resolved-tls.js';
@@ -47,6 +50,14 @@ export interface IResolvedConfig {
   /** `defaults.security`'s lists: they decide before a route's own; refusals end as `ip_blocked`. */
   readonly defaultLists: IResolvedLists | null;
   readonly http: IResolvedHttp;
+  readonly certificates: IResolvedCertificates;
+}
+
+export interface IResolvedCertificates {
+  /** A folder, or the program's own store. */
+  readonly store: string | ICertStore;
+  /** null: none. */
+  readonly provision: ISmartProxyOptions['certProvisionFunction'] | null;
 }
 
 export interface IResolvedSocketOptions {
@@ -81,6 +92,8 @@ export interface IResolvedRoute {
   readonly action: TResolvedAction;
   /** null: TLS is not terminated here; see `match.tls` for whether it is taken at all. */
   readonly tls: IResolvedTls | null;
+  /** The certificates that the proxy has to get for the route: a list of names each. Empty where it has its own. */
+  readonly certificateNames: readonly (readonly string[])[];
   /** null: no rules. */
   readonly headers: IResolvedHeaders | null;
   /** null: none. */

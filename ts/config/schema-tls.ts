@@ -1,7 +1,9 @@
 // The schemas of TLS: of a route, and from the proxy to a target.
 
+import { isIpLiteral, normaliseHost } from '../codec/host.js';
 import * as plugins from '../plugins.js';
 import { tlsDefaults, upstreamTlsDefaults } from './defaults.js';
+import { acmeSchema } from './schema-acme.js';
 import { checked, flag, list, option, strict, whole, word } from './schema-base.js';
 import { alpnName, laterValue, tlsVersions } from './schema-match.js';
 import { pemText } from './schema-text.js';
@@ -26,11 +28,14 @@ const filesSchema = strict('certificate files', {
   passphrase: passphrase(),
 });
 
-const wantCertificate = '{ cert, key } or { certFile, keyFile }';
+const wantCertificate = "'auto', 'internal', { cert, key } or { certFile, keyFile }";
 
-const certificateSchema = zod.union([pemSchema, filesSchema], {
-  error: (issue) => laterValue('tls.certificate', issue.input) ?? wantCertificate,
-});
+const certificateSchema = zod.union([word(['auto', 'internal']), pemSchema, filesSchema], { error: wantCertificate });
+
+const wantName = 'a host name, *. and a host name, or an address';
+const certificateName = checked(zod.string({ error: wantName }), (name) =>
+  isIpLiteral(name) || normaliseHost(name.replace(/^\*\./, '')) !== null ? null : wantName,
+);
 
 const authorities = () => {
   const one = pemText('certificates of authorities');
@@ -79,6 +84,8 @@ export const tlsSchema = strict('tls', {
       'passthrough: the target terminates TLS; terminate: the proxy does; terminate-and-reencrypt: and talks TLS to the target.',
   }),
   certificate: option(certificateSchema, 'The certificate and its key; needed to terminate.'),
+  acme: option(acmeSchema, "Of certificate 'auto'; wins over the top-level acme field by field."),
+  names: option(list(certificateName, 'names'), 'Names to have certificates for besides match.domains.'),
   versions: option(versionsSchema, 'Versions that are negotiated; neighbours.', tlsDefaults.versions),
   ciphers: option(
     zod.string({ error: "cipher suites in OpenSSL's notation" }).regex(/^[\w:!+@=.-]{1,4096}$/),

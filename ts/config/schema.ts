@@ -4,11 +4,13 @@
 import type { ILogger } from '../base/logger.js';
 import * as plugins from '../plugins.js';
 import { globalDefaults, maxConnectionLimit, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
+import { acmeSchema } from './schema-acme.js';
 import { actionSchema, securitySchema } from './schema-action.js';
 import { checked, flag, label, list, milliseconds, option, strict, whole, word } from './schema-base.js';
 import { compressionSchema, headersSchema } from './schema-http.js';
 import { httpLimitsSchema } from './schema-limits.js';
 import { addressList, listenAddressSchema, matchSchema } from './schema-match.js';
+import { certificateStoreSchema, provisionSchema } from './schema-store.js';
 import { sendProxyProtocolSchema, targetSchema } from './schema-target.js';
 import { tlsSchema } from './schema-tls.js';
 
@@ -105,6 +107,13 @@ const logger = zod
 export const optionsSchema = strict('options', {
   routes: list(routeSchema, 'routes').meta({ description: 'The routes; may be empty.' }),
   defaults: option(defaultsSchema, 'For routes that leave these out.'),
+  acme: option(acmeSchema, "For every route with certificate 'auto'; its own tls.acme wins field by field."),
+  certificateStore: option(
+    certificateStoreSchema,
+    'Where certificates, keys and accounts are kept: a folder or a store.',
+    globalDefaults.certificateStore,
+  ),
+  certProvisionFunction: option(provisionSchema, "Gives a name's certificate in place of an order."),
   acceptProxyProtocol: option(
     flag(),
     'Accept PROXY headers v1 and v2, mandatory from proxyIPs and from nobody else.',

@@ -1,5 +1,7 @@
 // What users write about TLS.
 
+import type { IAcmeOptions } from './types-acme.js';
+
 /** TLS versions, as Node names them. */
 export type TTlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
@@ -51,8 +53,15 @@ export interface IRouteTls {
    * to the target. `terminate-and-reencrypt`: the proxy does, and talks TLS to the target, whose certificate it verifies.
    */
   mode: 'passthrough' | 'terminate' | 'terminate-and-reencrypt';
-  /** Needed to terminate. */
-  certificate?: ICertificatePem | ICertificateFiles;
+  /**
+   * Needed to terminate. `auto`: from an ACME authority, for the names in `match.domains`; they are renewed by themselves.
+   * `internal`: from an authority of the proxy's own, for development and tests (`smartproxy certs root` prints its root).
+   */
+  certificate?: 'auto' | 'internal' | ICertificatePem | ICertificateFiles;
+  /** Of `auto`: fields given here win over those of the top-level `acme`. */
+  acme?: IAcmeOptions;
+  /** Of `auto` and `internal`: names and addresses to have certificates for besides those of `match.domains`. */
+  names?: readonly string[];
   /** Versions that are negotiated: neighbours. Default `['TLSv1.2', 'TLSv1.3']`. */
   versions?: readonly TTlsVersion[];
   /** OpenSSL's notation. Default: Node's. */

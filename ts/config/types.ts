@@ -1,16 +1,20 @@
 // What users write. Every option here works; an option of a later version is refused by name (schema.ts).
 
 import type { ILogger } from '../base/logger.js';
+import type { IAcmeOptions, IProvidedCertificate } from './types-acme.js';
 import type { IRouteSecurity, TRouteAction } from './types-action.js';
 import type { ICompression, IHttpLimits, IRouteHeaders } from './types-http.js';
 import type { IRouteMatch } from './types-match.js';
+import type { ICertStore } from './types-store.js';
 import type { ITarget, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
+export type * from './types-acme.js';
 export type * from './types-action.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
 export type * from './types-match.js';
+export type * from './types-store.js';
 export type * from './types-target.js';
 export type * from './types-tls.js';
 
@@ -70,6 +74,15 @@ export interface ISmartProxyOptions extends IRouteTimeouts {
   routes: readonly IRouteConfig[];
   /** For routes that leave these out; `security` is added to the route's own, never replaced by it. */
   defaults?: { target?: ITarget; security?: IRouteSecurity; tls?: IRouteTls };
+  /** For every route with `certificate: 'auto'`; a route's own `tls.acme` wins field by field. */
+  acme?: IAcmeOptions;
+  /** Where certificates, keys and accounts are kept: a folder, or a store of your own. Default `./certs`. */
+  certificateStore?: string | ICertStore;
+  /**
+   * Gives a name's certificate in place of an order, at first and for each renewal; `'http01'` leaves the name to ACME. What it
+   * gives is judged as an authority's answer is.
+   */
+  certProvisionFunction?: (name: string) => IProvidedCertificate | 'http01' | Promise<IProvidedCertificate | 'http01'>;
   /** Accept PROXY v1 and v2 headers, mandatory from `proxyIPs` and from nobody else. Default false. */
   acceptProxyProtocol?: boolean;
   /** Who may send PROXY headers. Notations as in `match.clientIp`. */
