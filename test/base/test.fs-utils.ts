@@ -49,6 +49,30 @@ tap.test('folders are made as deep as needed, again and again', async (t) => {
   await failsWith('c/file', 'EEXIST', AsyncFileSystem.ensureDir(join(deep, 'file')));
 });
 
+tap.test(
+  'folders that are made with a mode have it, whatever the umask; those that were there keep theirs',
+  async (t) => {
+    const folder = await makeFolder(t);
+    await promises.chmod(folder, 0o755);
+    const umask = process.umask(0o377);
+    t.after(() => process.umask(umask));
+    await AsyncFileSystem.ensureDir(join(folder, 'a/b'), { mode: 0o700 });
+    process.umask(0);
+    await AsyncFileSystem.ensureDir(join(folder, 'a/c'), { mode: 0o711 });
+    await AsyncFileSystem.ensureDir(join(folder, 'a/b'), { mode: 0o755 });
+    const modes = await Promise.all(['', 'a', 'a/b', 'a/c'].map((name) => modeOf(join(folder, name))));
+    expect(modes).toEqual(['755', '700', '700', '711']);
+  },
+);
+
+tap.test('names are listed, and none where no folder is', async (t) => {
+  const folder = await makeFolder(t);
+  for (const name of ['b', 'a/c']) await AsyncFileSystem.writeFile(join(folder, name), '');
+  expect(await AsyncFileSystem.listNames(folder)).toEqual(['a', 'b']);
+  expect(await AsyncFileSystem.listNames(join(folder, 'absent'))).toEqual([]);
+  await failsWith('/b', 'ENOTDIR', AsyncFileSystem.listNames(join(folder, 'b')));
+});
+
 tap.test('what is written is read back, in new folders too', async (t) => {
   const file = join(await makeFolder(t), 'new/folder/file');
   await AsyncFileSystem.writeFile(file, 'grüße');

@@ -33,9 +33,12 @@ export class AsyncFileSystem {
     }
   }
 
-  /** Creates the folder, and those above it, unless it is there. */
-  static async ensureDir(path: string): Promise<void> {
-    await attempt('create the folder', path, () => fs.mkdir(path, { recursive: true }));
+  /** Creates the folder, and those above it, unless it is there. A mode is for those that it creates. */
+  static async ensureDir(path: string, { mode }: IWriteOptions = {}): Promise<void> {
+    await attempt('create the folder', path, async () => {
+      if (mode === undefined) await fs.mkdir(path, { recursive: true });
+      else await makeFolders(plugins.path.resolve(path), mode);
+    });
   }
 
   static readFile(path: string, encoding: BufferEncoding = 'utf8'): Promise<string> {
@@ -65,6 +68,18 @@ export class AsyncFileSystem {
           await file.close();
         }
       });
+    });
+  }
+
+  /** The names of all that is in a folder, sorted; none if it is not there. */
+  static async listNames(path: string): Promise<string[]> {
+    return attempt('list', path, async () => {
+      try {
+        return (await fs.readdir(path)).sort();
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return [];
+        throw error;
+      }
     });
   }
 
@@ -145,6 +160,16 @@ const failed = (what: string, path: string, cause: unknown) =>
   new ProxyError('FILE_FAILED', `could not ${what} ${path}: ${messageOf(cause)}`, { cause });
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+/** The mode is set after the fact: the umask takes bits from what mkdir is given. */
+async function makeFolders(path: string, mode: number): Promise<void> {
+  const first = await fs.mkdir(path, { recursive: true, mode });
+  if (first === undefined) return;
+  for (let folder = path; folder.length >= first.length; folder = plugins.path.dirname(folder)) {
+    await fs.chmod(folder, mode);
+    await sync(plugins.path.dirname(folder)).catch(() => {});
+  }
+}
 
 /** Where the content of `path` lies, symbolic links followed; a path that is not there is its own place. */
 async function followed(path: string): Promise<string> {
