@@ -19,7 +19,7 @@ const paths = (...parts: Parameters<typeof route>): string[] =>
 tap.test('termination needs a certificate, and says which kinds there are', () => {
   const [fault] = faultsOf(route({}, { tls: { mode: 'terminate' } }));
   expect(fault?.path).toEqual('routes[0].action.tls.certificate');
-  expect(fault?.want).toContain("'auto' and 'internal' are not available in this version");
+  expect(fault?.want).toEqual("'auto', 'internal', { cert, key } or { certFile, keyFile }");
   expect(paths({}, { tls: terminated })).toEqual([]);
   expect(paths({}, { tls: reencrypted })).toEqual([]);
   expect(faultPaths({ routes: [], defaults: { tls: { mode: 'terminate' } } })).toEqual(['defaults.tls.certificate']);
@@ -29,6 +29,8 @@ tap.test('all that belongs to termination is a fault with passthrough, each by i
   const tls = {
     ...passthrough,
     certificate: samplePem,
+    acme: { email: null },
+    names: ['a.test'],
     versions: ['TLSv1.3'],
     ciphers: 'A',
     honorCipherOrder: true,

@@ -30,9 +30,9 @@ tap.test('the schema is of draft 2020-12 and plain JSON', () => {
 
 tap.test('it has every option that a file can hold, and none that takes a function only', () => {
   const properties = new Set(nodes.flatMap((node) => (isNode(node.properties) ? Object.keys(node.properties) : [])));
-  const outside = ['socket-handler action', 'http-handler action'];
+  const outside = ['socket-handler action', 'http-handler action', 'dns', 'onDemand'];
   const wanted = [...knownOptions].filter(([place]) => !outside.includes(place)).flatMap(([, keys]) => keys);
-  const functions = ['logger'];
+  const functions = ['logger', 'certProvisionFunction', 'onDemand'];
   expect([...properties].sort()).toEqual([...new Set(wanted)].filter((key) => !functions.includes(key)).sort());
 });
 

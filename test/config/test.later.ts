@@ -12,7 +12,6 @@ const at: Record<string, (part: object) => object> = {
   options: (part) => ({ routes: [], ...part }),
   'forward action': (part) => ({ routes: [forward(part)] }),
   target: (part) => ({ routes: [forward({ target: { ...target, ...part } })] }),
-  tls: (part) => ({ routes: [forward({ tls: { mode: 'passthrough', ...part } })] }),
   security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
 };
 
@@ -35,10 +34,6 @@ tap.test('a value of a later version is refused by what it is for', () => {
     'match.transport': {
       config: (transport) => ({ routes: [{ ...forward({}), match: { ports: 443, transport } }] }),
       path: 'routes[0].match.transport',
-    },
-    'tls.certificate': {
-      config: (certificate) => ({ routes: [forward({ tls: { mode: 'terminate', certificate } })] }),
-      path: 'routes[0].action.tls.certificate',
     },
     'tls.alpn': {
       config: (name) => ({ routes: [forward({ tls: { mode: 'passthrough', alpn: [name] } })] }),

@@ -23,6 +23,7 @@ tap.test('an empty configuration is complete', () => {
     metrics: { sampleIntervalMs: 1000, retentionSeconds: 3600 },
     defaultLists: null,
     http,
+    certificates: { store: './certs', provision: null },
   });
 });
 
@@ -44,9 +45,13 @@ const http = {
   upstreamMaxRequests: 0,
 };
 
+const provision = () => 'http01' as const;
+
 tap.test('global options arrive where they are read', () => {
   const config = resolveConfig({
     routes: [],
+    certificateStore: './kept',
+    certProvisionFunction: provision,
     acceptProxyProtocol: true,
     proxyIPs: ['10.0.0.1'],
     initialDataTimeout: 1,
@@ -76,6 +81,7 @@ tap.test('global options arrive where they are read', () => {
     metrics: { sampleIntervalMs: 1000, retentionSeconds: 7 },
     defaultLists: null,
     http,
+    certificates: { store: './kept', provision },
   });
   expect(resolveConfig({ routes: [], metrics: false }).metrics).toBeNull();
 });

@@ -37,6 +37,11 @@ const interfaces: Record<string, readonly string[]> = {
   'target match': ['ITargetMatch'],
   loadBalancing: ['ILoadBalancing'],
   healthCheck: ['IHealthCheck'],
+  acme: ['IAcmeOptions'],
+  eab: ['IExternalAccount'],
+  dns: ['IDnsHook'],
+  'dns command': ['IDnsCommand'],
+  onDemand: ['IOnDemand'],
   tls: ['IRouteTls'],
   certificate: ['ICertificatePem'],
   'certificate files': ['ICertificateFiles'],
@@ -53,6 +58,7 @@ const inner: Record<string, string> = {
   defaults: 'defaults?: {',
   expect: 'expect?: {',
   passive: 'passive?: false | {',
+  profile: 'profile?: string | {',
   metrics: 'metrics?: boolean | {',
 };
 
@@ -79,7 +85,7 @@ tap.test('the schema has the options of the types at every place, no more and no
 function keysOfInterface(source: string, name: string): string[] {
   const body =
     new RegExp(`export interface ${name}(?: extends \\w+)? \\{\\n([\\s\\S]*?)\\n\\}`).exec(source)?.[1] ?? '';
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, key]) => key ?? '');
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, key]) => key ?? '');
 }
 
 tap.test('what the schema gives is what the types say', () => {
@@ -113,6 +119,17 @@ const withHandler = (part: object) => withRoute({ action: { type: 'socket-handle
 const withBlock = (part: object) => withRoute({ action: { type: 'block', ...part } });
 
 const withTls = (part: object) => withAction({ tls: { mode: 'terminate', certificate: pem, ...part } });
+const withAuto = (part: object) => ({
+  routes: [
+    {
+      match: { ports: 443, domains: 'a.test' },
+      action: { type: 'forward', target, tls: { mode: 'terminate', certificate: 'auto', acme: part } },
+    },
+  ],
+});
+/** The challenge and what it needs come together. */
+const addDns = (part: object) =>
+  'challenges' in part && JSON.stringify(part).includes('dns-01') ? { dns: { command: ['/bin/hook'] }, ...part } : part;
 const withUpstream = (upstream: object) => withAction({ target: { ...target, tls: upstream } });
 const withHeaders = (headers: object) => withRoute({ headers });
 
@@ -159,6 +176,15 @@ const rules = (host: boolean) => ({
 });
 const counts = { good: [0, 10_000_000], bad: [-1, 10_000_001, 1.5] };
 const bytes = (min: number) => ({ good: [min, 1_000_000], bad: [min - 1, 1.5, '5'] });
+const store = Object.fromEntries(
+  [
+    'check',
+    'lock',
+    ...['read', 'write', 'remove'].flatMap((verb) => [`${verb}Certificate`, `${verb}Record`]),
+    'listCertificates',
+  ].map((name) => [name, noop]),
+);
+const acme = { email: 'a@b.test' };
 const seconds = (min: number) => ({ good: [min, 600], bad: [min - 1, 1.5, '5'] });
 
 const security = { ipBlockList: ['10.0.0.1'] };
@@ -209,6 +235,9 @@ const cases: Record<string, ICase> = {
     options: {
       routes: { good: [[]], bad: [{}, null, 7, [null]] },
       defaults: { good: [{}, { target, security, tls }], bad: [7, { targets: [target] }] },
+      acme: { good: [{}, acme, { ...acme, port: 81 }], bad: [true, { email: 'a@b.test', accountEmail: null }] },
+      certificateStore: { good: ['./certs', store], bad: ['', 7, {}, { lock: noop }] },
+      certProvisionFunction: { good: [noop], bad: ['http01', {}] },
       acceptProxyProtocol: { good: [true], bad: ['yes', null] },
       proxyIPs: addresses,
       sendProxyProtocol: proxyHeader,
@@ -348,6 +377,63 @@ const cases: Record<string, ICase> = {
       pingTimeout: milliseconds(1),
       maxPayload: bytes(0),
     },
+  },
+  acme: {
+    config: (part) => withAuto({ ...('accountEmail' in part ? {} : acme), ...addDns(part) }),
+    options: {
+      email: { good: ['a@b.test', null], bad: ['', 'a', 'mailto:a@b.test,c@d.test', 'a@b.test?x=1', 7] },
+      accountEmail: { good: ['a@b.test', null], bad: ['a b@c', 7] },
+      useProduction: flags,
+      directoryUrl: {
+        good: ['https://ca.test/dir', ['https://ca.test:14000/dir', 'https://other.test/']],
+        bad: ['http://ca.test/dir', 'ca.test', 'https://a@ca.test/', '', [], 7],
+      },
+      directoryCa: pemTexts,
+      challengePort: { good: [80, 0, 65_535], bad: [-1, 65_536, '80'] },
+      port: { good: [80, 0, 65_535], bad: [-1, 65_536, '80'] },
+      challenges: {
+        good: [['http-01'], ['tls-alpn-01', 'http-01'], ['dns-01'], ['dns-persist-01']],
+        bad: [[], ['http-01', 'http-01'], ['dns-02'], 'http-01'],
+      },
+      renewBeforeDays: { good: [1, 3650], bad: [0, 1.5, 3651, '30'] },
+      profile: { good: ['shortlived', { name: 'tlsserver', prefer: true }], bad: ['', {}, { prefer: true }, 7] },
+      keyType: { good: ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'], bad: ['rsa', 'ed25519', 2048] },
+      eab: { good: [{ kid: 'a', hmacKey: 'x'.repeat(43) }], bad: [{}, { kid: 'a' }, 'a'] },
+      dns: { good: [{ set: noop, remove: noop }, { command: ['/bin/hook'] }], bad: [{}, noop, { command: [] }] },
+      onDemand: { good: [{ ask: noop }], bad: [true, {}, { ask: true }] },
+      preferredChain: { good: ['ISRG Root X1'], bad: ['', 7] },
+      strictExpiry: flags,
+    },
+  },
+  profile: {
+    config: (profile) => withAuto({ ...acme, profile: { name: 'a', ...profile } }),
+    options: { name: { good: ['tlsserver'], bad: ['', 7] }, prefer: flags },
+  },
+  eab: {
+    config: (eab) => withAuto({ ...acme, eab: { kid: 'a', hmacKey: 'x'.repeat(43), ...eab } }),
+    options: {
+      kid: { good: ['a'], bad: ['', 7] },
+      hmacKey: { good: ['x'.repeat(16), `${'_-'.repeat(20)}==`], bad: ['x', `${'x'.repeat(42)}+`, 7] },
+    },
+  },
+  dns: {
+    config: (dns) => withAuto({ ...acme, dns: { set: noop, remove: noop, ...dns } }),
+    options: {
+      set: { good: [noop], bad: ['x', null] },
+      remove: { good: [noop], bad: ['x', null] },
+      propagationDelay: milliseconds(0),
+    },
+  },
+  'dns command': {
+    config: (dns) => withAuto({ ...acme, dns: { command: ['/bin/hook'], ...dns } }),
+    options: {
+      command: { good: [['/bin/hook', 'a b']], bad: [[], [''], 'hook', [7]] },
+      propagationDelay: milliseconds(0),
+    },
+  },
+  onDemand: {
+    config: (onDemand) => withAuto({ ...acme, onDemand: { ask: noop, ...onDemand } }),
+    options: { ask: { good: [noop], bad: ['x', null] }, maxPerHour: { good: [1, 1_000_000], bad: [0, 1.5, '9'] } },
   },
   'socket-handler action': {
     config: withHandler,
@@ -593,9 +679,11 @@ const cases: Record<string, ICase> = {
     options: {
       mode: { good: ['terminate', 'terminate-and-reencrypt'], bad: ['none', 7] },
       certificate: {
-        good: [pem, { certFile: 'a', keyFile: 'b' }],
-        bad: ['auto', 'internal', 'x', {}, { cert: certPem }, { certFile: 'a' }, { ...pem, certFile: 'a' }, null],
+        good: [pem, { certFile: 'a', keyFile: 'b' }, 'internal'],
+        bad: ['x', {}, { cert: certPem }, { certFile: 'a' }, { ...pem, certFile: 'a' }, null],
       },
+      acme: { good: [], bad: [true, acme] },
+      names: { good: [], bad: [['a.test'], 'a.test', ['a b'], [7]] },
       versions: {
         good: [['TLSv1.3'], ['TLSv1.3', 'TLSv1.2'], ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']],
         bad: [[], ['TLSv1.1', 'TLSv1.3'], ['SSLv3'], 'TLSv1.3'],
@@ -708,6 +796,12 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'port',
       'mode',
       'socketHandler',
+      'kid',
+      'hmacKey',
+      'set',
+      'remove',
+      'command',
+      'ask',
       'credentials',
       'username',
       'password',
@@ -716,6 +810,8 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       if (required.includes(option) || (place === 'respond' && option === 'status')) continue;
       if (place === 'options' && (option === 'proxyIPs' || option === 'acceptProxyProtocol')) continue;
       if (place === 'forward action' && option === 'target') continue;
+      if (place === 'acme' && (option === 'email' || option === 'accountEmail')) continue;
+      if (place === 'profile' && option === 'name') continue;
       expect([option, faultPaths(config({ [option]: undefined }))]).toEqual([option, []]);
     }
   });

@@ -8,7 +8,7 @@ import { type IPathFault, quote, type TKey } from './faults.js';
 export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Whose values may be bytes: PEM texts and the body of a fixed answer. */
-const holdBytes: ReadonlySet<TKey | undefined> = new Set(['cert', 'key', 'ca', 'body']);
+const holdBytes: ReadonlySet<TKey | undefined> = new Set(['cert', 'key', 'ca', 'directoryCa', 'body']);
 
 /** A configuration has about ten levels; what contains itself has more than any limit. */
 const maxDepth = 16;

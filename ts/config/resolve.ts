@@ -24,7 +24,7 @@ import {
 import { TlsSettings } from './resolve-tls.js';
 import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
 import { terminates, tlsOf } from './route-tls.js';
-import type { IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
+import type { ICertStore, IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
 
@@ -142,7 +142,10 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
     metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
     defaultLists,
     http: resolveHttp(options, lists),
-    certificates: { store: given.certificateStore, provision: options.certProvisionFunction ?? null },
+    certificates: {
+      store: storeOf(given.certificateStore),
+      provision: options.certProvisionFunction ?? null,
+    },
   };
 }
 
@@ -206,8 +209,10 @@ function buildRoutes(
   return routes;
 }
 
+const storeOf = (store: string | ICertStore) => (typeof store === 'string' ? store : () => store);
+
 const namesOf = (tls: IRouteTls | undefined, domains: readonly string[] | null) =>
-  terminates(tls) && typeof tls.certificate === 'string' ? certificateNames(domains, tls.names ?? []) : [];
+  deepFreeze(terminates(tls) && typeof tls.certificate === 'string' ? certificateNames(domains, tls.names ?? []) : []);
 
 /** Different from each id and name that somebody chose. */
 function madeKey(wanted: string, taken: Set<string | undefined>): string {

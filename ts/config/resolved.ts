@@ -54,8 +54,8 @@ export interface IResolvedConfig {
 }
 
 export interface IResolvedCertificates {
-  /** A folder, or the program's own store. */
-  readonly store: string | ICertStore;
+  /** A folder, or the program's own store, which is not ours to freeze. */
+  readonly store: string | (() => ICertStore);
   /** null: none. */
   readonly provision: ISmartProxyOptions['certProvisionFunction'] | null;
 }

@@ -49,7 +49,7 @@ const dnsHookSchema = strict('dns', {
   set: func<IDnsHook['set']>().meta({ description: 'Sets a TXT record.' }),
   remove: func<IDnsHook['remove']>().meta({ description: 'Removes the record with that value.' }),
   propagationDelay: propagationDelay(),
-});
+}).meta({ fileForm: false });
 
 const dnsCommandSchema = strict('dns command', {
   command: list(zod.string({ error: 'text' }).min(1), 'the program and its arguments', 1).meta({
@@ -61,7 +61,7 @@ const dnsCommandSchema = strict('dns command', {
 const onDemandSchema = strict('onDemand', {
   ask: func<IOnDemand['ask']>().meta({ description: 'Whether there may be a certificate for a name.' }),
   maxPerHour: option(whole(1, 1_000_000), 'New names that are ordered in an hour.', acmeDefaults.maxPerHour),
-});
+}).meta({ fileForm: false });
 
 const port = () => whole(0, 65_535, 'a port');
 

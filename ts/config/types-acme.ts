@@ -35,7 +35,7 @@ export interface IDnsCommand {
 export interface IOnDemand {
   /** Whether there may be a certificate for this name. Asked once a name; a refusal is remembered for a while. */
   ask(name: string): boolean | Promise<boolean>;
-  /** New names that are ordered in an hour, at most. Default 60. */
+  /** New names that are ordered in an hour, at most; 60 unless given. */
   maxPerHour?: number;
 }
 

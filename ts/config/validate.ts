@@ -18,7 +18,7 @@ export interface IValidated {
 
 /** Never throws. */
 export function validateOptions(input: unknown): IValidated {
-  const copied = copyPlain(input, ['logger']);
+  const copied = copyPlain(input, ['logger', 'certificateStore']);
   const options = copied.value as ISmartProxyOptions;
   return { options, faults: [...copied.faults, ...schemaFaults(options)] };
 }
