@@ -48,7 +48,8 @@ export class CertStore {
 
   async list(): Promise<IListedCertificate[]> {
     const listed = await parallelLimit(await this.#generations.names(), atOnce, (name) =>
-      this.#generations.read(name, (found) => listedIn(found, name), [metaFile]),
+      // One that is out of reach must not hide the others; it was told of.
+      this.#generations.read(name, (found) => listedIn(found, name), [metaFile]).catch(() => null),
     );
     return listed.filter((entry) => entry !== null);
   }

@@ -57,25 +57,34 @@ export class Generations {
   }
 
   /**
-   * What `judge` makes of the newest generation that it does not throw at; null: there is none.
+   * What `judge` makes of the newest generation that it does not throw at; null: there is none. Rejects if there might
+   * be one, but the file system fails.
    * @param fileNames those that `judge` needs, if not all
    */
   async read<T>(name: string, judge: (found: IGenerationFiles) => T, fileNames = this.#fileNames): Promise<T | null> {
     const home = this.#home(name);
     const tried = new Set<number>();
+    const failures: unknown[] = [];
     // Those who write remove what is old: what was gone when it was to be read has a successor.
     for (;;) {
       const untried = (await numbersIn(home)).filter((generation) => !tried.has(generation));
       const [generation] = untried;
-      if (generation === undefined) return null;
+      if (generation === undefined) break;
       tried.add(generation);
       const path = plugins.path.join(home, nameOf(generation));
       try {
-        return judge({ generation, files: await readFiles(path, fileNames) });
+        const files = await readFiles(path, fileNames).catch((error) => {
+          if (!provesBad.includes(systemCodeOf(error))) failures.push(error);
+          throw error;
+        });
+        return judge({ generation, files });
       } catch (error) {
         if ((await numbersIn(home)).includes(generation)) this.#skipped(path, error);
       }
     }
+    // It may be well, and only out of reach for now: that nothing is there would be an untruth.
+    if (failures.length > 0) throw failures[0];
+    return null;
   }
 
   /** @throws ProxyError STORE_LOCK_LOST */
@@ -176,6 +185,8 @@ async function readFiles(path: string, names: readonly string[]): Promise<Readon
   return new Map(names.map((name, i) => [name, texts[i] ?? '']));
 }
 
+/** Files that are missing or none of ours. */
+const provesBad = ['', 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR'];
 const attempts = 100;
 /** As many as Node has threads for files, some times over. */
 export const atOnce = 32;
