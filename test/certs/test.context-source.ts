@@ -16,6 +16,7 @@ import { needs } from '../helpers/debian.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
 import { makeFolder } from '../helpers/make-folder.js';
 import { makeTls, makeTlsConfig, startTerminator } from '../helpers/make-tls.js';
+import { noManaged } from '../helpers/no-managed.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
@@ -27,7 +28,7 @@ function makeSource(clock = systemClock) {
   const errors: ProxyError[] = [];
   const warned: object[] = [];
   const logger = { ...silentLogger, warn: (facts: object) => void warned.push(facts) };
-  const source = new ContextSource({ clock, logger, onError: (error) => errors.push(error) });
+  const source = new ContextSource({ clock, logger, onError: (error) => errors.push(error), managed: noManaged });
   return { source, errors, warned };
 }
 
@@ -155,13 +156,13 @@ tap.test('where the system tells nothing of changes, a look now and then finds t
   const { source } = makeSource(clock);
   const settings = makeTls({ certificate: filesIn(folder.path) });
   await source.attach(makeTlsConfig(settings));
-  const before = source.contextFor(settings);
+  const before = source.contextFor(settings, null);
   await put(folder.path, second);
   // The clock stands still, so what the system tells never settles: only the look can find it.
   await until(
     () => {
       clock.advance(60_000);
-      return source.contextFor(settings) !== before;
+      return source.contextFor(settings, null) !== before;
     },
     5_000,
     () => 'another context',
@@ -181,8 +182,8 @@ tap.test('at the start every certificate that cannot be used is named, and nothi
   await expect(attempt).rejects.toThrow(/routes\[0\].*does not belong.*nowhere/);
   await attempt.catch((error) => expect(error.code).toEqual('CERTIFICATE_INVALID'));
   expect(source.has(good.key)).toEqual(true);
-  expect(source.contextFor(bad)).toEqual(null);
-  expect(source.contextFor(good)).not.toEqual(null);
+  expect(source.contextFor(bad, null)).toEqual(null);
+  expect(source.contextFor(good, null)).not.toEqual(null);
   await source.cleanup();
 });
 
@@ -225,7 +226,7 @@ tap.test('an expired certificate is served with a warning', async () => {
   const { source, warned, errors } = makeSource(late);
   const settings = makeTls({ certificate: first });
   await source.attach(makeTlsConfig(settings));
-  expect(source.contextFor(settings)).not.toEqual(null);
+  expect(source.contextFor(settings, null)).not.toEqual(null);
   expect(JSON.stringify(warned)).toMatch(/expired on/);
   expect(errors).toEqual([]);
   await source.cleanup();
@@ -235,14 +236,14 @@ tap.test('equal settings share a context, which outlives updates and serves conn
   const { source } = makeSource();
   const [one, two] = [makeTls({ certificate: first }), makeTls({ certificate: first })];
   await source.attach(makeTlsConfig(one, two));
-  const context = source.contextFor(one);
-  expect(source.contextFor(two)).toBe(context);
+  const context = source.contextFor(one, null);
+  expect(source.contextFor(two, null)).toBe(context);
   const again = makeTls({ certificate: first });
   await source.attach(makeTlsConfig(again));
-  expect(source.contextFor(again)).toBe(context);
+  expect(source.contextFor(again, null)).toBe(context);
   await source.attach(makeTlsConfig());
   expect(source.has(one.key)).toEqual(false);
-  expect(source.contextFor(one)).toBe(context);
+  expect(source.contextFor(one, null)).toBe(context);
   await source.cleanup();
 });
 
@@ -261,12 +262,12 @@ tap.test('sessions survive the replacement of a certificate, and not the day of 
     return { reused: socket.isSessionReused(), session: socket.getSession() };
   };
   const { session } = await visit();
-  const before = world.source.contextFor(settings);
+  const before = world.source.contextFor(settings, null);
   await put(folder.path, second);
   await until(
     () => {
       clock.advance(60_000);
-      return world.source.contextFor(settings) !== before;
+      return world.source.contextFor(settings, null) !== before;
     },
     5_000,
     () => 'another context',

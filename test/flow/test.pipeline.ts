@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { systemClock } from '../../ts/base/clock.js';
 import { silentLogger } from '../../ts/base/logger.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
+import { noChallenges } from '../../ts/flow/challenge-source.js';
 import { ConnectionManager } from '../../ts/flow/connection-manager.js';
 import type { TEnd } from '../../ts/flow/ends.js';
 import type { Guard } from '../../ts/flow/guard/guard.js';
@@ -40,8 +41,12 @@ for (const stage of ['admitClient', 'admit'] as const) {
     });
     const snapshot: ISnapshot = takeSnapshot(config, { connections, logger } as unknown as TForwardParts);
     const http = { take: ignore };
-    const contexts = { contextFor: () => null };
-    const pipeline = new Pipeline({ connections, guard, logger, http, contexts, snapshot: () => snapshot });
+    const contexts = { contextFor: () => null, coming: () => null };
+    const pipeline = new Pipeline({
+      ...{ connections, guard, logger, http, contexts },
+      challenges: noChallenges,
+      snapshot: () => snapshot,
+    });
     await using origin = await startOrigin((socket: Socket) => pipeline.take(socket, { address: null, port: 80 }, 80));
     await using client = await connectTcp(origin.port);
     await client.closed;

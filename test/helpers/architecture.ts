@@ -24,7 +24,7 @@ const table: Readonly<Record<string, IRow>> = {
   ...Object.fromEntries(stages.map((stage) => [stage, { imports: upToFlow }])),
   http: { imports: [...upToFlow, 'flow/match', 'flow/guard', 'flow/forward'] },
   // It implements what the termination of TLS declares, and writes addresses into certificates.
-  certs: { imports: ['base', 'config', 'ts/codec/ip-number.ts'], types: ['flow', 'flow/forward'] },
+  certs: { imports: ['base', 'codec', 'config'], types: ['flow', 'flow/forward'] },
   nftables: { imports: ['base', 'config'] },
   // The words for ends are a page of data that logs and metrics spell out.
   observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow'] },
@@ -91,7 +91,10 @@ const outsideWorld = ['net', 'tls', 'dgram', 'dns', 'http', 'https', 'http2', 'c
 
 /** Which modules only some files may use, and which files. */
 const capabilities: readonly { readonly of: readonly string[]; readonly allowed: (path: string) => boolean }[] = [
-  { of: ['childProcess'], allowed: (path) => /^ts\/(nftables|workers|cli)\//.test(path) },
+  {
+    of: ['childProcess'],
+    allowed: (path) => path === 'ts/certs/dns-answers.ts' || /^ts\/(nftables|workers|cli)\//.test(path),
+  },
   { of: ['fs'], allowed: (path) => path === 'ts/base/fs-utils.ts' || /^ts\/(certs|admin|cli)\//.test(path) },
   { of: ['loadCommander', 'loadPino', 'loadYaml', 'loadJiti'], allowed: (path) => cli.test(path) },
   { of: ['requireHttps', 'loadJose'], allowed: (path) => path.startsWith('ts/certs/acme/') },

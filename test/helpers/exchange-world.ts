@@ -4,6 +4,7 @@ import { silentLogger } from '../../ts/base/logger.js';
 import type { IRequestHead, IResponseHead, TFields } from '../../ts/codec/http-message.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import type { IRouteConfig, ISmartProxyOptions } from '../../ts/config/types.js';
+import { noChallenges } from '../../ts/flow/challenge-source.js';
 import type { TEnd } from '../../ts/flow/ends.js';
 import { TargetRegistry } from '../../ts/flow/forward/target-registry.js';
 import { Guard } from '../../ts/flow/guard/guard.js';
@@ -160,7 +161,7 @@ export class ExchangeWorld implements AsyncDisposable {
     const visit: IHttpVisit = {
       connection: makeConnection(),
       facts: makeFacts({ port: 80, protocol: 'http', ...facts }),
-      ...{ bytes: null, tls: null, now: () => now },
+      ...{ bytes: null, tls: null, refusal: null, now: () => now },
     };
     const upstreams = { acquire: this.#acquire } as unknown as Upstreams;
     this.visitor = new Visitor(visit, config.http, {
@@ -170,6 +171,7 @@ export class ExchangeWorld implements AsyncDisposable {
       requests: { requestEnded: (record) => void this.records.push(record), requestRefused() {} },
       date: new HttpDate(clock),
       via: new Via(),
+      challenges: noChallenges,
     });
   }
 

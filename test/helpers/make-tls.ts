@@ -15,6 +15,7 @@ import type { TEnd } from '../../ts/flow/ends.js';
 import { terminate } from '../../ts/flow/forward/terminate.js';
 import { peek } from '../../ts/flow/peek/peek.js';
 import { makeRoute } from './make-route.js';
+import { noManaged } from './no-managed.js';
 import { until } from './until.js';
 
 /** What a route with this certificate and no further wishes has. The key tells all settings apart. */
@@ -95,7 +96,10 @@ export async function startTerminator(parts: ITerminatorParts): Promise<ITermina
     initialDataTimeoutMs: 10_000,
     observers: [observer as never],
   });
-  const source = new ContextSource({ clock, logger: silentLogger, onError: (error) => errors.push(error) });
+  const source = new ContextSource({
+    ...{ clock, logger: silentLogger, managed: noManaged },
+    onError: (error) => errors.push(error),
+  });
   await source.attach(makeTlsConfig(...Object.values(tls)));
   const deps = { source, handshakeTimeoutMs, connections, logger: silentLogger, clock, alpnOptional };
   const take = (socket: Socket) => {

@@ -15,7 +15,18 @@ import { asBytes, concernAbout, type IKeyPair, problemOf } from './pem.js';
 import { TicketKeys } from './ticket-keys.js';
 import { TlsContext } from './tls-context.js';
 
+/** Certificates that the proxy gets by itself. */
+export interface IManagedPairs {
+  /** Makes ready for the routes of a configuration: what is stored is read, nothing is ordered. */
+  attach(config: IResolvedConfig): Promise<void>;
+  /** The same object as long as it is the same certificate; null: there is none. */
+  pairFor(tls: IResolvedTls, name: string | null): IKeyPair | null;
+  /** As in `IContextSource`. */
+  coming(tls: IResolvedTls, name: string | null): Promise<void> | null;
+}
+
 export interface IContextSourceOptions {
+  readonly managed: IManagedPairs;
   readonly clock: IClock;
   readonly logger: ILogger;
   /** Hears of certificates that came to be unusable while the proxy runs; the former one stays in use. */
@@ -27,7 +38,8 @@ interface IEntry {
   readonly tls: IResolvedTls;
   /** Names the first route for people. */
   readonly place: string;
-  pair: IKeyPair;
+  /** null: the proxy gets them by itself, one for each name. */
+  pair: IKeyPair | null;
   /** Made by the first handshake: with many certificates few are ever asked for. null: not yet, or it cannot be. */
   context: TlsContext | null;
   readonly ticketKeys: TicketKeys;
@@ -39,6 +51,9 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   readonly #clock: IClock;
   readonly #logger: ILogger;
   readonly #onError: (error: ProxyError) => void;
+  readonly #managed: IManagedPairs;
+  /** Of those that the proxy got: a certificate that is replaced leaves with its context. */
+  readonly #byPair = new WeakMap<IKeyPair, TlsContext>();
   readonly #watch: FileWatch;
   /** Of the configuration in force, by the settings' key. */
   #entries = new Map<string, IEntry>();
@@ -47,26 +62,45 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   /** One look at files after the other: an earlier one that takes longer must not bring older content back. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor({ clock, logger, onError }: IContextSourceOptions) {
+  constructor({ clock, logger, onError, managed }: IContextSourceOptions) {
     super();
+    this.#managed = managed;
     this.#clock = clock;
     this.#logger = logger;
     this.#onError = onError;
     this.#watch = new FileWatch({ clock, changed: (paths) => this.#reread(paths) });
   }
 
-  contextFor(tls: IResolvedTls): ITlsContext | null {
+  contextFor(tls: IResolvedTls, name: string | null): ITlsContext | null {
     const entry = this.#bySettings.get(tls);
     if (entry === undefined) return null;
-    const keys = entry.ticketKeys.present;
     try {
-      entry.context ??= contextOf(entry);
-      entry.context.useTicketKeys(keys);
-      return entry.context;
+      const context = entry.pair === null ? this.#managedContext(entry, name) : this.#ownContext(entry, entry.pair);
+      context?.useTicketKeys(entry.ticketKeys.present);
+      return context;
     } catch (error) {
       this.#tell(entry, messageOf(error));
       return null;
     }
+  }
+
+  coming(tls: IResolvedTls, name: string | null): Promise<void> | null {
+    return 'managed' in tls.certificate ? this.#managed.coming(tls, name) : null;
+  }
+
+  #ownContext(entry: IEntry, pair: IKeyPair): TlsContext {
+    entry.context ??= contextOf(entry, pair);
+    return entry.context;
+  }
+
+  #managedContext(entry: IEntry, name: string | null): TlsContext | null {
+    const pair = this.#managed.pairFor(entry.tls, name);
+    if (pair === null) return null;
+    const known = this.#byPair.get(pair);
+    if (known !== undefined) return known;
+    const context = contextOf(entry, pair);
+    this.#byPair.set(pair, context);
+    return context;
   }
 
   /** Whether these settings are served now: `checkCertificates` need not look at them again. */
@@ -91,6 +125,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
     );
     const problems = made.flatMap((one) => (one.status === 'rejected' ? [messageOf(one.reason)] : []));
     if (problems.length > 0) throw new ProxyError('CERTIFICATE_INVALID', problems.join('; '));
+    await this.#managed.attach(config);
     if (this.isShuttingDown) return;
     const entries = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     this.#use(new Map(entries.map((entry) => [entry.tls.key, entry])), config);
@@ -110,13 +145,15 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   }
 
   async #load({ tls, place }: { readonly tls: IResolvedTls; readonly place: string }): Promise<IEntry> {
-    const pair = pairOf(tls) ?? (await readPair(tls.certificate as ICertificateFiles));
+    const { certificate } = tls;
+    const pair = 'certFile' in certificate ? await readPair(certificate) : pairOf(tls);
     const entry: IEntry = { tls, place, pair, context: null, ticketKeys: new TicketKeys(this.#clock), told: null };
+    if (pair === null) return entry;
     try {
       const problem = problemOf(pair);
       if (problem !== null) throw new Error(problem);
       // What stands in the configuration was tried before. Nothing is kept of it: most are not asked for soon.
-      if (pairOf(tls) === null) contextOf(entry);
+      if ('certFile' in certificate) contextOf(entry, pair);
     } catch (error) {
       throw new Error(`${nameOf(entry)}: ${messageOf(error)}`);
     }
@@ -135,16 +172,18 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
 
   /** Puts the files' present content in use, if it is another and can be. */
   async #replace(entry: IEntry): Promise<void> {
+    const { certificate } = entry.tls;
+    if (!('certFile' in certificate)) return;
     try {
-      const pair = await readPair(entry.tls.certificate as ICertificateFiles);
+      const pair = await readPair(certificate);
       if (this.isShuttingDown) return;
-      if (isSame(pair, entry.pair)) {
+      if (entry.pair !== null && isSame(pair, entry.pair)) {
         entry.told = null;
         return;
       }
       const problem = problemOf(pair);
       if (problem !== null) return this.#tell(entry, problem);
-      const context = contextOf({ ...entry, pair });
+      const context = contextOf(entry, pair);
       entry.context = context;
       entry.pair = pair;
       entry.told = null;
@@ -165,13 +204,13 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
 
   /** An expired certificate is served all the same: some clients do not mind, and an alert would help none. */
   #warn(entry: IEntry): void {
-    const concern = concernAbout(entry.pair, this.#clock.wallMs());
+    const concern = entry.pair === null ? null : concernAbout(entry.pair, this.#clock.wallMs());
     if (concern !== null) this.#logger.warn({ certificate: nameOf(entry), concern }, 'certificate is not valid now');
   }
 }
 
 /** Throws what OpenSSL says, if it does: what it refuses must neither begin to serve nor take the place of what does. */
-function contextOf({ tls, pair, ticketKeys }: IEntry): TlsContext {
+function contextOf({ tls, ticketKeys }: IEntry, pair: IKeyPair): TlsContext {
   const context = new TlsContext(tls, pair, ticketKeys.present);
   context.prepare();
   return context;

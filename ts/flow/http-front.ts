@@ -2,6 +2,7 @@
 
 import type { IResolvedConfig, IResolvedTls } from '../config/resolved.js';
 import type { Connection } from './connection.js';
+import type { TEnd } from './ends.js';
 import type { IForwardDeps } from './forward/deps.js';
 import type { PortTable } from './match/port-table.js';
 import type { IConnectionFacts } from './stages.js';
@@ -20,6 +21,8 @@ export interface IHttpVisit {
   readonly bytes: Buffer | null;
   /** The settings that TLS was terminated with; null: plain. */
   readonly tls: IResolvedTls | null;
+  /** Why nothing but an authority's challenge is answered; null: the routes decide. */
+  readonly refusal: TEnd | null;
   /** What is in force now, asked once a request; null: no route is for this port any more. */
   now(): IHttpRoutes | null;
 }

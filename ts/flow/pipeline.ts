@@ -3,13 +3,15 @@
 import type { Socket } from 'node:net';
 import { messageOf, ProxyError } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
+import { challengeProtocol } from '../config/challenge-words.js';
 import type { IListeningPoint } from '../config/change.js';
 import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
+import type { IChallengeSource } from './challenge-source.js';
 import type { Connection } from './connection.js';
 import type { ConnectionManager } from './connection-manager.js';
 import type { TEnd } from './ends.js';
 import { forward } from './forward/forward.js';
-import { type IContextSource, refuseHello } from './forward/terminate.js';
+import { type IContextSource, proveName, refuseHello } from './forward/terminate.js';
 import type { Guard } from './guard/guard.js';
 import type { IHttpFront, IHttpRoutes } from './http-front.js';
 import { goInside } from './inside.js';
@@ -25,6 +27,7 @@ export interface IPipelineParts {
   readonly logger: ILogger;
   readonly http: IHttpFront;
   readonly contexts: IContextSource;
+  readonly challenges: IChallengeSource;
   /** Read once a connection, on arrival, and by each of its requests. */
   readonly snapshot: () => ISnapshot;
 }
@@ -36,6 +39,8 @@ interface IArrival {
   readonly table: PortTable;
   /** All plain HTTP goes to the engine. */
   readonly plainHttp: boolean;
+  /** Why nothing but an authority's challenge is answered; null: the routes decide. */
+  readonly refusal: TEnd | null;
 }
 
 /** Leads each accepted socket through the stages. Its only result is how the connection ends. */
@@ -87,11 +92,11 @@ export class Pipeline {
   #admitClient(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
     try {
       const refusal = this.#guard.admitClient(connection);
-      if (refusal !== null) return this.#end(connection, refusal);
+      if (refusal !== null && !this.#mayProve(refusal)) return this.#end(connection, refusal);
       const table = snapshot.tableAt(point);
       if (table === undefined) return this.#end(connection, 'no_route');
       const plainHttp = snapshot.isHttpPort(point, connection.localPort);
-      const arrival = { snapshot, point, table, plainHttp };
+      const arrival = { snapshot, point, table, plainHttp, refusal };
       connection.phase = 'peek';
       peek(connection, table.needOn(plainHttp), (peeked) => {
         if (typeof peeked === 'string') return this.#end(connection, peeked);
@@ -106,10 +111,13 @@ export class Pipeline {
     const { connection, bytes } = peeked;
     try {
       connection.phase = 'guard';
+      if (this.#proves(peeked)) return;
+      if (arrival.refusal !== null && connection.isTLS) return this.#end(connection, arrival.refusal);
       // Behind a trusted proxy each request states its client.
       const facts = this.#isTrusted(connection, arrival) ? { ...peeked.facts, fromTrusted: true } : peeked.facts;
       const engine = arrival.table.engine(facts, arrival.plainHttp);
       if (engine === null) return this.#refuse(connection);
+      if (engine.kind === 'bytes' && arrival.refusal !== null) return this.#end(connection, arrival.refusal);
       if (engine.kind === 'bytes') return this.#forward(peeked, engine.route, arrival);
       if (engine.kind === 'http') return this.#serve(connection, facts, bytes, null, arrival);
       const { tls } = engine.route;
@@ -166,10 +174,27 @@ export class Pipeline {
     const { point, table } = arrival;
     const refusal = this.#isTrusted(connection, arrival)
       ? null
-      : this.#guard.mayServe(connection, table.routesFor(tls));
-    if (refusal !== null) return this.#end(connection, refusal);
+      : (arrival.refusal ?? this.#guard.mayServe(connection, table.routesFor(tls)));
+    if (refusal !== null && !this.#mayProve(refusal)) return this.#end(connection, refusal);
     const now = this.#routesAt(point, connection.localPort);
-    this.#parts.http.take({ connection, facts, bytes, tls, now });
+    this.#parts.http.take({ connection, facts, bytes, tls, now, refusal });
+  }
+
+  /** Authorities look from addresses that nobody knows beforehand: no list keeps them from what they ask for. */
+  #mayProve(refusal: TEnd): boolean {
+    return this.#parts.challenges.pending && (refusal === 'ip_blocked' || refusal === 'route_ip_blocked');
+  }
+
+  /** True: the connection is an authority's, which gets what it came for and nothing else. */
+  #proves({ connection, facts, bytes }: IPeeked): boolean {
+    const { challenges, connections, logger } = this.#parts;
+    if (!challenges.pending || facts.alpn.length !== 1 || facts.alpn[0] !== challengeProtocol) return false;
+    const context = challenges.contextFor(facts.domain ?? '');
+    if (context === null) return false;
+    const { config, forward } = this.#parts.snapshot();
+    const limits = { handshakeTimeoutMs: config.initialDataTimeoutMs, clock: forward.clock };
+    proveName(connection, bytes, context, { ...limits, connections, logger });
+    return true;
   }
 
   /** The routes of a point as they are whenever it is asked. */

@@ -13,6 +13,8 @@ export interface ISnapshot {
   readonly forward: IForwardDeps;
   /** Everywhere to listen. */
   readonly points: readonly IListeningPoint[];
+  /** Where only authorities' challenges are answered: the proxy runs without these too. */
+  readonly provingPoints: readonly IListeningPoint[];
   /** The routes of a point; undefined where none listens. */
   tableAt(point: IListeningPoint): PortTable | undefined;
   /** Whether all plain HTTP on it goes to the HTTP engine. */
@@ -30,6 +32,11 @@ export function takeSnapshot(config: IResolvedConfig, parts: TForwardParts): ISn
   const { socket, denyPrivateTargets, http } = config;
   const table = compileRouteTable(config.routes);
   const forward = { clock, logger, connections, resolver, pickerFor, socket, denyPrivateTargets };
+  const provers = challengePorts(config);
+  const listened = new Set(table.points.map(({ port }) => port));
+  const provingPoints = [...provers].filter((port) => !listened.has(port)).map((port) => ({ address: null, port }));
+  const isProving = ({ address, port }: IListeningPoint) =>
+    address === null && provingPoints.some((point) => point.port === port);
   const own: IListeningPoint | null = http.port === null ? null : { address: loopback, port: http.port };
   const isOwn = ({ address, port }: IListeningPoint) => own !== null && address === own.address && port === own.port;
   return Object.freeze({
@@ -37,8 +44,25 @@ export function takeSnapshot(config: IResolvedConfig, parts: TForwardParts): ISn
     table,
     forward: Object.freeze(forward),
     points: own === null ? table.points : [...table.points, own],
-    tableAt: (point: IListeningPoint) => (isOwn(point) ? table.whole : table.portTable(point.address, point.port)),
+    provingPoints,
+    tableAt: (point: IListeningPoint) => {
+      if (isProving(point)) return noRoutes;
+      return isOwn(point) ? table.whole : table.portTable(point.address, point.port);
+    },
     isHttpPort: (point: IListeningPoint, port: number) =>
-      isOwn(point) || http.ports.includes(port) || http.ports.includes(point.port),
+      isOwn(point) || provers.has(point.port) || http.ports.includes(port) || http.ports.includes(point.port),
   });
+}
+
+/** Nothing but challenges is served there. */
+const noRoutes = compileRouteTable([]).whole;
+
+/** Where authorities look for HTTP-01: as long as a certificate is got by itself, not only while one is ordered. */
+function challengePorts({ routes }: IResolvedConfig): ReadonlySet<number> {
+  const ports = routes.flatMap(({ tls }) => {
+    if (tls === null || !('managed' in tls.certificate) || tls.certificate.acme === null) return [];
+    const { challenges, challengePort } = tls.certificate.acme;
+    return challenges.includes('http-01') ? [challengePort] : [];
+  });
+  return new Set(ports);
 }

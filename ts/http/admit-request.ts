@@ -1,10 +1,11 @@
 // Before anything is done for a request: can it be understood, which route takes it, does the guard let it pass?
 
 import { normalisePath } from '../codec/http-path.js';
+import { challengePath } from '../config/challenge-words.js';
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
 import { guardedOtherwise } from '../flow/match/other-readings.js';
-import { errorAnswer } from './error-answer.js';
+import { errorAnswer, type IOwnAnswer } from './error-answer.js';
 import type { IAdmission } from './exchange-view.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Visitor } from './visitor.js';
@@ -14,6 +15,9 @@ export function admitRequest(visitor: Visitor, request: RequestFacts): IAdmissio
   const { method, target, contentLength } = head;
   const routes = visitor.visit.now();
   if (routes === null) return refuse(null, 503, 'no route is for this port any more');
+  const proof = visitor.services.challenges.pending ? proofFor(visitor, target) : null;
+  if (proof !== null) return { ...refuse(null, 200, ''), refusal: proof };
+  if (visitor.visit.refusal !== null) return refuse(null, 403, '');
   if (method === 'CONNECT' || method === 'TRACE') return refuse(null, 501, `${method} is not served`);
   const mark = target.indexOf('?');
   const path = normalisePath(mark < 0 ? target : target.slice(0, mark));
@@ -27,6 +31,16 @@ export function admitRequest(visitor: Visitor, request: RequestFacts): IAdmissio
   if (other !== null) return refuse(route, 400, 'the path can be read in more than one way');
   if (!visitor.serves(route)) return refuse(route, 421, 'this connection was made for another host');
   return admit(visitor, request, route, routes, contentLength);
+}
+
+/** What an authority looks for under a token; null: it is none of ours, and the routes decide. */
+function proofFor({ services }: Visitor, target: string): IOwnAnswer | null {
+  if (!target.startsWith(challengePath)) return null;
+  const text = services.challenges.answerTo(target.slice(challengePath.length));
+  if (text === null) return null;
+  const body = Buffer.from(text);
+  const fields = ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'];
+  return { head: { status: 200, reason: '', fields, contentLength: body.length }, body };
 }
 
 function admit(

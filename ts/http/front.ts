@@ -2,6 +2,7 @@
 
 import type { IClock } from '../base/clock.js';
 import type { ILogger } from '../base/logger.js';
+import type { IChallengeSource } from '../flow/challenge-source.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IHttpFront, IHttpVisit } from '../flow/http-front.js';
@@ -20,6 +21,7 @@ export interface IHttpFrontParts {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
   readonly requests: IRequestObserver;
+  readonly challenges: IChallengeSource;
 }
 
 export class HttpFront implements IHttpFront {

@@ -2,6 +2,7 @@
 
 import type { IClock } from '../base/clock.js';
 import type { ILogger } from '../base/logger.js';
+import type { IChallengeSource } from '../flow/challenge-source.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IRequestObserver } from '../flow/observer.js';
@@ -20,4 +21,5 @@ export interface IHttpServices {
   readonly requests: IRequestObserver;
   readonly date: HttpDate;
   readonly via: Via;
+  readonly challenges: IChallengeSource;
 }

@@ -12,8 +12,10 @@ import { layOver } from '../secure-socket.js';
 
 /** What certificates are asked for. certs/ implements it. */
 export interface IContextSource {
-  /** null: there is no usable certificate. */
-  contextFor(tls: IResolvedTls): ITlsContext | null;
+  /** `name`: what the client asks for by SNI, or the address that it came to. null: there is no usable certificate. */
+  contextFor(tls: IResolvedTls, name: string | null): ITlsContext | null;
+  /** Resolves when it is worth asking again: a certificate is being got for this name. null: none will come. */
+  coming(tls: IResolvedTls, name: string | null): Promise<void> | null;
 }
 
 /**
@@ -42,6 +44,8 @@ export interface ITerminateDeps {
   readonly alpnOptional?: boolean;
 }
 
+type THandshakeDeps = Omit<ITerminateDeps, 'source'>;
+
 /** Gets the decrypted side: nothing was read of it, it does not flow, `alpnProtocol` says what was agreed on. */
 export type TTerminated = (secure: TLSSocket) => void;
 
@@ -56,9 +60,30 @@ export function terminate(
   deps: ITerminateDeps,
   done: TTerminated,
 ): void {
-  const context = deps.source.contextFor(tls);
-  if (context === null) return refuseHello(connection, 'no_certificate', deps.connections);
-  new Handshake(connection, context, deps, done).begin(bytes, tls);
+  const { source, connections } = deps;
+  const name = connection.sni ?? connection.serverIp;
+  const context = source.contextFor(tls, name);
+  if (context !== null) return new Handshake(connection, context, deps, done).begin(bytes, tls);
+  const coming = source.coming(tls, name);
+  if (coming === null) return refuseHello(connection, 'no_certificate', connections);
+  limitHandshake(connection, deps);
+  void coming.then(() => {
+    if (connection.end !== null) return;
+    const come = source.contextFor(tls, name);
+    if (come === null) refuseHello(connection, 'no_certificate', connections);
+    else new Handshake(connection, come, deps, done).begin(bytes, tls);
+  });
+}
+
+/** Shows an authority the certificate that it looks for (RFC 8737), and ends: nothing else is served so. */
+export function proveName(
+  connection: Connection,
+  bytes: Buffer | null,
+  context: ITlsContext,
+  deps: Omit<ITerminateDeps, 'source' | 'alpnOptional'>,
+): void {
+  const shown = () => deps.connections.cleanupConnection(connection, 'normal');
+  new Handshake(connection, context, deps, shown).begin(bytes, null);
 }
 
 /** Answers a ClientHello that nothing is served for by the alert `unrecognized_name`, and ends the connection. */
@@ -77,13 +102,13 @@ const underWay = new WeakMap<Socket, Handshake>();
 class Handshake {
   readonly #connection: Connection;
   readonly #context: ITlsContext;
-  readonly #deps: ITerminateDeps;
+  readonly #deps: THandshakeDeps;
   readonly #done: TTerminated;
   readonly #raw: Socket;
   readonly #halfOpen: boolean;
   readonly #left = () => this.#end('closed_before_data');
 
-  constructor(connection: Connection, context: ITlsContext, deps: ITerminateDeps, done: TTerminated) {
+  constructor(connection: Connection, context: ITlsContext, deps: THandshakeDeps, done: TTerminated) {
     this.#connection = connection;
     this.#context = context;
     this.#deps = deps;
@@ -92,12 +117,13 @@ class Handshake {
     this.#halfOpen = connection.incoming.allowHalfOpen;
   }
 
-  begin(bytes: Buffer | null, tls: IResolvedTls): void {
+  /** `tls` null: the context is for one protocol alone. */
+  begin(bytes: Buffer | null, tls: IResolvedTls | null): void {
     const connection = this.#connection;
     const raw = this.#raw;
     connection.phase = 'handshake';
     if (raw.destroyed || raw.readableEnded) return this.#left();
-    this.#limit();
+    limitHandshake(connection, this.#deps);
     // From here on the TLS socket tells what becomes of the raw one: a refused client must not look like one that left.
     connection.unwatch();
     // Where the FIN was read before, together with the hello, the TLS socket does not see it.
@@ -146,24 +172,27 @@ class Handshake {
   }
 
   /** What the client offers is known from its hello, so the choice needs no callback that could throw. */
-  #serverFor(tls: IResolvedTls): Server {
+  #serverFor(tls: IResolvedTls | null): Server {
     const { alpn } = this.#connection;
-    const fits = alpn.length === 0 || alpn.some((name) => tls.alpn.includes(name));
+    const fits = tls === null || alpn.length === 0 || alpn.some((name) => tls.alpn.includes(name));
     return fits || this.#deps.alpnOptional !== true ? this.#context.server : this.#context.serverWithoutAlpn;
-  }
-
-  #limit(): void {
-    const connection = this.#connection;
-    connection.limitFromMs = this.#deps.clock.nowMs();
-    connection.limitMs = this.#deps.handshakeTimeoutMs;
-    connection.limitEnd = 'handshake_timeout';
-    connection.limitPassed = null;
-    this.#deps.connections.deadlines.reschedule(connection);
   }
 
   #end(end: TEnd): void {
     this.#deps.connections.cleanupConnection(this.#connection, end);
   }
+}
+
+function limitHandshake(
+  connection: Connection,
+  { clock, handshakeTimeoutMs, connections }: Pick<ITerminateDeps, 'clock' | 'handshakeTimeoutMs' | 'connections'>,
+): void {
+  connection.phase = 'handshake';
+  connection.limitFromMs = clock.nowMs();
+  connection.limitMs = handshakeTimeoutMs;
+  connection.limitEnd = 'handshake_timeout';
+  connection.limitPassed = null;
+  connections.deadlines.reschedule(connection);
 }
 
 /** Servers whose events lead to their handshakes. */
