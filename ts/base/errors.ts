@@ -33,6 +33,8 @@ export const errorTable = {
   REQUEST_TOO_LARGE: { blame: 'client', status: 413, tryNext: false },
   HANDLER_FAILED: { blame: 'operator', status: 500, tryNext: false },
   CERTIFICATE_INVALID: { blame: 'operator', status: 500, tryNext: false },
+  CERTIFICATE_UNKNOWN: { blame: 'operator', status: 404, tryNext: false },
+  CERTIFICATE_FAILED: { blame: 'operator', status: 500, tryNext: false },
   TARGET_DENIED: { blame: 'operator', status: 502, tryNext: true },
   NO_TARGET: { blame: 'operator', status: 503, tryNext: false },
   POOL_EXHAUSTED: { blame: 'proxy', status: 503, tryNext: false },
