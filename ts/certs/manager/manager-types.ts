@@ -2,58 +2,14 @@
 
 import type { IClock } from '../../base/clock.js';
 import type { ILogger } from '../../base/logger.js';
-import type { TKeyType } from '../keys.js';
+import type { IResolvedAcme } from '../../config/resolved-acme.js';
+import type { TChallengeKind } from '../../config/types-acme.js';
 import type { ICertStore, IStoredCertificate } from '../store/store-types.js';
-import type { IAcmeCalls, ICertificateTools } from './manager-ports.js';
+import type { IAcmeCalls, ICertificateTools, IClientWish } from './manager-ports.js';
 
-export type TChallengeKind = 'http-01' | 'tls-alpn-01' | 'dns-01' | 'dns-persist-01';
-
-/** One TXT record. */
-export interface IDnsRecord {
-  /** Without a dot at its end: `_acme-challenge.a.test`. */
-  readonly name: string;
-  readonly value: string;
-}
-
-/** Publishes TXT records for challenges. The same name may have several values at once: never replace one by another. */
-export interface IDnsHook {
-  /** Resolves when the record can be seen by everybody. */
-  present(record: IDnsRecord, signal: AbortSignal): Promise<void>;
-  /** Takes that value away, and no other value of the name. Called at least once for what was presented. */
-  remove(record: IDnsRecord): Promise<void>;
-}
-
-/** Certificates for names that nobody configured, ordered when the first client names them. */
-export interface IOnDemandSettings {
-  /** Whether that name may have a certificate. Asked before the first order and before each renewal. */
-  ask(name: string): Promise<boolean> | boolean;
-  /** Orders for new names in an hour; 100. */
-  readonly limitPerHour?: number;
-}
-
+export type { TChallengeKind };
 /** From whom a certificate comes, and how. */
-export interface IAcmeSettings {
-  /** null: the account has no contact. */
-  readonly email: string | null;
-  /** Directories of the issuers, tried in this order. */
-  readonly directoryUrls: readonly string[];
-  /** In the order of preference. */
-  readonly challenges: readonly TChallengeKind[];
-  /** Renew that long before the end, if that is earlier than what the issuer or the length of life suggest; null: no. */
-  readonly renewBeforeDays: number | null;
-  /** `prefer`: an issuer that does not know the profile is asked without one. */
-  readonly profile: { readonly name: string; readonly prefer: boolean } | null;
-  readonly keyType: TKeyType;
-  readonly eab: { readonly kid: string; readonly hmacKey: string } | null;
-  readonly dns: IDnsHook | null;
-  readonly onDemand: IOnDemandSettings | null;
-  /** PEM of the authority behind the directories' own HTTPS; null: those that Node knows. */
-  readonly ca: string | null;
-  /** Common name of the authority at whose chain we aim, where an issuer offers several; null: its default. */
-  readonly preferredChain: string | null;
-  /** Where challenges over HTTP are answered. */
-  readonly challengePort: number;
-}
+export type IAcmeSettings = IResolvedAcme;
 
 /** One certificate that has to be there. */
 export interface ICertNeed {
@@ -97,8 +53,6 @@ export interface ICertManagerParts {
   readonly solvers: { readonly [K in TChallengeKind]?: IChallengeSolver };
   /** Where the host program gets certificates from: a pair in PEM, or `http01` for what the issuers give. */
   readonly provision: ((name: string) => Promise<TProvisioned>) | null;
-  /** An expired certificate is withdrawn; without it, it is served until there is a better one. */
-  readonly strictExpiry?: boolean;
   /** Where to try an order first after a validation failed; null: that issuer has no such place. */
   readonly stagingOf?: (directoryUrl: string) => string | null;
   readonly makeClient?: (wish: IClientWish) => Promise<IAcmeCalls>;
@@ -108,16 +62,6 @@ export interface ICertManagerParts {
 }
 
 export type TProvisioned = { readonly cert: string; readonly key: string } | 'http01';
-
-/** An account with an issuer, or one that is about to be. */
-export interface IClientWish {
-  readonly directoryUrl: string;
-  /** As `exportAccountKey` gives it. */
-  readonly accountKey: string;
-  /** null: not registered yet. */
-  readonly accountUrl: string | null;
-  readonly ca: string | null;
-}
 
 /** How far an issuance is; `idle` between two of them. */
 export type TIssuanceState =

@@ -1,0 +1,256 @@
+// The needs that are kept, and the clockwork that begins whatever falls due for one of them.
+
+import type { ITimer } from '../../base/clock.js';
+import { messageOf, ProxyError } from '../../base/errors.js';
+import type { IStoredCertificate } from '../store/store-types.js';
+import type { IWorkshop } from './attempt.js';
+import { planKeyOf } from './issuances.js';
+import { attemptAt, dueAtOf, eventOf, type IKept, isBetter, sourcesOf } from './kept.js';
+import type { ICertManagerParts, ICertNeed, TCertificateEventKind } from './manager-types.js';
+import { emptyPlan, readPlan } from './plan.js';
+import { askWindow, recallWindow } from './renewal-info.js';
+import { expiryStageOf, tickMs } from './schedule.js';
+
+export class Keeper {
+  readonly #shop: IWorkshop;
+  readonly #parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>;
+  readonly kept = new Map<string, IKept>();
+  readonly #loading = new Map<string, Promise<void>>();
+  /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
+  #attempt: ((kept: IKept) => Promise<void>) | null = null;
+  /** Of all certificates in the store, as far as we know. */
+  #inStore = new Set<string>();
+  #listing: Promise<void> | null = null;
+  #timer: ITimer | null = null;
+  /** By the wall. */
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #lastTickMs = 0;
+  #listAgainAtMs = 0;
+  #stopped = false;
+  readonly #ending = new AbortController();
+
+  constructor(shop: IWorkshop, parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>) {
+    this.#shop = shop;
+    this.#parts = parts;
+  }
+
+  /** Aborted by `stop`. */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  get hasBegun(): boolean {
+    return this.#attempt !== null;
+  }
+
+  sourcesOf(kept: IKept): readonly string[] {
+    return sourcesOf(kept, this.#parts.provision !== null);
+  }
+
+  isInStore(id: string): boolean {
+    return this.#inStore.has(id);
+  }
+
+  /** From now on attempts are made. */
+  begin(attempt: (kept: IKept) => Promise<void>): void {
+    if (this.#stopped) return;
+    this.#attempt = attempt;
+    this.#tick();
+  }
+
+  add(kept: IKept): void {
+    this.kept.set(kept.id, kept);
+    const loading = this.#load(kept).finally(() => {
+      this.#loading.delete(kept.id);
+      this.plan(kept);
+    });
+    this.#loading.set(kept.id, loading);
+  }
+
+  change(kept: IKept, need: ICertNeed): void {
+    const same = kept.need.acme.key === need.acme.key;
+    kept.need = need;
+    kept.onDemand = false;
+    if (same) return;
+    kept.ending.abort(new ProxyError('NOT_RUNNING', 'the settings have changed'));
+    kept.deferred.clear();
+    kept.askAgainAtMs = 0;
+    this.plan(kept);
+  }
+
+  drop(kept: IKept): void {
+    this.kept.delete(kept.id);
+    kept.ending.abort(new ProxyError('NOT_RUNNING', 'nobody wants that certificate any more'));
+    if (kept.stored !== null) this.#hand(kept, null);
+  }
+
+  /** Resolves when all that was added so far is loaded, or could not be. */
+  async loaded(id?: string): Promise<void> {
+    await (id === undefined ? Promise.all(this.#loading.values()) : this.#loading.get(id));
+  }
+
+  /** Takes a certificate into use and tells of it. */
+  serve(kept: IKept, stored: IStoredCertificate, kind: TCertificateEventKind): void {
+    const { clock, random } = this.#shop;
+    const nowMs = clock.wallMs();
+    kept.stored = stored;
+    kept.window = null;
+    kept.askAgainAtMs = nowMs + random() * firstAskMs;
+    kept.stage = 0;
+    this.#inStore.add(kept.id);
+    // A need that was dropped meanwhile has its certificate in the store and is not served.
+    if (this.kept.get(kept.id) !== kept) return;
+    const withdrawn = kept.need.acme.strictExpiry && nowMs >= stored.meta.notAfter;
+    if (!withdrawn) this.#hand(kept, stored);
+    this.#parts.onEvent(eventOf(kept, kind, nowMs));
+    if (kind === 'issued' || kind === 'renewed') this.#parts.onEvent(eventOf(kept, 'swapped', nowMs));
+  }
+
+  /** Begins an attempt, unless one is under way. */
+  start(kept: IKept): void {
+    if (kept.running !== null || this.#attempt === null || this.#stopped) return;
+    if (kept.ending.signal.aborted) kept.ending = new AbortController();
+    kept.running = this.#attempt(kept).finally(() => {
+      kept.running = null;
+      this.plan(kept);
+    });
+  }
+
+  /** Works out when a need is looked at next. */
+  plan(kept: IKept): void {
+    if (this.#stopped || this.kept.get(kept.id) !== kept) return;
+    kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), this.#shop.clock.wallMs());
+    if (kept.dueAtMs < this.#wakeAtMs) this.#arm(kept.dueAtMs);
+  }
+
+  /** Looks what is in the store now: other processes and the command line write there too. */
+  list(): Promise<void> {
+    this.#listing ??= this.#list().finally(() => {
+      this.#listing = null;
+    });
+    return this.#listing;
+  }
+
+  /** Ends everything that is under way, within seconds. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    const reason = new ProxyError('NOT_RUNNING', 'certificates are not kept any more');
+    this.#ending.abort(reason);
+    for (const { ending } of this.kept.values()) ending.abort(reason);
+    const underWay = [...this.kept.values()].flatMap(({ running, asking }) => [running, asking]);
+    let timer: ITimer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#shop.clock.setTimer(resolve, stopLimitMs);
+    });
+    await Promise.race([Promise.all([...underWay, ...this.#loading.values(), this.#listing]), late]);
+    timer?.cancel();
+  }
+
+  async #load(kept: IKept): Promise<void> {
+    const { store } = this.#shop;
+    try {
+      const [stored, plan] = await Promise.all([store.readCertificate(kept.id), store.readRecord(planKeyOf(kept.id))]);
+      kept.plan = readPlan(plan);
+      if (stored === null || this.#stopped || this.kept.get(kept.id) !== kept) return;
+      // It came after the failures: whoever got it had no time to strike them out.
+      if (kept.plan.issuers.every(({ failure }) => failure.at <= stored.meta.issuedAt))
+        kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
+      this.serve(kept, stored, 'loaded');
+      await recallWindow(this.#shop, kept);
+    } catch (error) {
+      this.#parts.logger.error({ err: error, names: kept.need.names }, 'a certificate could not be loaded');
+    }
+  }
+
+  async #list(): Promise<void> {
+    const { store, clock, random } = this.#shop;
+    this.#listAgainAtMs = clock.wallMs() + listMs * (0.9 + 0.2 * random());
+    const listed = await store.listCertificates();
+    this.#inStore = new Set(listed.map(({ id }) => id));
+    for (const { id, meta } of listed) {
+      const kept = this.kept.get(id);
+      if (kept === undefined || kept.running !== null || this.#loading.has(id)) continue;
+      if (meta.serial === kept.stored?.meta.serial) continue;
+      const found = await store.readCertificate(id);
+      if (found === null || kept.running !== null || this.#stopped || !isBetter(kept, found, clock.wallMs())) continue;
+      kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
+      this.serve(kept, found, 'swapped');
+      this.plan(kept);
+    }
+  }
+
+  #tick(): void {
+    const { clock } = this.#shop;
+    const nowMs = clock.wallMs();
+    this.#wakeAtMs = Number.POSITIVE_INFINITY;
+    if (nowMs < this.#lastTickMs - setBackMs) this.#setBack(nowMs);
+    this.#lastTickMs = nowMs;
+    if (nowMs >= this.#listAgainAtMs)
+      this.list().catch((error) => this.#parts.logger.warn({ detail: messageOf(error) }, 'the store cannot be listed'));
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const kept of this.kept.values()) {
+      if (kept.dueAtMs <= nowMs && !this.#loading.has(kept.id)) this.#look(kept, nowMs);
+      if (kept.dueAtMs < earliestMs) earliestMs = kept.dueAtMs;
+    }
+    this.#arm(earliestMs);
+  }
+
+  /** Clocks jump, so no sleep is long, however far off the next thing is. */
+  #arm(dueAtMs: number): void {
+    if (this.#stopped || this.#attempt === null) return;
+    const { clock, random } = this.#shop;
+    const sleepMs = tickMs(dueAtMs, clock.wallMs(), random());
+    this.#timer?.cancel();
+    this.#wakeAtMs = clock.wallMs() + sleepMs;
+    this.#timer = clock.setTimer(() => this.#tick(), sleepMs);
+  }
+
+  #look(kept: IKept, nowMs: number): void {
+    this.#warn(kept, nowMs);
+    if (kept.stored !== null && kept.asking === null && kept.askAgainAtMs <= nowMs) {
+      kept.asking = askWindow(this.#shop, kept, this.signal).finally(() => {
+        kept.asking = null;
+        this.plan(kept);
+      });
+    }
+    if (attemptAt(kept, this.sourcesOf(kept), nowMs) <= nowMs) this.start(kept);
+    kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), nowMs);
+  }
+
+  #warn(kept: IKept, nowMs: number): void {
+    if (kept.stored === null) return;
+    const stage = expiryStageOf(kept.stored.meta, nowMs);
+    if (stage <= kept.stage) return;
+    kept.stage = stage;
+    this.#parts.onEvent(eventOf(kept, stage === 3 ? 'expired' : 'expiring', nowMs));
+    if (stage === 3 && kept.need.acme.strictExpiry) this.#hand(kept, null);
+  }
+
+  /** What was planned by a clock that ran ahead is planned again. */
+  #setBack(nowMs: number): void {
+    this.#listAgainAtMs = nowMs;
+    for (const kept of this.kept.values()) {
+      kept.deferred.clear();
+      kept.askAgainAtMs = Math.min(kept.askAgainAtMs, nowMs + firstAskMs);
+      const { stored, stage } = kept;
+      if (stored !== null) kept.stage = expiryStageOf(stored.meta, nowMs);
+      if (stage === 3 && kept.stage < 3 && kept.need.acme.strictExpiry) this.#hand(kept, stored);
+      kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), nowMs);
+    }
+  }
+
+  #hand(kept: IKept, stored: IStoredCertificate | null): void {
+    try {
+      this.#parts.onCertificate(kept.id, stored, kept.need.names);
+    } catch (error) {
+      this.#parts.logger.error({ err: error, names: kept.need.names }, 'a certificate could not be taken into use');
+    }
+  }
+}
+
+/** Issuers are asked for a window some time within this, after a certificate came. */
+const firstAskMs = 600_000;
+const listMs = 3_600_000;
+const setBackMs = 300_000;
+const stopLimitMs = 5_000;

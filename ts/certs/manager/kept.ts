@@ -1,0 +1,154 @@
+// One need, with all that is known of it.
+
+import type { IStoredCertificate, IStoredRenewalWindow } from '../store/store-types.js';
+import { functionIssuer } from './issuance.js';
+import { shortHash } from './manager-ports.js';
+import type {
+  ICertificateEvent,
+  ICertificateFailure,
+  ICertificateStatus,
+  ICertNeed,
+  TCertificateEventKind,
+  TIssuanceState,
+} from './manager-types.js';
+import { attemptableAt, emptyPlan, type IPlan, lastFailureOf } from './plan.js';
+import { nextStageAt, renewAtOf, type TExpiryStage } from './schedule.js';
+
+/** Times are milliseconds since 1970. */
+export interface IKept {
+  readonly id: string;
+  need: ICertNeed;
+  /** True for a name that a client asked for. */
+  onDemand: boolean;
+  state: TIssuanceState;
+  /** The present certificate, served or (expired, under `strictExpiry`) not. */
+  stored: IStoredCertificate | null;
+  window: IStoredRenewalWindow | null;
+  /** When the issuer is asked for a window again. */
+  askAgainAtMs: number;
+  asking: Promise<void> | null;
+  plan: IPlan;
+  /** Sources that cannot be tried before that moment, though none of them failed. */
+  readonly deferred: Map<string, number>;
+  /** The operator wants it now. */
+  forced: boolean;
+  /** What people were told. */
+  stage: TExpiryStage;
+  /** Ends what is under way. */
+  ending: AbortController;
+  running: Promise<void> | null;
+  /** When there is something to do; set by `planned`. */
+  dueAtMs: number;
+}
+
+/** The same names, the same id; the order of words in a configuration does not matter. */
+export const needIdOf = (names: readonly string[]): string => shortHash([...names].sort().join(','));
+
+export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
+  id: needIdOf(need.names),
+  need,
+  onDemand,
+  state: 'idle',
+  stored: null,
+  window: null,
+  askAgainAtMs: 0,
+  asking: null,
+  plan: emptyPlan,
+  deferred: new Map(),
+  forced: false,
+  stage: 0,
+  ending: new AbortController(),
+  running: null,
+  dueAtMs: Number.POSITIVE_INFINITY,
+});
+
+/** Where the certificate can come from, in the order of trying. */
+export const sourcesOf = ({ need }: IKept, withFunction: boolean): readonly string[] =>
+  withFunction ? [functionIssuer, ...need.acme.directoryUrls] : need.acme.directoryUrls;
+
+/** True if the certificate is what the settings ask for now, be it old or not. */
+export function isWanted({ need, plan }: IKept, { meta }: IStoredCertificate): boolean {
+  if (meta.serial === plan.revokedSerial) return false;
+  return !meta.issuer.startsWith('https:') || need.acme.directoryUrls.includes(meta.issuer);
+}
+
+/** True for one that another process, or this one before it crashed, has put in place of ours. */
+export function isBetter(kept: IKept, found: IStoredCertificate, nowMs: number): boolean {
+  const { stored } = kept;
+  if (!isWanted(kept, found) || found.meta.notAfter <= nowMs) return false;
+  if (stored === null || !isWanted(kept, stored)) return true;
+  return found.meta.serial !== stored.meta.serial && found.meta.notAfter >= stored.meta.notAfter;
+}
+
+/** When the present certificate should be replaced; 0: now, since there is none that is wanted. */
+export function renewAtMsOf(kept: IKept): number {
+  const { stored, need, window, forced } = kept;
+  if (stored === null || forced || !isWanted(kept, stored)) return 0;
+  return renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spreadOf(stored.meta.serial, kept.id));
+}
+
+/** Always the same for one certificate, whichever process asks. */
+const spreadOf = (serial: string, id: string): number =>
+  Number.parseInt(shortHash(`${serial} ${id}`).slice(0, 8), 16) / 2 ** 32;
+
+/** From when on a source may be tried; Infinity: not without the operator. */
+export function triableAt(kept: IKept, source: string, nowMs: number): number {
+  const gate = attemptableAt(kept.plan, source, kept.need.acme.key, nowMs, kept.forced);
+  return Math.max(gate, kept.deferred.get(source) ?? 0);
+}
+
+/** When the next attempt is made; Infinity: not without the operator. */
+export function attemptAt(kept: IKept, sources: readonly string[], nowMs: number): number {
+  const gate = sources.reduce(
+    (least, source) => Math.min(least, triableAt(kept, source, nowMs)),
+    Number.POSITIVE_INFINITY,
+  );
+  return Math.max(gate, renewAtMsOf(kept));
+}
+
+/** When anything is to be done. */
+export function dueAtOf(kept: IKept, sources: readonly string[], nowMs: number): number {
+  const attempt = kept.running === null ? attemptAt(kept, sources, nowMs) : Number.POSITIVE_INFINITY;
+  if (kept.stored === null) return attempt;
+  const ask = kept.asking === null ? kept.askAgainAtMs : Number.POSITIVE_INFINITY;
+  return Math.min(attempt, ask, nextStageAt(kept.stored.meta, nowMs));
+}
+
+export function statusOf(kept: IKept, sources: readonly string[], nowMs: number): ICertificateStatus {
+  const { id, need, state, onDemand, stored, window, plan } = kept;
+  const meta = stored?.meta ?? null;
+  const failure = lastFailureOf(plan);
+  const next = failure === null && kept.deferred.size === 0 ? null : attemptAt(kept, sources, nowMs);
+  return {
+    id,
+    names: need.names,
+    routes: need.routes ?? [],
+    state,
+    source: meta === null ? null : meta.issuer === functionIssuer ? 'function' : 'acme',
+    onDemand,
+    issuer: meta?.issuer ?? null,
+    profile: meta?.profile ?? null,
+    challenge: meta?.challenge ?? null,
+    serial: meta?.serial ?? null,
+    notBefore: meta?.notBefore ?? null,
+    notAfter: meta?.notAfter ?? null,
+    renewAt: stored === null ? null : renewAtMsOf(kept),
+    ari: window,
+    lastError: failure,
+    nextAttemptAt: next !== null && Number.isFinite(next) ? next : null,
+  };
+}
+
+export function eventOf(
+  kept: IKept,
+  kind: TCertificateEventKind,
+  nowMs: number,
+  error: ICertificateFailure | null = null,
+  nextAttemptAt: number | null = null,
+  issuer = kept.stored?.meta.issuer ?? null,
+): ICertificateEvent {
+  const { id, need, stored } = kept;
+  const of = { id, names: need.names, routes: need.routes ?? [], issuer };
+  const { serial = null, notAfter = null } = stored?.meta ?? {};
+  return { kind, at: nowMs, ...of, serial, notAfter, nextAttemptAt, error };
+}

@@ -1,0 +1,48 @@
+// Waiting by the clock that was handed in, with an end.
+
+import type { IClock } from '../../base/clock.js';
+
+/** Resolves after `ms`; rejects with the signal's reason. Leaves nothing behind. */
+export function sleep(clock: IClock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const timer = clock.setTimer(() => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    const abort = () => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
+/**
+ * The outcome of `work`, which gets a signal that is aborted together with `signal` and after `ms`. Rejects then even
+ * if `work` does not listen; what comes of it afterwards is dropped.
+ */
+export function within<T>(
+  clock: IClock,
+  ms: number,
+  signal: AbortSignal,
+  late: () => Error,
+  work: (signal: AbortSignal) => Promise<T> | T,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const controller = new AbortController();
+    const end = (error: unknown) => {
+      reject(error);
+      controller.abort(error);
+    };
+    const abort = () => end(signal.reason);
+    const timer = clock.setTimer(() => end(late()), ms);
+    signal.addEventListener('abort', abort, { once: true });
+    const running = (async () => work(controller.signal))();
+    running.then(resolve, reject).finally(() => {
+      timer.cancel();
+      signal.removeEventListener('abort', abort);
+    });
+  });
+}
