@@ -8,6 +8,7 @@ import { ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import { ContextSource } from './certs/context-source.js';
+import { ManagedCertificates } from './certs/managed-certificates.js';
 import { compareConfigs } from './config/change.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
@@ -65,6 +66,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   readonly #registry: TargetRegistry;
   readonly #resolver: IResolver;
   readonly #ownResolver: Resolver | null;
+  readonly #managed: ManagedCertificates;
   readonly #contexts: ContextSource;
   readonly #http: HttpFront;
   readonly #pipeline: Pipeline;
@@ -107,14 +109,20 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     });
     this.#snapshot = takeSnapshot(config, this.#forwardParts(clock));
     const onError = (error: ProxyError) => this.#reporter.emit('error', error);
-    this.#contexts = new ContextSource({ clock, logger: this.#logger, onError });
+    this.#managed = new ManagedCertificates({
+      ...{ config: config.certificates, clock, logger: this.#logger, onError },
+      onEvent: (event) => this.#reporter.emit('certificate', event),
+    });
+    this.#contexts = new ContextSource({ clock, logger: this.#logger, onError, managed: this.#managed });
     const requests = observersOf(this.#metrics, this.#reporter);
     const shared = { connections: this.#connections, guard: this.#guard, logger: this.#logger };
-    this.#http = new HttpFront({ ...shared, clock, requests });
+    const { challenges } = this.#managed;
+    this.#http = new HttpFront({ ...shared, clock, requests, challenges });
     this.#pipeline = new Pipeline({
       ...shared,
       http: this.#http,
       contexts: this.#contexts,
+      challenges,
       snapshot: () => this.#snapshot,
     });
     this.#ports = new Ports({
@@ -138,6 +146,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
         this.#connections.maxConnections = connectionsWithin(await descriptorLimit());
       }
       await this.#open(this.#snapshot, { ...config, routes: [] });
+      this.#managed.provision();
       this.#metrics.start();
       this.#state = 'running';
       this.#reporter.emit('listening', this.getListeningPorts());
@@ -173,6 +182,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       if (this.#state === 'running') await this.#open(next, this.#snapshot.config);
       this.#guard.update(next.config);
       this.#snapshot = next;
+      if (this.#state === 'running') this.#managed.provision();
       this.#http.reconsider();
       if (options.closeRemoved) this.#pipeline.cut(new Set(change.routes.removed));
       await this.#ports.close(this.#ports.points.filter((point) => !this.#isWanted(point.address, point.port)));
@@ -253,7 +263,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   }
 
   /** Certificates first: a port that listens must be able to serve. Without the ports those of `before` stay in use. */
-  async #open({ config, points }: ISnapshot, before: IResolvedConfig): Promise<void> {
+  async #open({ config, points, provingPoints }: ISnapshot, before: IResolvedConfig): Promise<void> {
     try {
       await this.#contexts.attach(config);
       await this.#ports.open(points);
@@ -261,17 +271,22 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       await this.#contexts.attach(before);
       throw error;
     }
+    for (const point of provingPoints) {
+      await this.#ports.open([point]).catch((error: ProxyError) => this.#reporter.emit('error', error));
+    }
     this.#registry.attach(config.routes);
   }
 
   async #stopOnce(graceMs: number): Promise<void> {
     this.#state = 'stopped';
     await this.#ports.close();
+    const managed = this.#managed.cleanup();
     if (graceMs > 0) this.#http.drain(graceMs);
     await this.#connections.whenEmpty(graceMs);
     await this.#connections.cleanup();
     this.#metrics.stop();
     await this.#http.cleanup();
+    await managed;
     await this.#contexts.cleanup();
     await this.#registry.cleanup();
     await this.#ownResolver?.cleanup();

@@ -27,7 +27,7 @@ const table: Readonly<Record<string, IRow>> = {
   certs: { imports: ['base', 'codec', 'config'], types: ['flow', 'flow/forward'] },
   nftables: { imports: ['base', 'config'] },
   // The words for ends are a page of data that logs and metrics spell out.
-  observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow'] },
+  observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow', 'certs'] },
   admin: { imports: ['base'] },
   workers: { imports: ['base', 'config', 'smart-proxy.ts'] },
   compat: { imports: [...parts, 'smart-proxy.ts'] },
@@ -42,7 +42,7 @@ const table: Readonly<Record<string, IRow>> = {
 /** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */
 const joins = (path: string): boolean => /^ts\/flow\/(pipeline|snapshot|inside|explain(-[\w-]+)?)\.ts$/.test(path);
 /** They name types of several stages and nothing else: what one stage gives the next, what an update would change. */
-const typeJoiners = ['ts/flow/stages.ts', 'ts/flow/plan.ts', 'ts/flow/http-front.ts'];
+const typeJoiners = ['stages', 'plan', 'http-front', 'challenge-source'].map((name) => `ts/flow/${name}.ts`);
 const joinsTypes = ({ from, to, typeOnly }: IEdge) =>
   typeOnly && typeJoiners.includes(from) && stages.includes(rowOf(to));
 

@@ -83,7 +83,7 @@ export class ManagedCertificates extends LifecycleComponent implements IManagedP
     for (const route of routes) {
       const { tls } = route;
       if (tls === null || !('managed' in tls.certificate)) continue;
-      const names = bySettings.get(tls) ?? { ids: new Map(), first: null, routes: [] };
+      const names: INames = bySettings.get(tls) ?? { ids: new Map(), first: null, routes: [] };
       bySettings.set(tls, names);
       for (const list of listsOf(route)) {
         const id = needIdOf(list);

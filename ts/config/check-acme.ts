@@ -1,11 +1,6 @@
-// What must hold between the options of certificates that the proxy gets by itself, and the names that they are for.
+// What must hold between the options of certificates that the proxy gets by itself.
 
-import { isIpLiteral } from '../codec/host.js';
-import type { IMatchOfRoute } from './check-all.js';
-import { acmeDefaults } from './defaults.js';
 import { gotText, type IPathFault, type TKey } from './faults.js';
-import { canBeCertified, mergeAcme } from './resolve-acme.js';
-import { terminates } from './route-tls.js';
 import type { IAcmeOptions, IRouteTls } from './types.js';
 
 /** Of one `acme` object at `place`, by itself. */
@@ -36,79 +31,4 @@ export function checkManagedTls(tls: IRouteTls, place: readonly TKey[]): readonl
   }
   if (acme !== undefined && certificate === 'auto') faults.push(...checkAcme(acme, [...place, 'acme']));
   return faults;
-}
-
-/** Of the routes whose certificates are ordered: `common` is everybody's `acme`. */
-export function checkOrders(
-  matches: readonly IMatchOfRoute[],
-  common: IAcmeOptions | undefined,
-): readonly IPathFault[] {
-  return matches.flatMap((route) => {
-    if (!terminates(route.tls) || route.tls.certificate !== 'auto') return [];
-    return checkOrder(route, mergeAcme(common, route.tls.acme));
-  });
-}
-
-function checkOrder({ index, match, tls }: IMatchOfRoute, acme: IAcmeOptions): readonly IPathFault[] {
-  const place = ['routes', index, 'action', 'tls', 'acme'];
-  const faults: IPathFault[] = [];
-  if (acme.email === undefined) {
-    const want = "an e-mail address, or null for none: certificate 'auto' needs it here or in the top-level acme";
-    faults.push({ path: [...place, 'email'], want, got: 'nothing' });
-  }
-  const challenges = acme.challenges ?? (acme.dns === undefined ? acmeDefaults.challenges : ['dns-01']);
-  const byRecord = challenges.includes('dns-01');
-  if (byRecord && acme.dns === undefined) {
-    faults.push({
-      path: [...place, 'dns'],
-      want: "{ set, remove } or { command }, as challenges has 'dns-01'",
-      got: 'nothing',
-    });
-  }
-  if (!byRecord && acme.dns !== undefined) {
-    faults.push({
-      path: [...place, 'challenges'],
-      want: "'dns-01' among them, as dns is given",
-      got: gotText(acme.challenges),
-    });
-  }
-  const onlyRecords = challenges.every((kind) => kind.startsWith('dns'));
-  const fault = nameFault([...(match.domains ?? []), ...(tls?.names ?? [])], {
-    onDemand: acme.onDemand !== undefined,
-    byDns: challenges.some((kind) => kind.startsWith('dns')),
-    onlyRecords,
-  });
-  if (fault !== null) faults.push({ path: ['routes', index, 'match', 'domains'], ...fault });
-  return faults;
-}
-
-interface IWays {
-  readonly onDemand: boolean;
-  readonly byDns: boolean;
-  readonly onlyRecords: boolean;
-}
-
-function nameFault(names: readonly string[], { onDemand, byDns, onlyRecords }: IWays) {
-  if (names.length === 0 && !onDemand) {
-    return {
-      want: "names to order certificates for, as certificate is 'auto' (or tls.names, or acme.onDemand)",
-      got: 'nothing',
-    };
-  }
-  for (const name of names) {
-    const got = gotText(name);
-    if (!canBeCertified(name) && !onDemand) {
-      return {
-        want: 'names that a certificate can be ordered for: whole ones and *.example.com (or acme.onDemand)',
-        got,
-      };
-    }
-    if (name.startsWith('*.') && !byDns && !onDemand) {
-      return { want: "no wildcard, or 'dns-01' among acme.challenges: authorities ask for it", got };
-    }
-    if (isIpLiteral(name) && onlyRecords) {
-      return { want: "'http-01' or 'tls-alpn-01' among acme.challenges, as there is an address", got };
-    }
-  }
-  return null;
 }

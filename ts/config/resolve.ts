@@ -1,10 +1,10 @@
 // From what the user wrote to what the code reads, once; or every fault in it.
 
 import { ConfigError } from '../base/errors.js';
-import { checkOrders } from './check-acme.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
 import { checkTlsConflicts } from './check-conflict.js';
 import { checkHttpPort, checkListening } from './check-listen.js';
+import { checkOrders } from './check-orders.js';
 import { checkRoute } from './check-route.js';
 import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';

@@ -3,6 +3,7 @@
 import type { EventEmitter } from 'node:events';
 import { messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
+import type { ICertificateEvent } from '../certs/manager/manager-types.js';
 import type { Connection, IConnectionRecord } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
 import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
@@ -27,6 +28,8 @@ export interface ISmartProxyEvents {
   'target-down': [target: string, why: string];
   /** It is used again. */
   'target-up': [target: string];
+  /** What becomes of a certificate that the proxy gets by itself. */
+  certificate: [event: ICertificateEvent];
   /** Something failed that no caller can be told. Without a listener it is only logged. */
   error: [error: ProxyError];
 }
