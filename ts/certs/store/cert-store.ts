@@ -28,12 +28,15 @@ export class CertStore {
 
   /** @throws ProxyError CERTIFICATE_INVALID if it would not be believed when read, STORE_LOCK_LOST */
   async write(id: string, { cert, key, meta }: IStoredCertificate, isHeld: TIsHeld): Promise<void> {
-    const filesOf = (generation: number): Map<string, string> =>
-      new Map([
+    const filesOf = (generation: number): Map<string, string> => {
+      const known = knownSchema.parse({ ...meta, id, generation });
+      const text = JSON.stringify({ ...known, digest: digestOf(known, cert, key) }, null, 2);
+      return new Map([
         [certFile, cert],
         [keyFile, key],
-        [metaFile, `${JSON.stringify({ id, ...meta, generation }, null, 2)}\n`],
+        [metaFile, `${text}\n`],
       ]);
+    };
     try {
       certificateIn({ generation: 1, files: filesOf(1) }, id);
     } catch (cause) {
@@ -49,7 +52,7 @@ export class CertStore {
   async list(): Promise<IListedCertificate[]> {
     const listed = await parallelLimit(await this.#generations.names(), atOnce, (name) =>
       // One that is out of reach must not hide the others; it was told of.
-      this.#generations.read(name, (found) => listedIn(found, name), [metaFile]).catch(() => null),
+      this.#generations.read(name, (found) => entryIn(found, name), [metaFile]).catch(() => null),
     );
     return listed.filter((entry) => entry !== null);
   }
@@ -62,10 +65,14 @@ export class CertStore {
 /** Whatever an id or key is, it becomes a name that leads nowhere else. */
 export const hashOf = (text: string): string => plugins.crypto.createHash('sha256').update(text).digest('hex');
 
+/** Ties the three files to each other: one that was changed, or comes from elsewhere, is found out. */
+const digestOf = (known: TKnown, cert: string, key: string): string => hashOf(JSON.stringify([known, cert, key]));
+
 /** @throws Error with the reason why it is not believed */
 function certificateIn(found: IGenerationFiles, id: string): IStoredCertificate {
   const [cert = '', key = ''] = [found.files.get(certFile), found.files.get(keyFile)];
-  const { meta } = listedIn(found, hashOf(id));
+  const { meta, digest } = listedIn(found, hashOf(id));
+  if (digest !== digestOf({ ...meta, id }, cert, key)) throw new Error('a file of it was changed');
   const problem = problemOf({ cert, key, ca: null, passphrase: null });
   if (problem !== null) throw new Error(problem);
   const { serialNumber, validFrom, validTo } = new plugins.crypto.X509Certificate(cert);
@@ -75,12 +82,21 @@ function certificateIn(found: IGenerationFiles, id: string): IStoredCertificate 
   return { cert, key, meta };
 }
 
+function entryIn(found: IGenerationFiles, name: string): IListedCertificate {
+  const { id, meta } = listedIn(found, name);
+  return { id, meta };
+}
+
 /** @throws Error also if it was put there from the place of another id */
-function listedIn({ generation, files }: IGenerationFiles, name: string): IListedCertificate {
-  const { id, ...meta } = fileSchema.parse(JSON.parse(files.get(metaFile) ?? ''));
+function listedIn(
+  { generation, files }: IGenerationFiles,
+  name: string,
+): IListedCertificate & { readonly digest: string } {
+  const { digest, ...known } = fileSchema.parse(JSON.parse(files.get(metaFile) ?? ''));
+  const { id, ...meta } = known;
   if (hashOf(id) !== name) throw new Error('it belongs to another id');
   if (meta.generation !== generation) throw new Error('it belongs to another generation');
-  return { id, meta };
+  return { id, meta, digest };
 }
 
 const certFile = 'cert.pem';
@@ -111,4 +127,6 @@ const metaSchema = zod.object({
   generation: zod.int().positive(),
 }) satisfies { parse(value: unknown): ICertificateMeta };
 
-const fileSchema = metaSchema.extend({ id: zod.string() });
+type TKnown = ICertificateMeta & { readonly id: string };
+const knownSchema = metaSchema.extend({ id: zod.string() });
+const fileSchema = knownSchema.extend({ digest: zod.string() });

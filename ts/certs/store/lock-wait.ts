@@ -1,6 +1,6 @@
 // Waiting for a lock that several processes share, and judging when its holder is no longer one.
 
-import type { IClock } from '../../base/clock.js';
+import { type IClock, maxDelayMs } from '../../base/clock.js';
 import * as plugins from '../../plugins.js';
 import { FileLock, type ILockParts, newestIn, pathOf } from './file-lock.js';
 import { type IHolder, isDead } from './holder.js';
@@ -8,6 +8,16 @@ import { readPlainFile, systemCodeOf } from './plain-files.js';
 
 /** Rejects with the signal's reason, or with what the file system says. The folder must be there. */
 export async function takeLock(parts: ILockParts, signal?: AbortSignal): Promise<FileLock> {
+  // A clock's timers let a process end, also one that has nothing else to do than to wait here.
+  const stay = setInterval(() => {}, maxDelayMs);
+  try {
+    return await waitForLock(parts, signal);
+  } finally {
+    clearInterval(stay);
+  }
+}
+
+async function waitForLock(parts: ILockParts, signal: AbortSignal | undefined): Promise<FileLock> {
   const watch = new HolderWatch(parts);
   for (;;) {
     signal?.throwIfAborted();
