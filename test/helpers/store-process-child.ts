@@ -70,5 +70,7 @@ async function obey(order: string): Promise<string> {
 }
 
 process.on('message', async (order) => process.send?.(await obey(String(order))));
+// Not even a test that is killed leaves it behind.
+process.on('disconnect', () => process.exit());
 process.send?.('ready');
 if (mode === 'work') await work();

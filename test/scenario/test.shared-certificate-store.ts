@@ -24,9 +24,9 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 /** A store that fails the test by what it has to complain about. */
-function makeStrictStore(folder: string, complaints: unknown[]): FileCertStore {
+function makeStrictStore(folder: string, complaints: unknown[], times = slow): FileCertStore {
   const logger: ILogger = { ...silentLogger, warn: (fields) => void complaints.push(fields) };
-  return new FileCertStore({ folder, clock: systemClock, logger, times: slow });
+  return new FileCertStore({ folder, clock: systemClock, logger, times });
 }
 
 /** Each value that was taken belongs to one holder, and each holder has seen what those before it wrote. */
@@ -105,7 +105,6 @@ tap.test(
     const complaints: unknown[] = [];
     const reader = makeStrictStore(store, complaints);
     for (let i = 0; i < kills; i++) {
-      // The clocks of locks play no part here: that a holder is dead is seen at once.
       await using writer = await startStoreProcess({ folder: store, mode: 'work', log, times: slow, ...pair });
       await wait(Math.random() * 150);
       await writer.kill();
