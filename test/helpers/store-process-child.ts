@@ -54,7 +54,9 @@ async function countUp(lock: ICertLock): Promise<string> {
 async function work(): Promise<void> {
   for (;;) {
     const lock = await store.lock('shared');
-    if (tellIfHeld(lock)) await countUp(lock);
+    // A stop is most likely to come in the middle of this, and then the next look comes after it.
+    for (let i = 0; i < 20 && tellIfHeld(lock); i++) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (!lock.lost) await countUp(lock);
     await lock.release();
   }
 }

@@ -52,7 +52,7 @@ tap.timeout(long ? 1_800_000 : 120_000);
 tap.test(
   'processes that are killed and stopped at any moment never hold one lock together nor tear a file',
   async () => {
-    const rounds = long ? 200 : 12;
+    const rounds = long ? 200 : 8;
     await using folder = await makeFolder();
     const log = join(folder.path, 'log');
     const options = { folder: join(folder.path, 'store'), mode: 'work', log, times } as const;
@@ -97,7 +97,7 @@ tap.test(
 tap.test(
   'files are whole although writers are killed in the middle, and what they left goes with the next write',
   async () => {
-    const kills = long ? 200 : 6;
+    const kills = long ? 200 : 4;
     await using folder = await makeFolder();
     const log = join(folder.path, 'log');
     const store = join(folder.path, 'store');
