@@ -54,6 +54,7 @@ const utilsNames = [
   'ProxyError',
   'debounceAsync',
   'delay',
+  'loadDefaultCertificatesAsync',
   'parallelLimit',
   'retryWithBackoff',
   'withTimeout',

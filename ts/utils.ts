@@ -33,3 +33,4 @@ export {
   type TListenTarget,
 } from './base/lifecycle-component.js';
 export type { TPoolListener } from './base/pool-events.js';
+export { type IDefaultCertificates, loadDefaultCertificatesAsync } from './certs/default-certificates.js';

@@ -2,6 +2,7 @@
 
 import type { AddressInfo, Server, Socket } from 'node:net';
 import * as plugins from '../plugins.js';
+import type { IDefaultCertificates } from '../utils.js';
 
 export interface IOrigin {
   readonly name: string;
@@ -17,20 +18,10 @@ export interface IVisit {
 }
 
 /** The certificate of both TLS origins, and of the TLS that the proxy terminates, with its key. */
-export interface IIdentity {
-  readonly cert: string;
-  readonly key: string;
-}
+export type IIdentity = IDefaultCertificates;
 
 /** None of them waits for anything outside this process. */
 export const patienceMs = 10_000;
-
-export async function readIdentity(): Promise<IIdentity> {
-  const read = (name: string) =>
-    plugins.fs.promises.readFile(new URL(`../../assets/certs/${name}`, import.meta.url), 'utf8');
-  const [cert, key] = await Promise.all([read('cert.pem'), read('key.pem')]);
-  return { cert, key };
-}
 
 /** Terminates TLS itself and answers each request with one line, in HTTP so that curl can ask too. */
 export async function startTlsOrigin(name: string, line: string, { cert, key }: IIdentity): Promise<IOrigin> {

@@ -1,6 +1,7 @@
 // `smartproxy demo`: shows on this machine what the proxy does, with real connections, and checks what it shows.
 
 import { formatExplanation, type IConnectionRecord, type IRouteConfig, SmartProxy } from '../index.js';
+import { loadDefaultCertificatesAsync } from '../utils.js';
 import { httpRoutes, showHttp } from './demo-http.js';
 import { startHttpOrigin } from './demo-http-world.js';
 import { aligned, countsText, failed, indented, ms } from './demo-text.js';
@@ -8,7 +9,6 @@ import {
   host as address,
   type IOrigin,
   type IVisit,
-  readIdentity,
   startPlainOrigin,
   startTlsOrigin,
   visitByTls,
@@ -25,7 +25,7 @@ export async function demo(
   host: IHost,
   lineOf: (name: string) => string = greeting,
 ): Promise<void> {
-  const identity = await readIdentity();
+  const identity = await loadDefaultCertificatesAsync((message) => host.out(`Note: ${message}.\n`));
   const origins: IOrigin[] = [];
   try {
     for (const name of ['apple', 'pear']) origins.push(await startTlsOrigin(name, lineOf(name), identity));
