@@ -34,8 +34,7 @@ export class Accounts {
 
   /** The account that the settings ask for; registered if it is not yet. */
   async get(issuer: string, acme: IAcmeSettings, signal: AbortSignal): Promise<IAccount> {
-    const key = keyOf(issuer, acme);
-    return this.#open.get(`${key} ${acme.directoryCa}`) ?? this.#register(issuer, acme, null, signal);
+    return this.#open.get(openKeyOf(issuer, acme)) ?? this.#register(issuer, acme, null, signal);
   }
 
   /** The issuer does not know that account: another one. */
@@ -53,7 +52,7 @@ export class Accounts {
     const key = keyOf(issuer, acme);
     const lock = await store.lock(key, signal);
     try {
-      const opened = this.#open.get(`${key} ${acme.directoryCa}`);
+      const opened = this.#open.get(openKeyOf(issuer, acme));
       if (opened !== undefined && opened !== forgotten) return opened;
       const found = readRecord(await store.readRecord(key));
       const stale = found !== null && forgotten !== null && found.url === forgotten.url;
@@ -63,7 +62,7 @@ export class Accounts {
       const account = await this.#opened(issuer, acme, kept, signal);
       if (kept.url === null) await store.writeRecord(key, { ...kept, url: account.url }, lock);
       if (forgotten !== null) forgotten.client.close();
-      this.#open.set(`${key} ${acme.directoryCa}`, account);
+      this.#open.set(openKeyOf(issuer, acme), account);
       return account;
     } finally {
       await lock.release();
@@ -87,6 +86,9 @@ export class Accounts {
     }
   }
 }
+
+const openKeyOf = (issuer: string, { email, eab, directoryCa }: IAcmeSettings): string =>
+  `${issuer} ${email} ${eab?.kid} ${directoryCa}`;
 
 const keyOf = (issuer: string, { email, eab }: IAcmeSettings): string =>
   `account/${shortHash(JSON.stringify([issuer, email, eab?.kid ?? null]))}`;

@@ -6,8 +6,14 @@ export interface IBudget {
   readonly blockedUntilMs: number;
   /** When it said so. */
   readonly blockedAtMs: number;
-  /** When orders were made, within the window. */
-  readonly orders: readonly number[];
+  /** Made within the window. */
+  readonly orders: readonly IOrdersMade[];
+}
+
+/** Ten minutes of orders: exact times of hundreds would be written with each of them. */
+interface IOrdersMade {
+  readonly fromMs: number;
+  readonly count: number;
 }
 
 export const emptyBudget: IBudget = { blockedUntilMs: 0, blockedAtMs: 0, orders: [] };
@@ -19,7 +25,7 @@ export function readBudget(value: unknown): IBudget {
   return {
     blockedUntilMs: typeof blockedUntilMs === 'number' ? blockedUntilMs : 0,
     blockedAtMs: typeof blockedAtMs === 'number' ? blockedAtMs : 0,
-    orders: Array.isArray(orders) ? orders.filter((at): at is number => typeof at === 'number') : [],
+    orders: Array.isArray(orders) ? orders.filter(isOrdersMade) : [],
   };
 }
 
@@ -32,14 +38,19 @@ const setBackMs = 300_000;
 /** From when on there may be another order; 0: now. */
 export function orderableAt(budget: IBudget, nowMs: number): number {
   const recent = recentOrders(budget, nowMs);
-  const oldest = recent.length < ordersInWindow ? null : recent[recent.length - ordersInWindow];
-  return Math.max(blockedUntil(budget, nowMs), oldest == null ? 0 : oldest + windowMs);
+  const [oldest] = recent;
+  const isFull = recent.reduce((sum, { count }) => sum + count, 0) >= ordersInWindow;
+  const fullUntil = isFull && oldest !== undefined ? oldest.fromMs + sliceMs + windowMs : 0;
+  return Math.max(blockedUntil(budget, nowMs), fullUntil);
 }
 
-export const withOrder = (budget: IBudget, nowMs: number): IBudget => ({
-  ...budget,
-  orders: [...recentOrders(budget, nowMs), nowMs],
-});
+export function withOrder(budget: IBudget, nowMs: number): IBudget {
+  const fromMs = nowMs - (nowMs % sliceMs);
+  const recent = recentOrders(budget, nowMs);
+  const others = recent.filter((made) => made.fromMs !== fromMs);
+  const count = 1 + (recent.find((made) => made.fromMs === fromMs)?.count ?? 0);
+  return { ...budget, orders: [...others, { fromMs, count }] };
+}
 
 export const withBlock = (budget: IBudget, nowMs: number, untilMs: number): IBudget => ({
   ...budget,
@@ -47,9 +58,16 @@ export const withBlock = (budget: IBudget, nowMs: number, untilMs: number): IBud
   blockedUntilMs: Math.max(untilMs, blockedUntil(budget, nowMs)),
 });
 
-const recentOrders = ({ orders }: IBudget, nowMs: number): number[] =>
-  orders.filter((at) => at > nowMs - windowMs && at <= nowMs);
+/** Oldest first. A slice counts whole until its last moment is out of the window. */
+const recentOrders = ({ orders }: IBudget, nowMs: number): IOrdersMade[] =>
+  orders.filter(({ fromMs }) => fromMs + sliceMs > nowMs - windowMs && fromMs <= nowMs);
+
+function isOrdersMade(value: unknown): value is IOrdersMade {
+  const { fromMs, count } = (value ?? {}) as Partial<Record<keyof IOrdersMade, unknown>>;
+  return typeof fromMs === 'number' && typeof count === 'number';
+}
 
 /** Let's Encrypt takes 300 new orders of an account in three hours; others share the account at times. */
 export const ordersInWindow = 250;
 export const windowMs = 3 * 3_600_000;
+const sliceMs = 600_000;

@@ -1,11 +1,12 @@
 // The needs that are kept, and the clockwork that begins whatever falls due for one of them.
 
+import { BinaryHeap } from '../../base/binary-heap.js';
 import type { ITimer } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
 import type { IStoredCertificate } from '../store/store-types.js';
 import type { IWorkshop } from './attempt.js';
 import { planKeyOf } from './issuances.js';
-import { attemptAt, dueAtOf, eventOf, type IKept, isBetter, sourcesOf } from './kept.js';
+import { attemptAt, dueAtOf, eventOf, type IKept, isBetter, sourcesOf, spreadOf } from './kept.js';
 import type { ICertManagerParts, ICertNeed, TCertificateEventKind } from './manager-types.js';
 import { emptyPlan, readPlan } from './plan.js';
 import { askWindow, recallWindow } from './renewal-info.js';
@@ -15,6 +16,11 @@ export class Keeper {
   readonly #shop: IWorkshop;
   readonly #parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>;
   readonly kept = new Map<string, IKept>();
+  /** The same, the next to be looked at first. */
+  readonly #agenda = new BinaryHeap<IKept, string>(
+    (a, b) => (a.dueAtMs < b.dueAtMs ? -1 : a.dueAtMs > b.dueAtMs ? 1 : 0),
+    ({ id }) => id,
+  );
   readonly #loading = new Map<string, Promise<void>>();
   /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
   #attempt: ((kept: IKept) => Promise<void>) | null = null;
@@ -60,6 +66,7 @@ export class Keeper {
 
   add(kept: IKept): void {
     this.kept.set(kept.id, kept);
+    this.#agenda.insert(kept);
     const loading = this.#load(kept).finally(() => {
       this.#loading.delete(kept.id);
       this.plan(kept);
@@ -80,6 +87,7 @@ export class Keeper {
 
   drop(kept: IKept): void {
     this.kept.delete(kept.id);
+    this.#agenda.remove(kept.id);
     kept.ending.abort(new ProxyError('NOT_RUNNING', 'nobody wants that certificate any more'));
     if (kept.stored !== null) this.#hand(kept, null);
   }
@@ -94,6 +102,7 @@ export class Keeper {
     const { clock, random } = this.#shop;
     const nowMs = clock.wallMs();
     kept.stored = stored;
+    kept.spread = spreadOf(stored.meta.serial, kept.id);
     kept.window = null;
     kept.askAgainAtMs = nowMs + random() * firstAskMs;
     kept.stage = 0;
@@ -119,7 +128,7 @@ export class Keeper {
   /** Works out when a need is looked at next. */
   plan(kept: IKept): void {
     if (this.#stopped || this.kept.get(kept.id) !== kept) return;
-    kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), this.#shop.clock.wallMs());
+    this.#due(kept, dueAtOf(kept, this.sourcesOf(kept), this.#shop.clock.wallMs()));
     if (kept.dueAtMs < this.#wakeAtMs) this.#arm(kept.dueAtMs);
   }
 
@@ -188,12 +197,19 @@ export class Keeper {
     this.#lastTickMs = nowMs;
     if (nowMs >= this.#listAgainAtMs)
       this.list().catch((error) => this.#parts.logger.warn({ detail: messageOf(error) }, 'the store cannot be listed'));
-    let earliestMs = Number.POSITIVE_INFINITY;
-    for (const kept of this.kept.values()) {
-      if (kept.dueAtMs <= nowMs && !this.#loading.has(kept.id)) this.#look(kept, nowMs);
-      if (kept.dueAtMs < earliestMs) earliestMs = kept.dueAtMs;
+    for (;;) {
+      const kept = this.#agenda.peek();
+      if (kept === undefined || kept.dueAtMs > nowMs) break;
+      // What is loading is planned once it is there.
+      if (this.#loading.has(kept.id)) this.#due(kept, Number.POSITIVE_INFINITY);
+      else this.#look(kept, nowMs);
     }
-    this.#arm(earliestMs);
+    this.#arm(this.#agenda.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  #due(kept: IKept, atMs: number): void {
+    kept.dueAtMs = atMs;
+    this.#agenda.update(kept);
   }
 
   /** Clocks jump, so no sleep is long, however far off the next thing is. */
@@ -215,7 +231,8 @@ export class Keeper {
       });
     }
     if (attemptAt(kept, this.sourcesOf(kept), nowMs) <= nowMs) this.start(kept);
-    kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), nowMs);
+    // Whatever is still due is looked at again in a moment, not in the same turn.
+    this.#due(kept, Math.max(dueAtOf(kept, this.sourcesOf(kept), nowMs), nowMs + 1));
   }
 
   #warn(kept: IKept, nowMs: number): void {
@@ -236,7 +253,7 @@ export class Keeper {
       const { stored, stage } = kept;
       if (stored !== null) kept.stage = expiryStageOf(stored.meta, nowMs);
       if (stage === 3 && kept.stage < 3 && kept.need.acme.strictExpiry) this.#hand(kept, stored);
-      kept.dueAtMs = dueAtOf(kept, this.sourcesOf(kept), nowMs);
+      this.#due(kept, dueAtOf(kept, this.sourcesOf(kept), nowMs));
     }
   }
 
@@ -251,6 +268,7 @@ export class Keeper {
 
 /** Issuers are asked for a window some time within this, after a certificate came. */
 const firstAskMs = 600_000;
-const listMs = 3_600_000;
+/** What is wanted sooner calls `list`. */
+const listMs = 6 * 3_600_000;
 const setBackMs = 300_000;
 const stopLimitMs = 5_000;

@@ -23,6 +23,8 @@ export interface IKept {
   state: TIssuanceState;
   /** The present certificate, served or (expired, under `strictExpiry`) not. */
   stored: IStoredCertificate | null;
+  /** From 0 to 1: always the same for one certificate, whichever process asks. */
+  spread: number;
   window: IStoredRenewalWindow | null;
   /** When the issuer is asked for a window again. */
   askAgainAtMs: number;
@@ -50,6 +52,7 @@ export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
   onDemand,
   state: 'idle',
   stored: null,
+  spread: 0,
   window: null,
   askAgainAtMs: 0,
   asking: null,
@@ -82,13 +85,12 @@ export function isBetter(kept: IKept, found: IStoredCertificate, nowMs: number):
 
 /** When the present certificate should be replaced; 0: now, since there is none that is wanted. */
 export function renewAtMsOf(kept: IKept): number {
-  const { stored, need, window, forced } = kept;
+  const { stored, need, window, forced, spread } = kept;
   if (stored === null || forced || !isWanted(kept, stored)) return 0;
-  return renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spreadOf(stored.meta.serial, kept.id));
+  return renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spread);
 }
 
-/** Always the same for one certificate, whichever process asks. */
-const spreadOf = (serial: string, id: string): number =>
+export const spreadOf = (serial: string, id: string): number =>
   Number.parseInt(shortHash(`${serial} ${id}`).slice(0, 8), 16) / 2 ** 32;
 
 /** From when on a source may be tried; Infinity: not without the operator. */

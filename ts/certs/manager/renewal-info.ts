@@ -46,7 +46,10 @@ export async function askWindow(shop: IWorkshop, kept: IKept, signal: AbortSigna
     if (await recallWindow(shop, kept)) return;
     if ((await shop.budgets.blockedUntil(issuer)) > 0) return;
     const account = await shop.accounts.get(issuer, need.acme, signal);
-    if (account.directory.renewalInfo === null) return;
+    if (account.directory.renewalInfo === null) {
+      kept.askAgainAtMs = nowMs + dayMs * (1 + random() / 10);
+      return;
+    }
     const suggested = await account.client.renewalInfo(stored.cert, signal);
     const window = chooseInWindow(suggested, kept.window, nowMs, random());
     if (window === null || kept.stored !== stored) return;

@@ -63,6 +63,11 @@ export class SmartCertManager {
     }
   }
 
+  /** Takes into use what others wrote into the store; by itself it looks every few hours. */
+  refresh(): Promise<void> {
+    return this.#keeper.list();
+  }
+
   /** Lets go of names that clients asked for, where no route wants them any more. */
   keepOnDemand(isWanted: (name: string) => boolean): void {
     for (const kept of this.#keeper.kept.values()) {

@@ -21,28 +21,31 @@ export function sleep(clock: IClock, ms: number, signal: AbortSignal): Promise<v
 /**
  * The outcome of `work`, which gets a signal that is aborted together with `signal` and after `ms`. Rejects then even
  * if `work` does not listen; what comes of it afterwards is dropped.
+ * @param signal null: only the time ends it
  */
 export function within<T>(
   clock: IClock,
   ms: number,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
   late: () => Error,
   work: (signal: AbortSignal) => Promise<T> | T,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
+    if (signal?.aborted) return reject(signal.reason);
     const controller = new AbortController();
+    const clear = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', abort);
+    };
     const end = (error: unknown) => {
+      clear();
       reject(error);
       controller.abort(error);
     };
-    const abort = () => end(signal.reason);
+    const abort = () => end(signal?.reason);
     const timer = clock.setTimer(() => end(late()), ms);
-    signal.addEventListener('abort', abort, { once: true });
+    signal?.addEventListener('abort', abort, { once: true });
     const running = (async () => work(controller.signal))();
-    running.then(resolve, reject).finally(() => {
-      timer.cancel();
-      signal.removeEventListener('abort', abort);
-    });
+    running.then(resolve, reject).finally(clear);
   });
 }
