@@ -10,7 +10,7 @@ export interface IAcmeDns extends AsyncDisposable {
   addTxt(name: string, value: string): Promise<void>;
   /** Takes all of them away. */
   clearTxt(name: string): Promise<void>;
-  /** From now on, what the name's A and AAAA records are. */
+  /** From now on, what the name's A and AAAA records are; none of a kind: as before. */
   setAddresses(name: string, a: readonly string[], aaaa: readonly string[]): Promise<void>;
   /** From now on, the name's look-ups fail. */
   setServfail(name: string): Promise<void>;
@@ -38,8 +38,8 @@ export async function startAcmeDns(port: number, managementPort: number): Promis
     addTxt: (name, value) => tell('set-txt', { host: `${name}.`, value }),
     clearTxt: (name) => tell('clear-txt', { host: `${name}.` }),
     async setAddresses(name, a, aaaa) {
-      await tell('add-a', { host: `${name}.`, addresses: a });
-      await tell('add-aaaa', { host: `${name}.`, addresses: aaaa });
+      if (a.length > 0) await tell('add-a', { host: `${name}.`, addresses: a });
+      if (aaaa.length > 0) await tell('add-aaaa', { host: `${name}.`, addresses: aaaa });
     },
     setServfail: (name) => tell('set-servfail', { host: `${name}.` }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

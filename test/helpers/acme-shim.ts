@@ -159,7 +159,9 @@ async function forward(to: URL, agent: Agent, { method, url, headers }: Incoming
   const came = once(sent, 'response') as Promise<[IncomingMessage]>;
   sent.end(body);
   const [answer] = await came;
-  return { status: answer.statusCode ?? 0, headers: answer.headers, body: await bytesOf(answer) };
+  // How the authority frames it and keeps its connection is no business of the client's.
+  const { 'transfer-encoding': _framing, connection: _kept, ...own } = answer.headers;
+  return { status: answer.statusCode ?? 0, headers: own, body: await bytesOf(answer) };
 }
 
 async function bytesOf(message: IncomingMessage): Promise<Buffer> {
