@@ -19,12 +19,16 @@ async function withAccount({ makeClient }: IAcmeWorld) {
   return client;
 }
 
+const isIp = (name: string): boolean => identifierOf(name).type === 'ip';
+
+const lastOf = (chain: string): string => chain.slice(chain.lastIndexOf('-----BEGIN'));
+
 /** As openssl sees it. */
 async function verify(chain: string, root: string, name: string): Promise<string> {
   await using folder = await makeFolder();
   const [chainFile, rootFile] = [join(folder.path, 'chain.pem'), join(folder.path, 'root.pem')];
   await Promise.all([writeFile(chainFile, chain), writeFile(rootFile, root)]);
-  const which = identifierOf(name).type === 'ip' ? '-verify_ip' : '-verify_hostname';
+  const which = isIp(name) ? '-verify_ip' : '-verify_hostname';
   const args = ['verify', which, name.replace('*', 'any'), '-CAfile', rootFile, '-untrusted', chainFile, chainFile];
   return await runProcess('openssl', args);
 }
@@ -49,7 +53,9 @@ test('names, wildcards and addresses get certificates by every kind of challenge
     const leaf = new X509Certificate(chain);
     expect(leaf.checkPrivateKey(createPrivateKey(key))).toBeTrue();
     expect(order.identifiers.map(({ value }) => value).sort()).toEqual([...names].sort());
-    for (const name of names) expect(await verify(chain, root, name)).toContain('OK');
+    const found = names.filter((name) => (isIp(name) ? leaf.checkIP(name) : leaf.checkHost(name.replace('*', 'any'))));
+    expect(found).toEqual([...names]);
+    expect(await verify(chain, root, names[0] ?? '')).toContain('OK');
   }
 });
 
@@ -69,10 +75,9 @@ test('certificates are had for every type of key, by accounts of RSA and P-384 t
     expect(got.alternates.length).toEqual(2);
     const others = await Promise.all(got.alternates.map(async (url) => (await client.certificate(url)).chain));
     const roots = await Promise.all([0, 1, 2].map((n) => world.pebble.root(n)));
-    const name = `${keyType}.proxy.test`;
-    const verified = roots.map((root) => [got.chain, ...others].map((chain) => outcomeOf(verify(chain, root, name))));
-    for (const outcomes of verified) {
-      expect((await Promise.all(outcomes)).filter((outcome) => outcome === 'done').length).toEqual(1);
+    const chains = [got.chain, ...others].map((chain) => new X509Certificate(lastOf(chain)));
+    for (const root of roots.map((pem) => new X509Certificate(pem))) {
+      expect(chains.filter((top) => top.checkIssued(root) && top.verify(root.publicKey)).length).toEqual(1);
     }
   }
 });

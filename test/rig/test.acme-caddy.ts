@@ -1,0 +1,22 @@
+import { besideCaddy, runBesideCaddy } from '../helpers/acme-caddy.js';
+import { expect, tap } from '../helpers/tapbundle.js';
+
+const test = besideCaddy();
+
+test("Caddy's authority gives certificates for names, wildcards and addresses by every kind of challenge", async () => {
+  const told = await runBesideCaddy(new URL('../helpers/acme-caddy-child.ts', import.meta.url), 25_000);
+  expect(told.trim().split('\n')).toEqual([
+    'account true valid',
+    'http-01 DNS:a.proxy.test, DNS:b.proxy.test',
+    'tls-alpn-01 DNS:c.proxy.test',
+    'dns-01 DNS:*.d.proxy.test, DNS:d.proxy.test',
+    'http-01 IP Address:127.0.0.1',
+    'found false true',
+    'refused no dns-01 for 127.0.0.1',
+    'stranger accountDoesNotExist 400',
+    'ended deactivated',
+    'after unauthorized 401',
+  ]);
+});
+
+export default tap.start();
