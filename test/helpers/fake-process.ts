@@ -7,8 +7,8 @@ export interface IFakeProcess {
   /** Does one thing to the world; never settles once the process is dead. */
   act<T>(what: string, effect: () => T | Promise<T>): Promise<T>;
   kill(): void;
-  /** Called when it dies. */
-  atDeath(free: () => void): void;
+  /** What is called when it dies. */
+  readonly atDeath: Set<() => void>;
 }
 
 export interface ICrash {
@@ -18,14 +18,14 @@ export interface ICrash {
   readonly before: boolean;
 }
 
-export function makeFakeProcess(crash: ICrash | null = null, trace: string[] = []): IFakeProcess {
+export function makeFakeProcess(crash: ICrash | null = null, trace: string[] | null = null): IFakeProcess {
   let isDead = false;
   let steps = 0;
-  const frees: (() => void)[] = [];
+  const atDeath = new Set<() => void>();
   const kill = () => {
     if (isDead) return;
     isDead = true;
-    for (const free of frees) free();
+    for (const free of atDeath) free();
   };
   const forever = <T>() => new Promise<T>(() => {});
   return {
@@ -38,7 +38,7 @@ export function makeFakeProcess(crash: ICrash | null = null, trace: string[] = [
     async act<T>(what: string, effect: () => T | Promise<T>): Promise<T> {
       if (isDead) return forever<T>();
       steps++;
-      trace.push(what);
+      trace?.push(what);
       const isLast = crash?.step === steps;
       if (isLast && crash.before) kill();
       if (isDead) return forever<T>();
@@ -51,6 +51,6 @@ export function makeFakeProcess(crash: ICrash | null = null, trace: string[] = [
       }
     },
     kill,
-    atDeath: (free) => void frees.push(free),
+    atDeath,
   };
 }

@@ -60,8 +60,13 @@ export function makeFakeDisk(): IFakeDisk {
             const holder: IHolder = { process, token: ++tokens, lost: false };
             holders.set(name, holder);
             held.add(name);
-            process.atDeath(() => free(name, holder));
-            const release = () => process.act(`release ${name}`, () => free(name, holder));
+            const dies = () => free(name, holder);
+            process.atDeath.add(dies);
+            const release = () =>
+              process.act(`release ${name}`, () => {
+                process.atDeath.delete(dies);
+                free(name, holder);
+              });
             resolve({
               token: holder.token,
               release,

@@ -85,7 +85,7 @@ export class Issuances {
     kept.plan = readPlan(plan);
     if (found !== null && isBetter(kept, found, clock.wallMs())) {
       this.#serve(kept, found, 'swapped');
-      const due = renewAtMsOf({ ...kept, forced: false }) <= clock.wallMs();
+      const due = renewAtMsOf({ ...kept, forced: false }, clock.wallMs()) <= clock.wallMs();
       if (!due) return 'done';
     }
     // Another process may have failed meanwhile: what it learned holds for us.

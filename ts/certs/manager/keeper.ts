@@ -11,6 +11,7 @@ import type { ICertManagerParts, ICertNeed, TCertificateEventKind } from './mana
 import { emptyPlan, readPlan } from './plan.js';
 import { askWindow, recallWindow } from './renewal-info.js';
 import { expiryStageOf, tickMs } from './schedule.js';
+import { makeEnding } from './waiting.js';
 
 export class Keeper {
   readonly #shop: IWorkshop;
@@ -33,7 +34,7 @@ export class Keeper {
   #lastTickMs = 0;
   #listAgainAtMs = 0;
   #stopped = false;
-  readonly #ending = new AbortController();
+  readonly #ending = makeEnding();
 
   constructor(shop: IWorkshop, parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>) {
     this.#shop = shop;
@@ -118,7 +119,7 @@ export class Keeper {
   /** Begins an attempt, unless one is under way. */
   start(kept: IKept): void {
     if (kept.running !== null || this.#attempt === null || this.#stopped) return;
-    if (kept.ending.signal.aborted) kept.ending = new AbortController();
+    if (kept.ending.signal.aborted) kept.ending = makeEnding();
     kept.running = this.#attempt(kept).finally(() => {
       kept.running = null;
       this.plan(kept);

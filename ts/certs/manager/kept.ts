@@ -13,6 +13,7 @@ import type {
 } from './manager-types.js';
 import { attemptableAt, emptyPlan, type IPlan, lastFailureOf } from './plan.js';
 import { nextStageAt, renewAtOf, type TExpiryStage } from './schedule.js';
+import { makeEnding } from './waiting.js';
 
 /** Times are milliseconds since 1970. */
 export interface IKept {
@@ -60,7 +61,7 @@ export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
   deferred: new Map(),
   forced: false,
   stage: 0,
-  ending: new AbortController(),
+  ending: makeEnding(),
   running: null,
   dueAtMs: Number.POSITIVE_INFINITY,
 });
@@ -84,11 +85,17 @@ export function isBetter(kept: IKept, found: IStoredCertificate, nowMs: number):
 }
 
 /** When the present certificate should be replaced; 0: now, since there is none that is wanted. */
-export function renewAtMsOf(kept: IKept): number {
+export function renewAtMsOf(kept: IKept, nowMs: number): number {
   const { stored, need, window, forced, spread } = kept;
   if (stored === null || forced || !isWanted(kept, stored)) return 0;
-  return renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spread);
+  const { notBefore, notAfter, issuedAt } = stored.meta;
+  const planned = renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spread);
+  // Where our clock and the issuer's are far apart, what has just come looks old: it is not renewed in a loop.
+  const agedAt = issuedAt > nowMs + setBackMs ? 0 : issuedAt + (notAfter - notBefore) / 20;
+  return Math.max(planned, agedAt);
 }
+
+const setBackMs = 300_000;
 
 export const spreadOf = (serial: string, id: string): number =>
   Number.parseInt(shortHash(`${serial} ${id}`).slice(0, 8), 16) / 2 ** 32;
@@ -105,7 +112,7 @@ export function attemptAt(kept: IKept, sources: readonly string[], nowMs: number
     (least, source) => Math.min(least, triableAt(kept, source, nowMs)),
     Number.POSITIVE_INFINITY,
   );
-  return Math.max(gate, renewAtMsOf(kept));
+  return Math.max(gate, renewAtMsOf(kept, nowMs));
 }
 
 /** When anything is to be done. */
@@ -134,7 +141,7 @@ export function statusOf(kept: IKept, sources: readonly string[], nowMs: number)
     serial: meta?.serial ?? null,
     notBefore: meta?.notBefore ?? null,
     notAfter: meta?.notAfter ?? null,
-    renewAt: stored === null ? null : renewAtMsOf(kept),
+    renewAt: stored === null ? null : renewAtMsOf(kept, nowMs),
     ari: window,
     lastError: failure,
     nextAttemptAt: next !== null && Number.isFinite(next) ? next : null,

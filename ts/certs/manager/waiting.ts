@@ -1,6 +1,14 @@
 // Waiting by the clock that was handed in, with an end.
 
 import type { IClock } from '../../base/clock.js';
+import * as plugins from '../../plugins.js';
+
+/** Ends what is under way: an order with a hundred names listens a hundred times. */
+export function makeEnding(): AbortController {
+  const controller = new AbortController();
+  plugins.events.setMaxListeners(0, controller.signal);
+  return controller;
+}
 
 /** Resolves after `ms`; rejects with the signal's reason. Leaves nothing behind. */
 export function sleep(clock: IClock, ms: number, signal: AbortSignal): Promise<void> {
