@@ -18,6 +18,7 @@ export interface ITestFileResult {
 
 export function runTestFile(options: {
   readonly file: string;
+  readonly compiled?: string;
   readonly node: string;
   readonly timeoutMs: number;
   readonly env: NodeJS.ProcessEnv;

@@ -15,12 +15,14 @@ const running = new Map();
 
 /**
  * Resolves to `{ file, tests, troubles, output, ms }` and never rejects. `tests` holds what the reporter wrote;
- * `troubles` are sentences about what went wrong outside any test.
+ * `troubles` are sentences about what went wrong outside any test. Without `compiled`, the JavaScript of the file, tsx
+ * compiles it.
  */
-export async function runTestFile({ file, node, timeoutMs, env, cwd }) {
+export async function runTestFile({ file, compiled, node, timeoutMs, env, cwd }) {
   const id = randomUUID();
   const reportPath = join(tmpdir(), `smartproxy-report-${id}.jsonl`);
-  const args = ['--import', 'tsx', '--test-reporter', reporter, '--test-reporter-destination', reportPath, file];
+  const source = compiled === undefined ? ['--import', 'tsx', file] : ['--enable-source-maps', compiled];
+  const args = ['--test-reporter', reporter, '--test-reporter-destination', reportPath, ...source];
   const startedAt = performance.now();
   const end = await runProcess(id, node, args, { cwd, env: { ...env, [marker]: id }, timeoutMs });
   const tests = await readReport(reportPath);

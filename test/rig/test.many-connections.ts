@@ -1,5 +1,6 @@
 // Thousands of connections at a time, in rounds: all are served, and none leaves anything behind. Clients, proxy and
 // target are processes of their own, so that the proxy's memory is what is measured.
+// Runs alone: it measures memory and time.
 
 import { once } from 'node:events';
 import net from 'node:net';
