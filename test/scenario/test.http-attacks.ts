@@ -185,7 +185,7 @@ const startOf = ({ method, url }: IRawRequest): string => `${method} ${url}`;
 async function within<T>(wait: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within 2 s: ${what}`)), 2_000);
+    timer = setTimeout(() => reject(new Error(`not within 20 s: ${what}`)), 20_000);
   });
   return await Promise.race([wait, late]).finally(() => clearTimeout(timer));
 }
