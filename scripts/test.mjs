@@ -11,6 +11,7 @@ import { prepareDebian } from './debian.mjs';
 import { buildTests, outputOf } from './test-build.mjs';
 import { killRunning, runTestFile } from './test-file.mjs';
 import { longestFirst, splitAlone } from './test-order.mjs';
+import { retryFailed } from './test-retry.mjs';
 import { failuresOf, indent, summarise } from './test-summary.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -98,11 +99,10 @@ function matches(file, wish) {
 }
 
 async function runAll({ files, node, built, coverageFolder }) {
-  const results = [];
-  const runOne = async (file, env) => {
+  const runOne = async (file, env, note = '') => {
     const result = await runTestFile({ file, compiled: outputOf(built, file), node, timeoutMs, env, cwd: root });
-    results.push(result);
-    print(result);
+    print(result, note);
+    return result;
   };
   const shared = { ...process.env, SMARTPROXY_TEST_BUILD: built };
   delete shared.NODE_V8_COVERAGE;
@@ -110,20 +110,26 @@ async function runAll({ files, node, built, coverageFolder }) {
   const envOf = (file) =>
     coverageFolder && !isSlowRig(file) ? { ...shared, NODE_V8_COVERAGE: coverageFolder } : shared;
   const { together, alone } = await splitAlone(root, files);
+  const results = [];
   const queue = longestFirst(together);
   const worker = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) await runOne(file, envOf(file));
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      results.push(await runOne(file, envOf(file)));
+    }
   };
   // One more than there are cores: many tests wait for time to pass.
   await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
-  for (const file of alone) await runOne(file, envOf(file));
-  return results;
+  for (const file of alone) results.push(await runOne(file, envOf(file)));
+  // At the desk a failure is wanted at once.
+  return everything ? await retryFailed(results, (file) => runOne(file, envOf(file), 'once more: ')) : results;
 }
 
-function print(result) {
+function print(result, note) {
   const { file, tests, output, ms } = result;
   const failures = failuresOf(result);
-  console.log(`${failures.length > 0 ? 'FAIL' : 'ok  '} ${file} (${tests.length} tests, ${(ms / 1000).toFixed(1)} s)`);
+  console.log(
+    `${note}${failures.length > 0 ? 'FAIL' : 'ok  '} ${file} (${tests.length} tests, ${(ms / 1000).toFixed(1)} s)`,
+  );
   if (verbose) for (const { name, outcome } of tests) console.log(`  ${outcome}: ${name}`);
   for (const failure of failures) console.log(indent(failure));
   if ((failures.length > 0 || verbose) && output.trim() !== '')
