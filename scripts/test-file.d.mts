@@ -23,6 +23,7 @@ export function runTestFile(options: {
   readonly timeoutMs: number;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  readonly patienceMs?: number;
 }): Promise<ITestFileResult>;
 
 export function killRunning(): Promise<void>;

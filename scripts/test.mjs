@@ -25,7 +25,7 @@ const long = process.env.LONG === '1';
 const slowRigs = process.env.SLOW_RIGS !== '0';
 const everything = positionals.length === 0;
 const verbose = options.verbose || (positionals.length === 1 && positionals[0].endsWith('.ts'));
-const timeoutMs = (long ? 1800 : 120) * 1000;
+const timeoutMs = (long ? 1800 : 180) * 1000;
 const wantedLines = 90;
 
 /** Whole programs around the proxy, of which only the proxy is ours. */

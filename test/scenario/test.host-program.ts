@@ -9,7 +9,7 @@ import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { moduleUrl, nodeArgs } from '../helpers/this-run.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 /** What every program below begins with. `look` sees all that a library could leave behind in its host. */
 const prelude = `

@@ -14,7 +14,7 @@ import { expect, tap } from '../helpers/tapbundle.js';
 import { chunked, cut, family, get, refused, smuggled } from '../vectors/http1/attack.js';
 import { http1Attacks, type IForwarded, type IHttp1Attack, type TAttackExpectation } from '../vectors/http1-attacks.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 /** `closed`: the connection ends without an answer, and nothing reaches the target. */
 type TTreatment = TAttackExpectation | 'closed';
