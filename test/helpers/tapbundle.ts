@@ -61,7 +61,10 @@ export const tap = {
 };
 
 function failForLingering(): void {
-  process.stderr.write(`# still open after the last test: ${process.getActiveResourcesInfo().join(', ')}\n`);
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const open = [...counts].map(([kind, count]) => (count === 1 ? kind : `${kind} (${count})`));
+  process.stderr.write(`# still open after the last test: ${open.join(', ')}\n`);
   process.exit(1);
 }
 
