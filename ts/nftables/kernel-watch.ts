@@ -1,0 +1,150 @@
+// Looks at what the kernel counts and at the connections it tracks, now and then and when somebody asks.
+
+import { delay } from '../base/async-utils.js';
+import type { IClock, ITimer } from '../base/clock.js';
+import { messageOf } from '../base/errors.js';
+import type { ILogger } from '../base/logger.js';
+import { type IFlow, readFlows } from './conntrack.js';
+import { type IKernelObserver, KernelRecords } from './kernel-records.js';
+import { type IKernelRoute, type IKernelTable, markOf } from './kernel-route.js';
+import { countsOf, type IKernelCounts, type INfTablesStatus, noCounts, routeStatus, sumOf } from './kernel-status.js';
+import type { IRunOptions, Nft } from './nft.js';
+
+export interface IKernelWatchParts {
+  readonly clock: IClock;
+  readonly logger: ILogger;
+  readonly nft: Nft;
+  readonly observer: IKernelObserver;
+  readonly idPrefix?: string;
+  /** What is in force. */
+  readonly tables: () => readonly IKernelTable[];
+}
+
+/** Between two looks. */
+const lookMs = 5000;
+/** While the end of the last connections is waited for. */
+const quietMs = 100;
+
+export class KernelWatch {
+  readonly records: KernelRecords;
+  readonly #parts: IKernelWatchParts;
+  /** By the key of the route. */
+  readonly #counts = new Map<string, IKernelCounts>();
+  /** Of routes that are gone. */
+  #retired: IKernelCounts = noCounts;
+  #clientsLimited = 0;
+  #unknown: string | null = null;
+  #timer: ITimer | null = null;
+  #looking: Promise<void> | null = null;
+
+  constructor(parts: IKernelWatchParts) {
+    this.#parts = parts;
+    this.records = new KernelRecords(parts.observer, parts.idPrefix ?? '');
+  }
+
+  /** Begins to look, unless it has begun. */
+  start(): void {
+    if (this.#timer === null) this.#arm();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  /** Releases the records. */
+  end(): void {
+    this.stop();
+    this.records.clear();
+  }
+
+  /** Of all routes since the start, those included that are gone. */
+  totals(): IKernelCounts {
+    return sumOf([this.#retired, ...this.#counts.values()]);
+  }
+
+  /** By the key of the route. */
+  byRoute(): Map<string, IKernelCounts> {
+    return new Map(this.#counts);
+  }
+
+  /** Keeps the sum of what routes have counted that are not among these. */
+  retire(routes: readonly IKernelRoute[]): void {
+    const keys = new Set(routes.map(({ key }) => key));
+    for (const [key, counts] of this.#counts) {
+      if (keys.has(key)) continue;
+      this.#retired = sumOf([this.#retired, counts]);
+      this.#counts.delete(key);
+    }
+  }
+
+  status(): Omit<INfTablesStatus, 'engine' | 'why' | 'tables'> {
+    const routes = this.#parts
+      .tables()
+      .flatMap((table) =>
+        table.routes.map((route) => routeStatus(route, table, this.#counts.get(route.key) ?? noCounts)),
+      );
+    const connectionsUnknown = routes.length === 0 ? null : this.#unknown;
+    const connections = connectionsUnknown === null ? [...this.records] : null;
+    return { routes, clientsLimited: this.#clientsLimited, connections, connectionsUnknown };
+  }
+
+  /** Asks the kernel now. Those who ask at the same time get the same answer. @throws NftBaseError */
+  async look(options: IRunOptions): Promise<void> {
+    this.#looking ??= this.#look(options).finally(() => {
+      this.#looking = null;
+    });
+    await this.#looking;
+  }
+
+  /** Resolves when no TCP connection is open any more, or after `graceMs`. */
+  async whenQuiet(graceMs: number, options: IRunOptions): Promise<void> {
+    const { clock } = this.#parts;
+    const untilMs = clock.nowMs() + graceMs;
+    for (;;) {
+      const flows = await this.#flows(options).catch(() => null);
+      if (flows === null || !flows.some(({ transport, isOpen }) => transport === 'tcp' && isOpen)) return;
+      if (clock.nowMs() + quietMs > untilMs) return;
+      await delay(quietMs, options);
+    }
+  }
+
+  async #look(options: IRunOptions): Promise<void> {
+    const { nft, tables, clock } = this.#parts;
+    const all = tables();
+    let limited = 0;
+    for (const table of all) {
+      const listing = await nft.list(table.name, options);
+      if (listing === null) continue;
+      limited += listing.counters.get('clients_limited')?.packets ?? 0;
+      for (const { key, number } of table.routes) this.#counts.set(key, countsOf(number, listing));
+    }
+    this.#clientsLimited = limited;
+    try {
+      const flows = await this.#flows(options);
+      const keys = new Map(all.flatMap((table) => table.routes.map(({ key, number }) => [markOf(table, number), key])));
+      this.records.update(flows, (mark) => keys.get(mark) ?? null, clock.wallMs());
+      this.#unknown = null;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#unknown = messageOf(error);
+    }
+  }
+
+  async #flows(options: IRunOptions): Promise<IFlow[]> {
+    const texts: string[] = [];
+    for (const { markPrefix } of this.#parts.tables()) {
+      texts.push(await this.#parts.nft.connections(`${markPrefix * 65_536}/${0xffff0000}`, options));
+    }
+    return texts.flatMap(readFlows);
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.clock.setTimer(() => {
+      this.#arm();
+      this.look({}).catch((error) => {
+        this.#parts.logger.warn({ why: messageOf(error) }, 'the counters of the kernel could not be read');
+      });
+    }, lookMs);
+  }
+}
