@@ -10,6 +10,7 @@ import { NFTablesManager } from '../../ts/nftables/kernel-routes.js';
 import { lineOf } from '../../ts/nftables/owner.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
 import { fakeKernel, type IFakeKernel } from '../helpers/fake-kernel.js';
+import type { TTables } from '../helpers/fake-tables.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
@@ -53,48 +54,48 @@ async function makeWorld(names: Record<string, readonly string[]> = {}) {
     use,
     async [Symbol.asyncDispose]() {
       await manager.cleanup();
-      expect(Object.keys(await fake.tables()).filter((name) => name.startsWith('smartproxy_'))).toEqual([]);
+      expect(Object.keys(fake.tables).filter((name) => name.startsWith('smartproxy_'))).toEqual([]);
       expect(process.listenerCount('exit')).toEqual(exits);
       await fake[Symbol.asyncDispose]();
     },
   };
 }
 
-const textOf = async (fake: IFakeKernel): Promise<string> => JSON.stringify(await fake.tables());
+const textOf = (fake: IFakeKernel): string => JSON.stringify(fake.tables);
 
 tap.test('without routes for the kernel nothing is run at all', async () => {
   await using world = await makeWorld();
-  await world.fake.refuse('nobody may call me');
+  world.fake.refusal = 'nobody may call me';
   await world.use([{ match: { ports: 80 }, action: { type: 'block' } }]);
   expect((await world.manager.getStatus()).engine).toEqual('none');
-  expect(await world.fake.tables()).toEqual({});
+  expect(world.fake.tables).toEqual({});
 });
 
 tap.test('routes come, change and go; each table that is named stands by itself', async () => {
   await using world = await makeWorld();
   await world.use([kernel(), kernel({ name: 'other', ports: 81, tableName: 'edge_1' })]);
-  const [own = '', ...more] = Object.keys(await world.fake.tables());
+  const [own = '', ...more] = Object.keys(world.fake.tables);
   expect([own.startsWith('smartproxy_'), more]).toEqual([true, ['edge_1']]);
   await world.use([kernel({ target: { host: '192.0.2.7', port: 9000 } })]);
-  expect(Object.keys(await world.fake.tables())).toEqual([own]);
-  expect(await textOf(world.fake)).toContain('192.0.2.7');
-  expect(await textOf(world.fake)).not.toContain('192.0.2.1"');
+  expect(Object.keys(world.fake.tables)).toEqual([own]);
+  expect(textOf(world.fake)).toContain('192.0.2.7');
+  expect(textOf(world.fake)).not.toContain('192.0.2.1"');
   await world.use([]);
-  expect(await world.fake.tables()).toEqual({});
+  expect(world.fake.tables).toEqual({});
 });
 
 tap.test('what cannot be put into one table leaves the others as they were', async () => {
   await using world = await makeWorld();
   await world.use([kernel()]);
-  const before = await textOf(world.fake);
+  const before = textOf(world.fake);
   const plan = await world.manager.prepare(
     configOf([kernel({ maxConnections: 5 }), kernel({ name: 'b', ports: 81, tableName: 'edge_1' })]),
   );
   // Between the check and the change somebody else takes the name.
-  const tables = { ...(await world.fake.tables()), edge_1: [] };
-  await world.fake.setTables(tables);
+  const tables = { ...world.fake.tables, edge_1: [] };
+  world.fake.tables = tables as TTables;
   await expect(world.manager.commit(plan)).rejects.toThrow('somebody else');
-  const { edge_1: _, ...left } = await world.fake.tables();
+  const { edge_1: _, ...left } = world.fake.tables;
   expect(JSON.stringify(left).length).toEqual(before.length);
   expect((await world.manager.getStatus()).routes.map(({ route }) => route)).toEqual(['web']);
 });
@@ -102,21 +103,21 @@ tap.test('what cannot be put into one table leaves the others as they were', asy
 tap.test('a refusal of the kernel is told as it is, or as what the kernel lacks', async () => {
   await using world = await makeWorld();
   await world.use([kernel()]);
-  await world.fake.refuse('Error: Could not process rule');
+  world.fake.refusal = 'Error: Could not process rule';
   const error = await world.use([kernel({ maxConnections: 3 })]).catch((caught) => caught);
   // Nothing at all works here, so everything lacks.
   expect(error instanceof NftResourceError && error.lack).toEqual('kernel');
   expect(error.cause instanceof NftExecutionError).toBeTrue();
-  await world.fake.refuse(null);
+  world.fake.refusal = null;
 });
 
 tap.test('rules that somebody else removed are written anew', async () => {
   await using world = await makeWorld();
   await world.use([kernel()]);
-  const before = Object.keys(await world.fake.tables());
-  await world.fake.setTables({});
+  const before = Object.keys(world.fake.tables);
+  world.fake.tables = {} as TTables;
   await world.use([kernel({ maxConnections: 3 })]);
-  expect(Object.keys(await world.fake.tables())).toEqual(before);
+  expect(Object.keys(world.fake.tables)).toEqual(before);
 });
 
 const owned = (line: string) => [{ chain: { name: 'owner' } }, { rule: { chain: 'owner', comment: line } }];
@@ -124,9 +125,9 @@ const owned = (line: string) => [{ chain: { name: 'owner' } }, { rule: { chain: 
 tap.test('the tables of processes that are gone are removed, those of others stay', async () => {
   await using world = await makeWorld();
   const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0' });
-  await world.fake.setTables({ left_1: owned(gone), foreign_1: owned('mine'), foreign_2: [] });
+  world.fake.tables = { left_1: owned(gone), foreign_1: owned('mine'), foreign_2: [] } as TTables;
   await world.use([kernel()]);
-  const names = Object.keys(await world.fake.tables()).filter((name) => !name.startsWith('smartproxy_'));
+  const names = Object.keys(world.fake.tables).filter((name) => !name.startsWith('smartproxy_'));
   expect(names).toEqual(['foreign_1', 'foreign_2']);
 });
 
@@ -161,17 +162,17 @@ tap.test('names are looked up, both families, and asked again; one that fails th
   expect(route?.targets.map(({ host }) => host)).toEqual(['192.0.2.5', '2001:db8::5']);
   names['a.test'] = ['192.0.2.9'];
   world.clock.advance(30_000);
-  const has = async (text: string) => (await textOf(world.fake)).includes(text);
+  const has = (text: string) => textOf(world.fake).includes(text);
   let found = false;
   for (let i = 0; i < 200 && !found; i++) {
-    found = await has('192.0.2.9');
+    found = has('192.0.2.9');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  expect([found, await has('192.0.2.5')]).toEqual([true, false]);
+  expect([found, has('192.0.2.5')]).toEqual([true, false]);
   delete names['a.test'];
   world.clock.advance(30_000);
   await world.manager.getStatus();
-  expect(await has('192.0.2.9')).toBeTrue();
+  expect(has('192.0.2.9')).toBeTrue();
   await expect(world.use([kernel({ target: { host: 'b.test', port: 9000 } })])).rejects.toThrow('no b.test');
 });
 
@@ -190,7 +191,7 @@ tap.test('connections are records from the look that finds them to the look that
   await world.use([kernel()]);
   const [route] = (await world.manager.getStatus()).routes;
   const mark = route?.mark ?? 0;
-  await world.fake.setFlows([flow(mark, 1), flow(mark, 2), flow(mark + 7, 3), 'conntrack v1.4.7: 3 flow entries']);
+  world.fake.flows = [flow(mark, 1), flow(mark, 2), flow(mark + 7, 3), 'conntrack v1.4.7: 3 flow entries'];
   const { connections, routes } = await world.manager.getStatus();
   expect(connections).toHaveLength(2);
   const { id, since, ...facts } = connections?.[0] ?? ({} as IKernelConnection);
@@ -209,7 +210,7 @@ tap.test('connections are records from the look that finds them to the look that
   expect(routes[0]?.bytesIn).toEqual(700);
   expect(world.manager.watch.totals().connections).toEqual(7);
   // One is over and still remembered, the other is forgotten.
-  await world.fake.setFlows([flow(mark, 1, 'TIME_WAIT')]);
+  world.fake.flows = [flow(mark, 1, 'TIME_WAIT')];
   world.clock.advance(5000);
   await until(
     () => world.told.length === 4,
@@ -247,7 +248,7 @@ tap.test('without conntrack everything but single connections is known', async (
   expect(status.connectionsUnknown).toContain('conntrack is not installed');
   await manager.drain(1000);
   await manager.cleanup();
-  expect(await other.tables()).toEqual({});
+  expect(other.tables).toEqual({});
 });
 
 tap.test('cutting a route and the end forget connections by their marks', async () => {
@@ -255,23 +256,23 @@ tap.test('cutting a route and the end forget connections by their marks', async 
   const before = await world.use([kernel()]);
   const [route] = (await world.manager.getStatus()).routes;
   await world.manager.cut(before, new Set(['web', 'unknown']));
-  expect(await world.fake.conntrackCalls()).toContain(`-D -m ${route?.mark}`);
+  expect(world.fake.conntrackCalls).toContain(`-D -m ${route?.mark}`);
 });
 
 tap.test('a drain lets nothing new in and waits for TCP, as long as it may', async () => {
   await using world = await makeWorld();
   await world.use([kernel()]);
   const [route] = (await world.manager.getStatus()).routes;
-  await world.fake.setFlows([flow(route?.mark ?? 0, 1)]);
+  world.fake.flows = [flow(route?.mark ?? 0, 1)];
   const drained = world.manager.drain(1_000_000);
   let closing = false;
   for (let i = 0; i < 200 && !closing; i++) {
-    const [rules = []] = Object.values(await world.fake.tables());
+    const [rules = []] = Object.values(world.fake.tables);
     closing = !rules.some(({ rule }) => rule?.comment === 'route web' && JSON.stringify(rule).includes('dport'));
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   expect(closing).toBeTrue();
-  await world.fake.setFlows([]);
+  world.fake.flows = [];
   await drained;
 });
 
