@@ -123,7 +123,6 @@ export class AsyncFileSystem {
     await attempt('remove the folder', path, () => fs.rm(path, { recursive: true, force: true }));
   }
 
-  /** The caller must listen to 'error'. */
   /**
    * An open file with this content that has no name any more, at its beginning; it goes when it is closed. For programs
    * that open their standard input again by name, which the sockets that Node gives them cannot be.
@@ -141,6 +140,7 @@ export class AsyncFileSystem {
     });
   }
 
+  /** The caller must listen to 'error'. */
   static createReadStream(path: string): ReadStream {
     return plugins.fs.createReadStream(path);
   }
