@@ -88,6 +88,18 @@ tap.test('turns give each target its share, spread evenly', () => {
   );
 });
 
+tap.test('weights without a common measure are rounded before their map is large', () => {
+  const weights = Array.from({ length: 1000 }, (_, i) => i + 1);
+  const turns = turnsOf(weights);
+  expect(turns.length).toBeLessThan(5001);
+  const shares = weights.map((_, i) => turns.filter((turn) => turn === i).length);
+  expect(shares[0]).toEqual(1);
+  expect(shares[999]).toBeGreaterThan(2 * (shares[400] ?? 0));
+  const three = turnsOf([1999, 1997, 1993]);
+  expect(three.length).toBeLessThan(4003);
+  expect(three.filter((turn) => turn === 0).length / three.length).toBeCloseTo(1999 / 5989, 2);
+});
+
 tap.test('who is in no allow list is refused, of both families; who is in a block list too, named or not', () => {
   const lists = [{ allow: { ip: ['10.0.0.0/8'], ip6: [] }, block: { ip: ['10.0.0.1-10.0.0.9'], ip6: ['::2'] } }];
   for (const useSets of [true, false]) {
@@ -117,6 +129,14 @@ tap.test('a table that closes lets nobody in and keeps everything else', () => {
 
 tap.test('equal routes give equal rules, and a change of nothing no command', () => {
   expect(commandsToChange(modelOf({}, {}), modelOf({}, {}))).toEqual([]);
+});
+
+tap.test('a change of the lists of a route leaves its count of connections', () => {
+  const limited = (address: string) =>
+    modelOf({ maxConnections: 5, lists: [{ allow: null, block: { ip: [address], ip6: [] } }] });
+  const commands = commandsToChange(limited('192.0.2.1'), limited('192.0.2.2'));
+  expect(commands.some((command) => text(command).includes('r1_guard'))).toBeTrue();
+  expect(commands.some((command) => text(command).includes('"name":"r1_limit'))).toBeFalse();
 });
 
 tap.test('a change touches what changes: other routes keep their chains, counters and count of connections', () => {

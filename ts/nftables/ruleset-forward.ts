@@ -42,11 +42,15 @@ function choice(
 /** Any: equal rules on several machines then lead a client to the same target. */
 const hashSeed = 0x5eed;
 
+/** So many elements has a map of turns at most, but for one a target: weights beyond that are rounded. */
+const maxTurns = 4000;
+
 /** Places of targets, each as often as its weight says, spread evenly. */
 export function turnsOf(weights: readonly number[]): number[] {
   const divisor = weights.reduce(greatestDivisor);
-  const shares = weights.map((weight) => weight / divisor);
-  const total = shares.reduce((sum, share) => sum + share, 0);
+  const scale = Math.min(1, (maxTurns * divisor) / sumOf(weights));
+  const shares = weights.map((weight) => Math.max(1, Math.round((weight / divisor) * scale)));
+  const total = sumOf(shares);
   const scores = shares.map(() => 0);
   return Array.from({ length: total }, () => {
     let best = 0;
@@ -58,6 +62,8 @@ export function turnsOf(weights: readonly number[]): number[] {
     return best;
   });
 }
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
 
 const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 

@@ -129,7 +129,10 @@ export function guardChain(
     }
   }
   if (maxConnections !== null) {
-    rules.push({ expr: [{ 'ct count': { val: maxConnections, inv: true } }, limited, goto(refuse(parts))] });
+    // In a chain of its own, which outlives changes of the other rules: a new one would begin to count anew.
+    const limit = { 'ct count': { val: maxConnections, inv: true } };
+    const chain = parts.chain(`r${number}_limit`, [{ expr: [limit, limited, goto(refuse(parts))] }]);
+    rules.push({ expr: [jump(chain)] });
   }
   if (logPrefix !== null) rules.push({ expr: [{ log: { prefix: `${logPrefix} `, level: 'info' } }] });
   rules.push({ comment: `route ${route.label}`, expr: [setTo(ct('mark'), markOf(table, number)), accept] });
