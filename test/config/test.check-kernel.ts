@@ -75,7 +75,7 @@ tap.test('a target of this machine is redirected to, and no other way leads to :
   expect(placesOf(redirected({ host: 'localhost', port: 8443 }))).toEqual([]);
   expect(placesOf(redirected({ host: '127.0.0.1', port: 8443 }))).toEqual(['action.target.host']);
   expect(placesOf(redirected({ host: 'localhost', port: 'preserve' }))).toEqual(['action.target.port']);
-  for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1']) {
+  for (const host of ['::1', '[::1]', '0:0:0:0:0:0:0:1', '::0.0.0.1', '0.0.0.0', '::', '224.0.0.1', '[ff02::1]']) {
     expect(placesOf(kernel({ action: { target: { host, port: 80 } } }))).toEqual(['action.target.host']);
   }
 });
@@ -91,6 +91,9 @@ tap.test('an offset is told as data, or by the helper whose function is known', 
   expect(shifted(1000, 'preserve')).toEqual([]);
   expect(shifted(1000, 80)).toEqual(['action.target.port']);
   expect(shifted(-80, 'preserve')).toEqual(['action.target.port']);
+  // Ports 80 to 90: the last one fits, the first one does.
+  expect([shifted(65_445, 'preserve'), shifted(-79, 'preserve')]).toEqual([[], []]);
+  expect(shifted(65_446, 'preserve')).toEqual(['action.target.port']);
   const route = createOffsetPortMappingRoute({ ports: 80, targetHost: '192.0.2.1', offset: 5 });
   expect(placesOf({ ...route, action: { ...route.action, forwardingEngine: 'nftables' } })).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { AddressSet } from '../../ts/codec/address.js';
 import { formatIpv4, formatIpv6 } from '../../ts/codec/ip-number.js';
-import { rangesOf, rangesOfSet } from '../../ts/config/kernel-addresses.js';
+import { canBeTarget, kernelAddress, rangesOf, rangesOfSet } from '../../ts/config/kernel-addresses.js';
 import { bytesOfRate } from '../../ts/config/kernel-text.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
@@ -51,6 +51,29 @@ tap.test('the ranges hold the addresses of the set and no others', () => {
     }),
     { numRuns: numRuns(300) },
   );
+});
+
+tap.test('an address has one spelling; what is an IPv4 address inside is it', () => {
+  const texts = [
+    '192.0.2.1',
+    '::ffff:192.0.2.1',
+    '::FFFF:c000:201',
+    '2001:DB8:0:0::1',
+    '::0.0.0.1',
+    '64:ff9b::192.0.2.1',
+  ];
+  const want = ['192.0.2.1', '192.0.2.1', '192.0.2.1', '2001:db8::1', '::1', '64:ff9b::c000:201'];
+  expect(texts.map(kernelAddress)).toEqual(want);
+  expect(['', 'a.test', '192.0.2.01', 'fe80::1%lo', '::ffff:192.0.2.256', '[::1]'].map(kernelAddress)).toEqual(
+    Array(6).fill(null),
+  );
+});
+
+tap.test('packets go to one machine, not to none, a group, or the other side of a loopback', () => {
+  const good = ['1.0.0.0', '127.0.0.1', '223.255.255.255', '169.254.1.1', '2001:db8::1', 'fe80::1', '::2'];
+  expect(good.filter((address) => !canBeTarget(address))).toEqual([]);
+  const bad = ['0.0.0.0', '0.1.2.3', '224.0.0.1', '255.255.255.255', '::', '::1', 'ff02::1', 'a.test'];
+  expect(bad.filter(canBeTarget)).toEqual([]);
 });
 
 tap.test('rates are bits a second', () => {

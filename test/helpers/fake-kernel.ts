@@ -18,6 +18,8 @@ export interface IFakeKernel extends AsyncDisposable {
   tables: TTables;
   /** With which everything but listing fails; null: it works. */
   refusal: string | null;
+  /** Is told of every call of nft, arguments and input, before it is answered; the call fails with what it throws. */
+  watch: ((args: string, input: string) => void) | null;
   /** What conntrack lists. */
   flows: readonly string[];
   /** How conntrack was called. */
@@ -45,6 +47,7 @@ export async function fakeKernel(): Promise<IFakeKernel> {
       fake.conntrackCalls.push(args.join(' '));
       return fake.flows.map((line) => `${line}\n`).join('');
     }
+    fake.watch?.(args.join(' '), input);
     if (args.includes('list')) return listOf(fake.tables, args);
     if (fake.refusal !== null) throw new Error(fake.refusal);
     const after = applyTo(fake.tables, JSON.parse(args.includes('-f') ? input : (args.at(-1) ?? '')).nftables);
@@ -87,6 +90,7 @@ export async function fakeKernel(): Promise<IFakeKernel> {
     },
     tables: {},
     refusal: null,
+    watch: null,
     flows: [],
     conntrackCalls: [],
     async [Symbol.asyncDispose]() {

@@ -9,13 +9,18 @@ export type TTables = Record<string, TEntry[]>;
 /** Without a name in its message: nft says no more either. */
 const missing = () => new Error('Error: No such file or directory');
 
+/** Any number that a name has for good. */
+const handleOf = (name: string): number =>
+  [...name].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 1_000_003, 7);
+
 /** The state after these commands; throws where one of them cannot be. */
 export function applyTo(before: TTables, commands: readonly TEntry[]): TTables {
   const state: TTables = structuredClone(before);
   for (const command of commands) {
     const [[verb, body] = ['', {}]] = Object.entries(command) as [string, TEntry][];
     const [[kind, given] = ['', {}]] = Object.entries(body);
-    const name = String(given.name ?? '');
+    const byHandle = Object.keys(state).find((each) => handleOf(each) === given.handle);
+    const name = String(given.name ?? byHandle ?? '');
     if (kind === 'table') {
       if (verb === 'delete' && state[name] === undefined) throw missing();
       if (verb === 'delete') delete state[name];
@@ -54,5 +59,5 @@ export function listOf(state: TTables, args: readonly string[]): string {
   const name = args.at(-1) ?? '';
   const entries = state[name];
   if (entries === undefined) throw missing();
-  return JSON.stringify({ nftables: [{ table: { name } }, ...entries] });
+  return JSON.stringify({ nftables: [{ table: { name, handle: handleOf(name) } }, ...entries] });
 }

@@ -19,23 +19,28 @@ const kernel = (part: Partial<INfTablesRouteOptions> = {}): IRouteConfig =>
 const configOf = (routes: readonly IRouteConfig[], options: Partial<ISmartProxyOptions> = {}) =>
   resolveConfig({ ...options, routes });
 
+/** Worlds that are, and who listened for the end of the process before the first of them. */
+let live = 0;
+let exits = 0;
+
 async function makeWorld(names: Record<string, readonly string[]> = {}) {
-  const exits = process.listenerCount('exit');
+  if (live++ === 0) exits = process.listenerCount('exit');
   const fake = await fakeKernel();
   const clock = makeFakeClock();
   const told: string[] = [];
   const tell = (what: string) => (connection: IKernelConnection) =>
     told.push(`${what} ${connection.route} ${connection.clientIp}`);
+  const world = {
+    resolve: async (host: string): Promise<readonly string[]> => {
+      const found = names[host];
+      if (found === undefined) throw new Error(`no ${host}`);
+      return found;
+    },
+  };
   const manager = new NFTablesManager({
     clock,
     logger: silentLogger,
-    names: {
-      resolve: async (host) => {
-        const found = names[host];
-        if (found === undefined) throw new Error(`no ${host}`);
-        return found;
-      },
-    },
+    names: { resolve: (host) => world.resolve(host) },
     observer: { kernelOpened: tell('opened'), kernelClosed: tell('closed') },
     nft: fake.options,
     switches: fake.switches,
@@ -45,20 +50,19 @@ async function makeWorld(names: Record<string, readonly string[]> = {}) {
     await manager.commit(plan);
     return plan;
   };
-  return {
+  return Object.assign(world, {
     fake,
     clock,
     manager,
     told,
-    names,
     use,
     async [Symbol.asyncDispose]() {
       await manager.cleanup();
       expect(Object.keys(fake.tables).filter((name) => name.startsWith('smartproxy_'))).toEqual([]);
-      expect(process.listenerCount('exit')).toEqual(exits);
+      if (--live === 0) expect(process.listenerCount('exit')).toEqual(exits);
       await fake[Symbol.asyncDispose]();
     },
-  };
+  });
 }
 
 const textOf = (fake: IFakeKernel): string => JSON.stringify(fake.tables);
@@ -100,6 +104,98 @@ tap.test('what cannot be put into one table leaves the others as they were', asy
   expect((await world.manager.getStatus()).routes.map(({ route }) => route)).toEqual(['web']);
 });
 
+tap.test('a table that cannot be removed leaves all of them as they were', async () => {
+  await using world = await makeWorld();
+  const routes = [kernel(), kernel({ name: 'b', ports: 81, tableName: 'edge_1' })];
+  await world.use(routes);
+  world.fake.watch = (_, input) => {
+    if (input.includes('"delete":{"table"') && input.includes('edge_1')) throw new Error('not now');
+  };
+  await expect(world.use([kernel({ target: { host: '192.0.2.7', port: 1 } })])).rejects.toThrow('not now');
+  expect(textOf(world.fake)).toContain('192.0.2.1"');
+  expect(textOf(world.fake)).not.toContain('192.0.2.7');
+  world.fake.watch = null;
+  await world.use([kernel()]);
+  expect(Object.keys(world.fake.tables)).toHaveLength(1);
+});
+
+tap.test('an update whose rules cannot be read back is taken back', async () => {
+  await using world = await makeWorld();
+  await world.use([kernel()]);
+  const lists = (text: string) => /list table /.test(text);
+  let changed = false;
+  world.fake.watch = (args, input) => {
+    if (changed && lists(args)) {
+      changed = false;
+      throw new Error('no answer');
+    }
+    changed ||= args === '-j -f -' && input.includes('192.0.2.7');
+  };
+  await expect(world.use([kernel({ target: { host: '192.0.2.7', port: 1 } })])).rejects.toThrow('no answer');
+  world.fake.watch = null;
+  expect(textOf(world.fake)).toContain('192.0.2.1"');
+  expect(textOf(world.fake)).not.toContain('192.0.2.7');
+  // A table that was new is not there.
+  world.fake.watch = (args) => {
+    if (args.endsWith('edge_1') && world.fake.tables.edge_1 !== undefined) throw new Error('no answer');
+  };
+  const both = [kernel(), kernel({ name: 'b', ports: 81, tableName: 'edge_1' })];
+  await expect(world.use(both)).rejects.toThrow('no answer');
+  expect(Object.keys(world.fake.tables)).toHaveLength(1);
+  world.fake.watch = null;
+});
+
+tap.test('what the kernel lacks for an update makes its routes fall back, if they may', async () => {
+  await using world = await makeWorld();
+  await world.use([kernel({ fallback: 'node' })]);
+  world.fake.watch = (args, input) => {
+    if (args.startsWith('-c') && input.includes('jhash')) throw new Error('no such thing');
+  };
+  const targets = ['192.0.2.1', '192.0.2.2'].map((host) => ({ host, port: 1 }));
+  const hashing = { ...kernel({ fallback: 'node' }) };
+  const plan = await world.use([
+    createNfTablesRoute({ name: 'web', ports: 80, targets, algorithm: 'ip-hash', fallback: 'node' }),
+  ]);
+  expect(plan.why).toContain('nft_hash');
+  expect([plan.config.routes[0]?.kernel, world.fake.tables]).toEqual([null, {}]);
+  world.fake.watch = null;
+  await world.use([hashing]);
+  expect((await world.manager.getStatus()).engine).toEqual('nftables');
+});
+
+tap.test('two tables have never the same marks, whatever process they are of', async () => {
+  await using world = await makeWorld();
+  await using other = await makeWorld();
+  const marks = async (of: typeof world, count: number) => {
+    await of.use(
+      Array.from({ length: count }, (_, i) => kernel({ name: `r${i}`, ports: 80 + i, tableName: `edge_${i}` })),
+    );
+    return (await of.manager.getStatus()).routes.map(({ mark }) => Math.floor(mark / 65_536));
+  };
+  const [first = 0] = await marks(world, 1);
+  const all = [...(await marks(world, 3)), ...(await marks(other, 3))];
+  expect(all[0]).toEqual(first);
+  expect(new Set(all).size).toEqual(6);
+  // Of another process: what its table says is taken too.
+  await world.use([]);
+  const foreign = lineOf({ pid: 1, start: '1', boot: '0', space: '0', mark: first });
+  world.fake.tables = { edge_9: owned(foreign) } as TTables;
+  expect(await marks(world, 1)).not.toEqual([first]);
+});
+
+tap.test('however many proxies there are, they listen once for the end of the process', async () => {
+  const before = process.listenerCount('exit');
+  await using first = await makeWorld();
+  await first.use([kernel()]);
+  await using second = await makeWorld();
+  await second.use([kernel()]);
+  expect(process.listenerCount('exit')).toEqual(before + 1);
+  await second.use([]);
+  expect(process.listenerCount('exit')).toEqual(before + 1);
+  await first.use([]);
+  expect(process.listenerCount('exit')).toEqual(before);
+});
+
 tap.test('a refusal of the kernel is told as it is, or as what the kernel lacks', async () => {
   await using world = await makeWorld();
   await world.use([kernel()]);
@@ -124,12 +220,28 @@ const owned = (line: string) => [{ chain: { name: 'owner' } }, { rule: { chain: 
 
 tap.test('the tables of processes that are gone are removed, those of others stay', async () => {
   await using world = await makeWorld();
-  const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0' });
+  const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0', mark: 1 });
   world.fake.tables = { left_1: owned(gone), foreign_1: owned('mine'), foreign_2: [] } as TTables;
   await world.use([kernel()]);
   const names = Object.keys(world.fake.tables).filter((name) => !name.startsWith('smartproxy_'));
   expect(names).toEqual(['foreign_1', 'foreign_2']);
 });
+
+tap.test(
+  'what is left is removed by its handle: a table that took its name meanwhile stays, and nobody minds',
+  async () => {
+    await using world = await makeWorld();
+    const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0', mark: 1 });
+    world.fake.tables = { left_1: owned(gone) } as TTables;
+    world.fake.watch = (args, input) => {
+      if (args !== '-c -j -f -' || !input.includes('"delete":{"table":{"family":"inet","handle"')) return;
+      throw new Error('Could not process rule: No such file or directory');
+    };
+    await world.use([kernel()]);
+    expect(Object.keys(world.fake.tables)).toContain('left_1');
+    world.fake.watch = null;
+  },
+);
 
 tap.test('switches that are off are an error, are set where a route says so, or make routes fall back', async () => {
   await using world = await makeWorld();
@@ -146,6 +258,15 @@ tap.test('switches that are off are an error, are set where a route says so, or 
   await expect(world.use([kernel({ fallback: 'node' }), kernel({ name: 'b', ports: 81 })])).rejects.toThrow(
     'ip_forward',
   );
+
+  // It says so for its own needs alone.
+  const sixth = kernel({ name: 'b', ports: 81, target: { host: '2001:db8::1', port: 1 } });
+  world.fake.values.set('net.ipv6.conf.all.forwarding', '0');
+  await expect(world.use([kernel({ changeSysctls: true }), sixth])).rejects.toThrow(
+    'net.ipv6.conf.all.forwarding is 0',
+  );
+  expect(world.fake.values.get('net.ipv4.ip_forward')).toEqual('0');
+  world.fake.values.set('net.ipv6.conf.all.forwarding', '1');
 
   await world.use([kernel({ changeSysctls: true })]);
   expect(world.fake.values.get('net.ipv4.ip_forward')).toEqual('1');
@@ -174,6 +295,54 @@ tap.test('names are looked up, both families, and asked again; one that fails th
   await world.manager.getStatus();
   expect(has('192.0.2.9')).toBeTrue();
   await expect(world.use([kernel({ target: { host: 'b.test', port: 9000 } })])).rejects.toThrow('no b.test');
+});
+
+tap.test('names that were asked for before an update, or before a stop, change nothing after it', async () => {
+  for (const overtake of ['update', 'drain'] as const) {
+    const answers: ((found: readonly string[]) => void)[] = [];
+    await using world = await makeWorld();
+    const names = { 'a.test': ['192.0.2.5'] as readonly string[] };
+    let isSlow = false;
+    world.resolve = async (host) => {
+      if (!isSlow || host !== 'a.test') return names['a.test'];
+      return await new Promise<readonly string[]>((resolve) => answers.push(resolve));
+    };
+    const route = kernel({ target: { host: 'a.test', port: 9000 } });
+    await world.use([route]);
+    isSlow = true;
+    world.clock.advance(30_000);
+    await until(
+      () => answers.length === 1,
+      5000,
+      () => 'the names are asked for',
+    );
+    if (overtake === 'update') await world.use([kernel({ target: { host: '192.0.2.8', port: 9000 } })]);
+    else await world.manager.drain(0);
+    const after = textOf(world.fake);
+    answers[0]?.(['192.0.2.9']);
+    // The manager has nothing under way any more when its next work is done.
+    await world.manager.getStatus();
+    await new Promise(setImmediate);
+    expect([overtake, textOf(world.fake)]).toEqual([overtake, after]);
+    world.clock.advance(30_000);
+    await world.manager.getStatus();
+    expect([overtake, textOf(world.fake), answers.length]).toEqual([overtake, after, 1]);
+  }
+});
+
+tap.test('an address that is an IPv4 address inside is that one; one that no packet can go to is none', async () => {
+  await using world = await makeWorld({ 'a.test': ['::ffff:192.0.2.5', 'fe80::1%lo'], 'b.test': ['0.0.0.0', '::1'] });
+  const hostsOf = async (part: Partial<INfTablesRouteOptions>) => {
+    await world.use([kernel(part)]);
+    return (await world.manager.getStatus()).routes[0]?.targets.map(({ host }) => host);
+  };
+  expect(await hostsOf({ target: { host: '::ffff:192.0.2.7', port: 1 } })).toEqual(['192.0.2.7']);
+  expect(await hostsOf({ target: { host: 'a.test', port: 1 } })).toEqual(['192.0.2.5']);
+  expect(await hostsOf({ target: { host: '2001:DB8:0::1', port: 1 } })).toEqual(['2001:db8::1']);
+  await hostsOf({ listenAddress: '::ffff:203.0.113.1' });
+  expect(textOf(world.fake)).toContain('"right":"203.0.113.1"');
+  await expect(hostsOf({ target: { host: 'b.test', port: 1 } })).rejects.toThrow('none of the addresses');
+  await expect(hostsOf({ listenAddress: '2001:db8::1' })).rejects.toThrow('family of 2001:db8::1');
 });
 
 tap.test('denyPrivateTargets holds for addresses behind names', async () => {
@@ -220,6 +389,35 @@ tap.test('connections are records from the look that finds them to the look that
   expect(world.told.slice(2)).toEqual(['closed web 198.51.100.7', 'closed web 198.51.100.7']);
   await world.manager.getStatus();
   expect(world.told).toHaveLength(4);
+});
+
+tap.test('the connections of the last route are watched until they are over', async () => {
+  await using world = await makeWorld();
+  await world.use([kernel()]);
+  const [route] = (await world.manager.getStatus()).routes;
+  world.fake.flows = [flow(route?.mark ?? 0, 1), flow(route?.mark ?? 0, 2)];
+  await world.manager.getStatus();
+  await world.use([]);
+  world.fake.flows = [flow(route?.mark ?? 0, 2)];
+  world.clock.advance(5000);
+  await until(
+    () => world.told.length === 3,
+    5000,
+    () => `one end, has ${world.told}`,
+  );
+  expect(world.manager.watch.records.size).toEqual(1);
+  world.fake.flows = [];
+  world.clock.advance(5000);
+  await until(
+    () => world.told.length === 4,
+    5000,
+    () => `two ends, has ${world.told}`,
+  );
+  // Then nobody looks any more.
+  const calls = world.fake.conntrackCalls.length;
+  world.clock.advance(60_000);
+  await new Promise(setImmediate);
+  expect([world.clock.pending, world.fake.conntrackCalls.length]).toEqual([0, calls]);
 });
 
 tap.test('what a route has counted stays in the totals when it goes', async () => {

@@ -98,7 +98,7 @@ tap.test('every fault of the options is told at once', () => {
 });
 
 const owned = (line: string) => [{ chain: { name: 'owner' } }, { rule: { chain: 'owner', comment: line } }];
-const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0' });
+const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0', mark: 1 });
 
 tap.test('the command line shows the tables of proxies and removes those of processes that are gone', async () => {
   await withFake(async (fake) => {

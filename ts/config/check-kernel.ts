@@ -1,11 +1,10 @@
 // What a route that the kernel forwards cannot have: the kernel sees addresses and ports, and nothing else. Places are
 // relative to the route.
 
-import { isPrivateAddress } from '../codec/address.js';
 import { loadBalancingDefaults } from './defaults.js';
 import { gotText, type IPathFault, type TKey } from './faults.js';
 import { featurePlaces, httpFeatures } from './http-features.js';
-import { rangesOf } from './kernel-addresses.js';
+import { canBeTarget, kernelAddress, rangesOf } from './kernel-addresses.js';
 import { isLabel, wantLabel } from './kernel-text.js';
 import { offsetOf } from './port-mapper.js';
 import { mergePorts } from './ports.js';
@@ -151,8 +150,8 @@ function judgeTarget(
   const redirect = action.type === 'forward' && action.nftables?.redirect === true;
   if (typeof host === 'function') refuse('host', 'an address or a name: the kernel calls no function', host);
   else if (redirect && host !== 'localhost') refuse('host', "'localhost', as nftables.redirect is true", host);
-  else if ([host].flat().some(isOwnIpv6))
-    refuse('host', 'another address, or nftables.redirect: no packet from outside may go to ::1', host);
+  else if ([host].flat().some(isNowhere))
+    refuse('host', 'one machine; this one by its own address or nftables.redirect: no packet may go to ::1', host);
   if (redirect && typeof port !== 'number') refuse('port', 'a port, as nftables.redirect is true', port);
   else if (given !== undefined && port !== 'preserve')
     refuse('port', "'preserve', as nftables.portOffset is given", port);
@@ -173,8 +172,10 @@ function judgeTarget(
   return faults;
 }
 
-const isOwnIpv6 = (host: unknown): boolean =>
-  typeof host === 'string' && /^\[?(?:0*:)*0*1\]?$/.test(host) && host.includes(':') && isPrivateAddress(host);
+function isNowhere(host: unknown): boolean {
+  const address = typeof host === 'string' ? kernelAddress(host.replace(/^\[|\]$/g, '')) : null;
+  return address !== null && !canBeTarget(address);
+}
 
 function securityFaults({ security, action }: IRouteConfig, usable: TUsable, defaults: TDefaults): IPathFault[] {
   const faults: IPathFault[] = [];

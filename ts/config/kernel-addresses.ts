@@ -2,8 +2,29 @@
 
 import type { AddressSet } from '../codec/address.js';
 import { readAddressPattern } from '../codec/address-pattern.js';
-import { formatIpv4, formatIpv6 } from '../codec/ip-number.js';
+import { isMapped } from '../codec/fold.js';
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../codec/ip-number.js';
 import type { IAddressRanges } from './resolved-kernel.js';
+
+/**
+ * The one spelling of an address that a rule can have: what is an IPv4 address inside is it, since no packet carries it
+ * otherwise. null: it is no address, or one of a zone.
+ */
+export function kernelAddress(text: string): string | null {
+  if (parseIpv4(text) >= 0) return text;
+  const value = parseIpv6(text);
+  if (value === null) return null;
+  return isMapped(value) ? formatIpv4(Number(value & 0xffffffffn)) : formatIpv6(value);
+}
+
+/** Whether packets can go to this one machine from another. */
+export function canBeTarget(address: string): boolean {
+  const number = parseIpv4(address);
+  // 0.0.0.0/8 is this network; from 224.0.0.0 on there are groups, and 255.255.255.255.
+  if (number >= 0) return number >= 0x01000000 && number < 0xe0000000;
+  const value = parseIpv6(address);
+  return value !== null && value > 1n && value >> 120n !== 0xffn;
+}
 
 type TSpan = readonly [low: bigint, high: bigint];
 

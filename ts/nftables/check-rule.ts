@@ -12,7 +12,7 @@ export function checkTable(table: IKernelTable): void {
     if (!holds) faults.push(`${place}: want ${want}`);
   };
   claim(isTableName(table.name), 'tableName', wantTableName);
-  claim(/^[a-z0-9=. -]{1,120}$/.test(table.owner), 'owner', 'pid, start and boot');
+  claim(/^[a-z0-9=. -]{1,120}$/.test(table.owner), 'owner', 'a line of owner.ts');
   claim(isWhole(table.markPrefix, 1, 65_535), 'markPrefix', '1 to 65535');
   claim(isWhole(table.limits.maxConnectionsPerIP, 0, 4_294_967_295), 'maxConnectionsPerIP', 'a whole number');
   const perMinute = table.limits.connectionRateLimitPerMinute;

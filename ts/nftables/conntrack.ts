@@ -25,36 +25,59 @@ export interface IFlow {
   readonly isOpen: boolean;
 }
 
-export function readFlows(text: string): IFlow[] {
-  return text.split('\n').flatMap((line) => readFlow(line) ?? []);
+/** How many lines are read before other work gets its turn: about a millisecond of them. */
+const linesATime = 500;
+
+/** 100 000 connections are a lot of text: the process does other things in between. */
+export async function readFlows(text: string): Promise<IFlow[]> {
+  const flows: IFlow[] = [];
+  for (let at = 0, read = 1; at < text.length; read++) {
+    const newline = text.indexOf('\n', at);
+    const end = newline < 0 ? text.length : newline;
+    const flow = readFlow(text.slice(at, end));
+    if (flow !== null) flows.push(flow);
+    at = end + 1;
+    if (read % linesATime === 0) await new Promise(setImmediate);
+  }
+  return flows;
 }
 
 /** null: a line about something else. */
 function readFlow(line: string): IFlow | null {
-  const [transport] = line.split(/\s+/, 1);
-  if (transport !== 'tcp' && transport !== 'udp') return null;
-  const values = (name: string): string[] =>
-    [...line.matchAll(new RegExp(`(?<=\\s)${name}=(\\S+)`, 'g'))].map((found) => found[1] ?? '');
-  const [src, dst, sport, dport, bytes] = ['src', 'dst', 'sport', 'dport', 'bytes'].map(values);
-  const direction = (index: 0 | 1): IDirection => ({
-    source: src?.[index] ?? '',
-    destination: dst?.[index] ?? '',
-    sourcePort: Number(sport?.[index] ?? 0),
-    destinationPort: Number(dport?.[index] ?? 0),
-    bytes: bytes?.[index] === undefined ? null : Number(bytes[index]),
-  });
-  const [mark, id] = [values('mark')[0], values('id')[0]];
-  if (mark === undefined || id === undefined || src?.length !== 2) return null;
-  const state = /^tcp\s+\d+\s+\d+\s+([A-Z_]+)/.exec(line)?.[1];
+  const transport = line.startsWith('tcp ') ? 'tcp' : line.startsWith('udp ') ? 'udp' : null;
+  if (transport === null) return null;
+  const words = line.split(' ').filter((word) => word !== '');
+  const first = new Map<string, string>();
+  const second = new Map<string, string>();
+  for (const word of words) {
+    const equals = word.indexOf('=');
+    if (equals < 0) continue;
+    const key = word.slice(0, equals);
+    (first.has(key) ? second : first).set(key, word.slice(equals + 1));
+  }
+  const [mark, id] = [first.get('mark'), first.get('id')];
+  if (mark === undefined || id === undefined || !second.has('src')) return null;
+  const state = transport === 'tcp' ? words[3] : undefined;
   return {
     id,
     transport,
     mark: Number(mark),
-    original: direction(0),
-    reply: direction(1),
+    original: directionOf(first),
+    reply: directionOf(second),
     isOpen: state === undefined || !over.has(state),
   };
 }
+
+const directionOf = (values: ReadonlyMap<string, string>): IDirection => {
+  const bytes = values.get('bytes');
+  return {
+    source: values.get('src') ?? '',
+    destination: values.get('dst') ?? '',
+    sourcePort: Number(values.get('sport') ?? 0),
+    destinationPort: Number(values.get('dport') ?? 0),
+    bytes: bytes === undefined ? null : Number(bytes),
+  };
+};
 
 /** Nothing more is to come of these; the kernel keeps them for stray packets. */
 const over: ReadonlySet<string> = new Set(['TIME_WAIT', 'CLOSE', 'LAST_ACK', 'SYN_SENT', 'SYN_RECV', 'NONE']);

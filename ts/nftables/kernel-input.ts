@@ -1,7 +1,7 @@
 // From resolved routes to what rules are made of: names become addresses, lists become ranges, each route gets a number.
 
 import { isPrivateAddress } from '../codec/address.js';
-import { rangesOfSet } from '../config/kernel-addresses.js';
+import { canBeTarget, kernelAddress, rangesOfSet } from '../config/kernel-addresses.js';
 import { kernelRoutesOf } from '../config/kernel-order.js';
 import { offsetOf } from '../config/port-mapper.js';
 import type {
@@ -13,7 +13,7 @@ import type {
 } from '../config/resolved.js';
 import * as plugins from '../plugins.js';
 import { NftResourceError, NftValidationError } from './errors.js';
-import type { IKernelRoute, IKernelTarget, TTargetPort } from './kernel-route.js';
+import { familiesOf, type IKernelRoute, type IKernelTarget, type TTargetPort } from './kernel-route.js';
 
 /** Asked for the names of targets. */
 export interface INames {
@@ -46,6 +46,7 @@ export interface IInputParts {
 export async function inputOf({ route, kernel, action }: IKernelWish, parts: IInputParts): Promise<IKernelRoute> {
   const { config } = parts;
   const lists = config.defaultLists === null ? route.security.lists : [config.defaultLists, ...route.security.lists];
+  const listenAddress = route.match.listenAddress ?? config.listenAddress;
   const targets = await Promise.all(action.targets.map((target) => targetsOf(target, kernel.redirect, parts)));
   const made: IKernelRoute = {
     key: route.key,
@@ -53,7 +54,7 @@ export async function inputOf({ route, kernel, action }: IKernelWish, parts: IIn
     number: parts.numberOf(route.key),
     transports: kernel.transports,
     ports: route.match.ports,
-    listenAddress: route.match.listenAddress ?? config.listenAddress,
+    listenAddress: listenAddress === null ? null : (kernelAddress(listenAddress) ?? listenAddress),
     clients: rangesOfSet(route.match.clientIp),
     lists: lists.map(({ allow, block }: IResolvedLists) => ({ allow: rangesOfSet(allow), block: rangesOfSet(block) })),
     maxConnections: route.security.maxConnections,
@@ -69,7 +70,11 @@ export async function inputOf({ route, kernel, action }: IKernelWish, parts: IIn
     localClients: true,
   };
   if (made.targets.length === 0)
-    throw new NftValidationError([`${route.key}: denyPrivateTargets allows none of its targets`]);
+    throw new NftValidationError([
+      `${route.key}: none of the addresses of its targets may be used (denyPrivateTargets: ${config.denyPrivateTargets})`,
+    ]);
+  if (familiesOf(made).length === 0)
+    throw new NftValidationError([`${route.key}: no target has an address of the family of ${listenAddress}`]);
   return made;
 }
 
@@ -95,12 +100,20 @@ function portOf(port: IResolvedTarget['port']): TTargetPort {
 /** Of a name the first address of each family: the one that this process would dial first. */
 async function addressesOf(host: string, { names, signal, config }: IInputParts): Promise<string[]> {
   const isAddress = plugins.net.isIP(host) !== 0;
-  const all = isAddress ? [host] : await names.resolve(host, signal);
-  const usable = all.filter((address) => !(config.denyPrivateTargets && isPrivateAddress(address)));
+  const all = (isAddress ? [host] : await names.resolve(host, signal)).flatMap((text) => kernelAddress(text) ?? []);
+  const usable = all.filter(
+    (address) => canBeTarget(address) && !(config.denyPrivateTargets && isPrivateAddress(address)),
+  );
   const v4 = usable.find((address) => plugins.net.isIPv4(address));
-  const v6 = usable.find((address) => plugins.net.isIPv6(address) && !address.includes('%') && address !== '::1');
+  const v6 = usable.find((address) => plugins.net.isIPv6(address));
   return [v4, v6].filter((address) => address !== undefined);
 }
+
+/** The same routes, served by this process. */
+export const inThisProcess = (config: IResolvedConfig): IResolvedConfig => ({
+  ...config,
+  routes: config.routes.map((route) => (route.kernel === null ? route : { ...route, kernel: null })),
+});
 
 /** Whether a route has a name whose address may change. */
 export const hasNames = ({ action, kernel }: IKernelWish): boolean =>

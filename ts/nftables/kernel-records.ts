@@ -83,7 +83,7 @@ export class KernelRecords {
       this.#byFlow.set(flow.id, record);
       this.#live++;
       this.#observer.kernelOpened(record);
-    } else {
+    } else if (known.bytesReceived !== flow.original.bytes || known.bytesSent !== flow.reply.bytes) {
       this.#byFlow.set(flow.id, { ...known, ...bytesOf(flow) });
     }
     if (!flow.isOpen) this.#release(flow.id, false);

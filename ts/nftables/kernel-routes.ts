@@ -1,5 +1,6 @@
 // The routes of a configuration that the kernel forwards: brought into the kernel, kept up to date, watched and removed.
 
+import { AsyncMutex } from '../base/async-utils.js';
 import type { IClock, ITimer } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { LifecycleComponent } from '../base/lifecycle-component.js';
@@ -7,14 +8,17 @@ import type { ILogger } from '../base/logger.js';
 import type { IResolvedConfig } from '../config/resolved.js';
 import * as plugins from '../plugins.js';
 import { requireNft } from './abilities.js';
+import { atExit, notAtExit } from './at-exit.js';
 import { NftResourceError } from './errors.js';
 import { KeepAlive } from './keep-alive.js';
-import { hasNames, type IKernelWish, type INames, inputOf, Numbers, wishesOf } from './kernel-input.js';
+import { hasNames, type IKernelWish, type INames, inputOf, inThisProcess, Numbers, wishesOf } from './kernel-input.js';
 import type { IKernelObserver } from './kernel-records.js';
 import { type IKernelRoute, type IKernelTable, markOf } from './kernel-route.js';
 import type { INfTablesStatus } from './kernel-status.js';
+import { marksInUse } from './kernel-table.js';
 import { KernelTables } from './kernel-tables.js';
-import { KernelWatch } from './kernel-watch.js';
+import { KernelWatch, markOfAll } from './kernel-watch.js';
+import { MarkPrefixes } from './mark-prefixes.js';
 import { type INftOptions, Nft } from './nft.js';
 import { ownLine } from './owner.js';
 import { type ISwitches, kernelSwitches, requireSwitches, routesLoopback } from './sysctl.js';
@@ -46,7 +50,7 @@ const refreshMs = 30_000;
 /** Unique among the managers of this process. */
 let made = 0;
 
-/** One a proxy. `prepare` and `commit` are called by one caller at a time. */
+/** One a proxy. One caller at a time calls `prepare` and then `commit`. */
 export class NFTablesManager extends LifecycleComponent {
   readonly #parts: INFTablesManagerParts;
   readonly #nft: Nft;
@@ -54,12 +58,15 @@ export class NFTablesManager extends LifecycleComponent {
   readonly #tables: KernelTables;
   readonly #watch: KernelWatch;
   readonly #numbers = new Numbers();
+  readonly #prefixes = new MarkPrefixes();
+  /** Updates, refreshed names, a drain and the end, one after the other. */
+  readonly #turn = new AsyncMutex();
   readonly #ending = new AbortController();
   readonly #alive = new KeepAlive();
   readonly #ownTable = `smartproxy_${plugins.process.pid}_${++made}`;
   #plan: IKernelPlan | null = null;
   #refresh: ITimer | null = null;
-  #refreshing: Promise<void> = Promise.resolve();
+  #isDraining = false;
   readonly #grace = new AbortController();
   readonly #onExit = () => this.stopSync();
 
@@ -83,13 +90,14 @@ export class NFTablesManager extends LifecycleComponent {
       if (!this.#isInForce) await requireNft(this.#nft, this.#signal);
       const tables = await this.#tablesOf(wishes, config);
       const routes = tables.flatMap((table) => table.routes);
-      const mayChange = wishes.some(({ kernel }) => kernel.changeSysctls);
-      const changed = await requireSwitches(routes, mayChange, this.#switches);
+      const changing = new Set(wishes.filter(({ kernel }) => kernel.changeSysctls).map(({ route }) => route.key));
+      const changed = await requireSwitches(routes, ({ key }) => changing.has(key), this.#switches);
       if (changed.length > 0) this.#parts.logger.info({ changed }, 'switched on what forwarding needs');
-      await this.#tables.check(tables, this.#signal);
+      await this.#tables.check(tables, wishes.every(fallsBack), this.#signal);
       return { config, tables, why: null };
     } catch (error) {
-      if (!(error instanceof NftResourceError) || !wishes.every(({ kernel }) => kernel.fallback)) throw error;
+      this.#prefixes.keep(new Set(this.#plan?.tables.map(({ name }) => name)));
+      if (!(error instanceof NftResourceError) || !wishes.every(fallsBack)) throw error;
       this.#parts.logger.warn({ why: error.message }, 'the kernel cannot forward: this process serves its routes');
       return { config: inThisProcess(config), tables: [], why: error.message };
     }
@@ -97,23 +105,27 @@ export class NFTablesManager extends LifecycleComponent {
 
   /** Puts it in force, all or nothing. @throws NftBaseError: what was in force before still is */
   async commit(plan: IKernelPlan): Promise<void> {
+    await this.#turn.runExclusive(() => this.#commit(plan));
+  }
+
+  async #commit(plan: IKernelPlan): Promise<void> {
     if (this.isShuttingDown) return;
-    await this.#refreshing;
-    if (this.#plan !== null || plan.tables.length > 0) {
+    const before = this.#plan?.tables ?? [];
+    if (before.length > 0 || plan.tables.length > 0) {
       // What a route has counted so far is lost with it.
       if (this.#loses(plan)) await this.#watch.look(this.#signal).catch(() => {});
       await this.#tables.apply(plan.tables, this.#signal);
-      process.off('exit', this.#onExit);
-      if (plan.tables.length > 0) process.on('exit', this.#onExit);
     }
+    if (plan.tables.length > 0) atExit(this.#onExit);
+    else notAtExit(this.#onExit);
     this.#plan = plan;
     const routes = plan.tables.flatMap((table) => table.routes);
     this.#numbers.keep(new Set(routes.map(({ key }) => key)));
-    this.#watch.retire(routes);
+    this.#prefixes.keep(new Set(plan.tables.map(({ name }) => name)));
+    this.#watch.retire(before);
     this.#armRefresh();
     this.#alive.set(routes.length > 0);
-    if (routes.length > 0) this.#watch.start();
-    else this.#watch.stop();
+    this.#watch.start();
   }
 
   get #isInForce(): boolean {
@@ -161,12 +173,10 @@ export class NFTablesManager extends LifecycleComponent {
   async drain(graceMs: number): Promise<void> {
     const tables = this.#plan?.tables ?? [];
     if (tables.length === 0) return;
+    this.#isDraining = true;
     this.#refresh?.cancel();
-    await this.#refreshing;
-    await this.#tables.apply(
-      tables.map((table) => ({ ...table, isClosing: true })),
-      this.#signal,
-    );
+    const closing = tables.map((table) => ({ ...table, isClosing: true }));
+    await this.#turn.runExclusive(() => this.#tables.apply(closing, this.#signal));
     const signal = AbortSignal.any([this.#ending.signal, this.#grace.signal]);
     if (graceMs > 0) await this.#watch.whenQuiet(graceMs, { signal }).catch(() => {});
   }
@@ -186,17 +196,19 @@ export class NFTablesManager extends LifecycleComponent {
     this.#ending.abort(new DOMException('the proxy stops', 'AbortError'));
     this.#refresh?.cancel();
     this.#watch.stop();
-    await this.#refreshing.catch(() => {});
-    const tables = this.#plan?.tables ?? [];
+    await this.#turn.runExclusive(() => this.#end());
+  }
+
+  async #end(): Promise<void> {
     try {
       await this.#watch.look({}).catch(() => {});
+      const prefixes = this.#watch.prefixes();
       await this.#tables.apply([], {});
-      for (const { markPrefix } of tables) {
-        await this.#nft.forget(`${markPrefix * 65_536}/${0xffff0000}`).catch(() => {});
-      }
+      for (const prefix of prefixes) await this.#nft.forget(markOfAll(prefix)).catch(() => {});
     } finally {
-      process.off('exit', this.#onExit);
+      notAtExit(this.#onExit);
       this.#alive.set(false);
+      this.#prefixes.keep(new Set());
       this.#watch.end();
     }
   }
@@ -206,7 +218,7 @@ export class NFTablesManager extends LifecycleComponent {
   }
 
   async #tablesOf(wishes: readonly IKernelWish[], config: IResolvedConfig): Promise<IKernelTable[]> {
-    const [owner, loopback] = [await ownLine(), await routesLoopback(this.#switches)];
+    const loopback = await routesLoopback(this.#switches);
     const { maxConnectionsPerIP, connectionRateLimitPerMinute } = config;
     const parts = {
       config,
@@ -214,22 +226,26 @@ export class NFTablesManager extends LifecycleComponent {
       numberOf: (key: string) => this.#numbers.of(key),
       ...this.#signal,
     };
-    const byTable = new Map<string, Promise<IKernelRoute>[]>();
-    for (const wish of wishes) {
-      const name = wish.kernel.tableName ?? this.#ownTable;
-      byTable.set(name, [...(byTable.get(name) ?? []), inputOf(wish, parts)]);
+    const isNew = wishes.some((wish) => !this.#prefixes.has(this.#tableOf(wish)));
+    const others = isNew ? await marksInUse(this.#nft, this.#signal) : new Set<number>();
+    const made = await Promise.all(wishes.map(async (wish) => ({ wish, route: await inputOf(wish, parts) })));
+    const byTable = new Map(wishes.map((wish) => [this.#tableOf(wish), [] as IKernelRoute[]]));
+    for (const { wish, route } of made) byTable.get(this.#tableOf(wish))?.push(route);
+    const limits = { maxConnectionsPerIP, connectionRateLimitPerMinute };
+    const tables: IKernelTable[] = [];
+    for (const [name, routes] of byTable) {
+      tables.push({ name, ...(await this.#marksOf(name, others)), limits, loopback, isClosing: false, routes });
     }
-    return await Promise.all(
-      [...byTable].map(async ([name, routes]) => ({
-        name,
-        owner,
-        markPrefix: prefixOf(`${owner} ${this.#ownTable} ${name}`),
-        limits: { maxConnectionsPerIP, connectionRateLimitPerMinute },
-        loopback,
-        isClosing: false,
-        routes: await Promise.all(routes),
-      })),
-    );
+    return tables;
+  }
+
+  #tableOf({ kernel }: IKernelWish): string {
+    return kernel.tableName ?? this.#ownTable;
+  }
+
+  async #marksOf(name: string, others: ReadonlySet<number>): Promise<Pick<IKernelTable, 'owner' | 'markPrefix'>> {
+    const markPrefix = this.#prefixes.of(name, `${this.#ownTable} ${name}`, others);
+    return { markPrefix, owner: await ownLine(markPrefix) };
   }
 
   /** Names may lead elsewhere by now; how long an answer holds is the resolver's affair. */
@@ -238,34 +254,30 @@ export class NFTablesManager extends LifecycleComponent {
     const plan = this.#plan;
     if (plan === null || plan.tables.length === 0 || !wishesOf(plan.config).some(hasNames)) return;
     this.#refresh = this.#parts.clock.setTimer(() => {
-      this.#refreshing = this.#refreshNames(plan).catch((error) => {
-        if (this.isShuttingDown) return;
+      void this.#refreshNames(plan).catch((error) => {
+        if (this.#isOvertaken(plan)) return;
         this.#parts.logger.warn({ why: messageOf(error) }, 'targets in the kernel stay as they were');
+        this.#armRefresh();
       });
     }, refreshMs);
   }
 
   async #refreshNames(plan: IKernelPlan): Promise<void> {
-    try {
-      const tables = await this.#tablesOf(wishesOf(plan.config), plan.config);
+    const tables = await this.#tablesOf(wishesOf(plan.config), plan.config);
+    await this.#turn.runExclusive(async () => {
+      if (this.#isOvertaken(plan)) return;
       await this.#tables.apply(tables, this.#signal);
       this.#plan = { ...plan, tables };
-    } finally {
-      if (!this.isShuttingDown && this.#plan?.config === plan.config) this.#armRefresh();
-    }
+      this.#armRefresh();
+    });
+  }
+
+  /** By an update, a drain or the end: then names that were asked for `plan` are of no use any more. */
+  #isOvertaken(plan: IKernelPlan): boolean {
+    return this.#plan !== plan || this.#isDraining || this.isShuttingDown;
   }
 }
 
-/** Upper half of the marks: two proxies on one machine should not have the same. */
-function prefixOf(text: string): number {
-  const digest = plugins.crypto.createHash('sha256').update(text).digest();
-  return digest.readUInt16BE(0) || 1;
-}
+const fallsBack = ({ kernel }: IKernelWish): boolean => kernel.fallback;
 
-/** The same routes, served by this process. */
-export const inThisProcess = (config: IResolvedConfig): IResolvedConfig => ({
-  ...config,
-  routes: config.routes.map((route) => (route.kernel === null ? route : { ...route, kernel: null })),
-});
-
-export type { INames };
+export { type INames, inThisProcess };

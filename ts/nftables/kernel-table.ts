@@ -1,10 +1,12 @@
 // One table of ours in the kernel: made, changed, verified and removed as a whole.
 
+import { messageOf } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import { diagnose } from './abilities.js';
 import { NftExecutionError, NftResourceError } from './errors.js';
 import type { IKernelTable } from './kernel-route.js';
-import type { IRunOptions, Nft } from './nft.js';
+import { type IRunOptions, isMissing, type Nft } from './nft.js';
+import { family, type TCommand } from './nft-json.js';
 import type { IListing } from './nft-listing.js';
 import { isAlive, readOwner } from './owner.js';
 import { makeTable } from './ruleset.js';
@@ -54,7 +56,7 @@ export class KernelTable {
   async apply(table: IKernelTable, options: IRunOptions = {}): Promise<void> {
     const next = makeTable(table);
     const before = this.#model;
-    if (before === null || !(await this.#change(before, next, options))) await this.#create(next, options);
+    if (before === null || !(await this.#change(before, next, options))) await this.#create(before, next, options);
     this.#model = next;
   }
 
@@ -78,24 +80,37 @@ export class KernelTable {
       if (!(error instanceof NftExecutionError)) throw error;
       if (await this.#isIntact(before, options)) throw await diagnose(this.#nft, error);
     }
-    if (await this.#isIntact(next, options)) return true;
+    if (await this.#verified(next, options, () => commandsToChange(next, before))) return true;
     this.#logger.warn({ table: this.name }, 'somebody changed our rules in the kernel: they are written anew');
     return false;
   }
 
-  async #create(next: ITableModel, options: IRunOptions): Promise<void> {
+  async #create(before: ITableModel | null, next: ITableModel, options: IRunOptions): Promise<void> {
+    const undo = () => (before === null ? commandsToRemove(this.name) : commandsToCreate(before));
     try {
       await this.#nft.apply(commandsToCreate(next), options);
     } catch (error) {
       throw error instanceof NftExecutionError ? await diagnose(this.#nft, error) : error;
     }
-    if (await this.#isIntact(next, options)) return;
-    await this.#nft.apply(commandsToRemove(this.name), options);
+    if (await this.#verified(next, options, undo)) return;
+    await this.#nft.apply(undo(), options);
     throw new NftExecutionError(
       `nft list table ${this.name}`,
       0,
       'the kernel does not have the rules that it accepted',
     );
+  }
+
+  /** `isIntact`; where that cannot be known, what was done is undone and the failure is told. */
+  async #verified(next: ITableModel, options: IRunOptions, undo: () => TCommand[]): Promise<boolean> {
+    try {
+      return await this.#isIntact(next, options);
+    } catch (error) {
+      await this.#nft.apply(undo()).catch((why) => {
+        this.#logger.error({ table: this.name, why: messageOf(why) }, 'rules in the kernel could not be put back');
+      });
+      throw error;
+    }
   }
 
   async #isIntact(model: ITableModel, options: IRunOptions): Promise<boolean> {
@@ -122,17 +137,36 @@ export function difference(model: ITableModel, listing: IListing): string | null
 
 const ownerOf = (listing: IListing) => readOwner(listing.comments.get('owner')?.[0] ?? '');
 
+/** The marks that are not ours to take: of tables of running proxies. @throws NftExecutionError, NftResourceError */
+export const marksInUse = async (nft: Nft, options: IRunOptions = {}): Promise<ReadonlySet<number>> =>
+  new Set((await ownTables(nft, options)).map(({ mark }) => mark));
+
 /** Removes the tables that processes which are gone have left; gives their names. @throws NftExecutionError, NftResourceError */
 export async function removeLeftovers(nft: Nft, options: IRunOptions = {}): Promise<string[]> {
   const gone: string[] = [];
-  for (const { name, isRunning } of await ownTables(nft, options)) if (!isRunning) gone.push(name);
-  await nft.apply(gone.flatMap(commandsToRemove), options);
+  for (const { name, isRunning, listing } of await ownTables(nft, options)) {
+    if (isRunning || listing.handle === null) continue;
+    if (await removed(listing.handle, nft, options)) gone.push(name);
+  }
   return gone;
+}
+
+/** By its handle: under its name there may be the table of a proxy that started meanwhile. False: it is gone already. */
+async function removed(handle: number, nft: Nft, options: IRunOptions): Promise<boolean> {
+  try {
+    await nft.apply([{ delete: { table: { family, handle } } }], options);
+    return true;
+  } catch (error) {
+    if (error instanceof NftExecutionError && isMissing(error.stderr)) return false;
+    throw error;
+  }
 }
 
 export interface IOwnTable {
   readonly name: string;
   readonly pid: number;
+  /** Upper half of the marks of its connections. */
+  readonly mark: number;
   /** Whether the process that made it still runs. */
   readonly isRunning: boolean;
   readonly listing: IListing;
@@ -147,7 +181,7 @@ export async function ownTables(nft: Nft, options: IRunOptions = {}): Promise<IO
     const listing = await nft.list(name, options);
     const owner = listing === null ? null : ownerOf(listing);
     if (listing === null || owner === null) continue;
-    found.push({ name, pid: owner.pid, isRunning: await isAlive(owner), listing });
+    found.push({ name, pid: owner.pid, mark: owner.mark, isRunning: await isAlive(owner), listing });
   }
   return found;
 }

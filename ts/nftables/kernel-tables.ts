@@ -21,12 +21,17 @@ export class KernelTables {
     this.#logger = logger;
   }
 
-  /** Whether the kernel would take them. @throws NftBaseError */
-  async check(wanted: readonly IKernelTable[], options: IRunOptions): Promise<void> {
+  /**
+   * Whether the kernel would take them. `all`: those too that are there already, whose changes are checked anyhow when they
+   * are made.
+   * @throws NftBaseError
+   */
+  async check(wanted: readonly IKernelTable[], all: boolean, options: IRunOptions): Promise<void> {
     for (const state of wanted) {
       const model = makeTable(state);
-      if (this.#byName.has(state.name)) continue;
-      await new KernelTable(state.name, this.#nft, this.#logger).claim(false, options);
+      if (!this.#byName.has(state.name))
+        await new KernelTable(state.name, this.#nft, this.#logger).claim(false, options);
+      else if (!all) continue;
       try {
         await this.#nft.check(commandsToCreate(model), options);
       } catch (error) {
@@ -42,19 +47,27 @@ export class KernelTables {
       if (names.length > 0) this.#logger.info({ tables: names }, 'removed the rules of proxies that are gone');
       this.#cleaned = true;
     }
+    const names = new Set(wanted.map(({ name }) => name));
     const undo: (() => Promise<void>)[] = [];
     try {
       for (const state of wanted) undo.push(await this.#put(state, options));
+      for (const name of [...this.#byName.keys()]) if (!names.has(name)) undo.push(await this.#drop(name, options));
     } catch (error) {
       for (const back of undo.reverse()) await back().catch((why) => this.#lost(why));
       throw error;
     }
-    const names = new Set(wanted.map(({ name }) => name));
-    for (const [name, { table }] of this.#byName) {
-      if (names.has(name)) continue;
-      await table.remove(options);
-      this.#byName.delete(name);
-    }
+  }
+
+  /** Gives what takes it back. */
+  async #drop(name: string, options: IRunOptions): Promise<() => Promise<void>> {
+    const before = this.#byName.get(name);
+    await before?.table.remove(options);
+    this.#byName.delete(name);
+    return async () => {
+      if (before === undefined) return;
+      await before.table.apply(before.state, options);
+      this.#byName.set(name, before);
+    };
   }
 
   /** Gives what takes it back. */

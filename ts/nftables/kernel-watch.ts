@@ -6,7 +6,7 @@ import { messageOf } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import { type IFlow, readFlows } from './conntrack.js';
 import { type IKernelObserver, KernelRecords } from './kernel-records.js';
-import { type IKernelRoute, type IKernelTable, markOf } from './kernel-route.js';
+import { type IKernelTable, markOf } from './kernel-route.js';
 import { countsOf, type IKernelCounts, type INfTablesStatus, noCounts, routeStatus, sumOf } from './kernel-status.js';
 import type { IRunOptions, Nft } from './nft.js';
 
@@ -32,6 +32,8 @@ export class KernelWatch {
   readonly #counts = new Map<string, IKernelCounts>();
   /** Of routes that are gone. */
   #retired: IKernelCounts = noCounts;
+  /** Upper halves of marks of tables that are gone, as long as connections of them go on. */
+  readonly #lingering = new Set<number>();
   #clientsLimited = 0;
   #unknown: string | null = null;
   #timer: ITimer | null = null;
@@ -42,9 +44,9 @@ export class KernelWatch {
     this.records = new KernelRecords(parts.observer, parts.idPrefix ?? '');
   }
 
-  /** Begins to look, unless it has begun. */
+  /** Looks from now on, as long as there is something to see. */
   start(): void {
-    if (this.#timer === null) this.#arm();
+    if (this.#timer === null && this.prefixes().size > 0) this.#arm();
   }
 
   stop(): void {
@@ -68,9 +70,16 @@ export class KernelWatch {
     return new Map(this.#counts);
   }
 
-  /** Keeps the sum of what routes have counted that are not among these. */
-  retire(routes: readonly IKernelRoute[]): void {
-    const keys = new Set(routes.map(({ key }) => key));
+  /** Upper halves of the marks of all connections that there can be. */
+  prefixes(): Set<number> {
+    return new Set([...this.#parts.tables().map(({ markPrefix }) => markPrefix), ...this.#lingering]);
+  }
+
+  /** After a change: keeps the sum of what routes have counted that are gone, and an eye on their connections. */
+  retire(before: readonly IKernelTable[]): void {
+    for (const { markPrefix } of before) this.#lingering.add(markPrefix);
+    for (const { markPrefix } of this.#parts.tables()) this.#lingering.delete(markPrefix);
+    const keys = keysOf(this.#parts.tables());
     for (const [key, counts] of this.#counts) {
       if (keys.has(key)) continue;
       this.#retired = sumOf([this.#retired, counts]);
@@ -117,7 +126,9 @@ export class KernelWatch {
       const listing = await nft.list(table.name, options);
       if (listing === null) continue;
       limited += listing.counters.get('clients_limited')?.packets ?? 0;
-      for (const { key, number } of table.routes) this.#counts.set(key, countsOf(number, listing));
+      // What went meanwhile has its sum already.
+      const there = keysOf(tables());
+      for (const { key, number } of table.routes) if (there.has(key)) this.#counts.set(key, countsOf(number, listing));
     }
     this.#clientsLimited = limited;
     try {
@@ -132,19 +143,28 @@ export class KernelWatch {
   }
 
   async #flows(options: IRunOptions): Promise<IFlow[]> {
-    const texts: string[] = [];
-    for (const { markPrefix } of this.#parts.tables()) {
-      texts.push(await this.#parts.nft.connections(`${markPrefix * 65_536}/${0xffff0000}`, options));
+    const all: IFlow[][] = [];
+    for (const prefix of this.prefixes()) {
+      const flows = await readFlows(await this.#parts.nft.connections(markOfAll(prefix), options));
+      if (flows.length === 0) this.#lingering.delete(prefix);
+      all.push(flows);
     }
-    return texts.flatMap(readFlows);
+    return all.flat();
   }
 
   #arm(): void {
     this.#timer = this.#parts.clock.setTimer(() => {
-      this.#arm();
+      this.#timer = null;
+      this.start();
       this.look({}).catch((error) => {
         this.#parts.logger.warn({ why: messageOf(error) }, 'the counters of the kernel could not be read');
       });
     }, lookMs);
   }
 }
+
+const keysOf = (tables: readonly IKernelTable[]): ReadonlySet<string> =>
+  new Set(tables.flatMap(({ routes }) => routes.map(({ key }) => key)));
+
+/** As conntrack takes it. */
+export const markOfAll = (prefix: number): string => `${prefix * 65_536}/${0xffff0000}`;

@@ -2,6 +2,8 @@
 // to be there.
 
 export interface IListing {
+  /** By which the kernel knows a table, one listed alone: a later one of the same name has another. null: not told. */
+  readonly handle: number | null;
   readonly tables: string[];
   /** The names of chains and how many rules each has. */
   readonly chains: ReadonlyMap<string, number>;
@@ -21,6 +23,7 @@ type TEntry = Readonly<Record<string, unknown>>;
 
 export function readListing(text: string): IListing {
   const tables: string[] = [];
+  let handle: number | null = null;
   const chains = new Map<string, number>();
   const sets = new Map<string, number>();
   const counters = new Map<string, ICount>();
@@ -29,8 +32,10 @@ export function readListing(text: string): IListing {
     const { table, chain, rule, set, map, counter } = entry as Readonly<Record<string, TEntry | undefined>>;
     const body = table ?? chain ?? set ?? map ?? counter ?? {};
     const name = String(body.name ?? '');
-    if (table !== undefined) tables.push(name);
-    else if (chain !== undefined) chains.set(name, chains.get(name) ?? 0);
+    if (table !== undefined) {
+      tables.push(name);
+      handle = typeof table.handle === 'number' ? table.handle : null;
+    } else if (chain !== undefined) chains.set(name, chains.get(name) ?? 0);
     else if (counter !== undefined)
       counters.set(name, { packets: numberOf(body.packets), bytes: numberOf(body.bytes) });
     else if (set !== undefined || map !== undefined) sets.set(name, Array.isArray(body.elem) ? body.elem.length : 0);
@@ -40,7 +45,7 @@ export function readListing(text: string): IListing {
       if (typeof rule.comment === 'string') comments.set(of, [...(comments.get(of) ?? []), rule.comment]);
     }
   }
-  return { tables, chains, sets, counters, comments };
+  return { handle, tables, chains, sets, counters, comments };
 }
 
 function entriesOf(text: string): readonly TEntry[] {

@@ -199,4 +199,5 @@ const isBusy = (stderr: string): boolean =>
     stderr,
   );
 
-const isMissing = (stderr: string): boolean => /No such file or directory/.test(stderr);
+/** What was named is not there. */
+export const isMissing = (stderr: string): boolean => /No such file or directory/.test(stderr);

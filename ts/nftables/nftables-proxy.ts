@@ -3,15 +3,17 @@
 import { AsyncMutex } from '../base/async-utils.js';
 import { LifecycleComponent } from '../base/lifecycle-component.js';
 import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
-import { rangesOf } from '../config/kernel-addresses.js';
+import { canBeTarget, kernelAddress, rangesOf } from '../config/kernel-addresses.js';
 import { bytesOfRate, isTableName } from '../config/kernel-text.js';
 import * as plugins from '../plugins.js';
 import { requireNft } from './abilities.js';
+import { atExit, notAtExit } from './at-exit.js';
 import { NftResourceError, NftValidationError } from './errors.js';
 import { KeepAlive } from './keep-alive.js';
 import { familyOf, type IAddressRanges, type IKernelRoute, type IKernelTable } from './kernel-route.js';
 import { countsByLabel, countsOf, type IKernelCounts, noCounts } from './kernel-status.js';
-import { KernelTable, ownTables, removeLeftovers } from './kernel-table.js';
+import { KernelTable, marksInUse, ownTables, removeLeftovers } from './kernel-table.js';
+import { MarkPrefixes } from './mark-prefixes.js';
 import { Nft } from './nft.js';
 import { faultsOf, type INfTablesProxyOptions, spansOf, targetPort } from './nftables-proxy-options.js';
 import { ownLine, readOwner } from './owner.js';
@@ -46,6 +48,7 @@ export class NfTablesProxy extends LifecycleComponent {
   readonly #turn = new AsyncMutex();
   #table: KernelTable | null = null;
   readonly #alive = new KeepAlive();
+  readonly #prefixes = new MarkPrefixes();
   readonly #onExit = () => this.stopSync();
 
   /** @throws NftValidationError with every fault */
@@ -71,14 +74,14 @@ export class NfTablesProxy extends LifecycleComponent {
       const { changeSysctls = false, forceCleanSlate = false, deleteOnExit = true } = this.#options;
       await requireNft(this.#nft);
       const route = await this.#route();
-      await requireSwitches([route], changeSysctls, kernelSwitches);
+      await requireSwitches([route], () => changeSysctls, kernelSwitches);
       await removeLeftovers(this.#nft);
       const table = new KernelTable(this.tableName, this.#nft, this.#logger);
       await table.claim(forceCleanSlate);
       await table.apply(await this.#state(route));
       this.#table = table;
       this.#alive.set(deleteOnExit);
-      if (deleteOnExit) process.on('exit', this.#onExit);
+      if (deleteOnExit) atExit(this.#onExit);
       this.#tell('forwarding in the kernel');
     });
   }
@@ -86,11 +89,9 @@ export class NfTablesProxy extends LifecycleComponent {
   /** Takes them out. @throws NftBaseError */
   async stop(): Promise<void> {
     await this.#turn.runExclusive(async () => {
-      process.off('exit', this.#onExit);
       await this.#table?.remove();
       if (this.#table !== null) this.#tell('no longer forwarding in the kernel');
-      this.#table = null;
-      this.#alive.set(false);
+      this.#ended();
     });
   }
 
@@ -98,9 +99,14 @@ export class NfTablesProxy extends LifecycleComponent {
   stopSync(): void {
     if (this.#table === null) return;
     this.#nft.stopSync([this.tableName]);
+    this.#ended();
+  }
+
+  #ended(): void {
     this.#table = null;
+    this.#prefixes.keep(new Set());
     this.#alive.set(false);
-    process.off('exit', this.#onExit);
+    notAtExit(this.#onExit);
   }
 
   /** What the kernel has counted since the start. @throws NftBaseError */
@@ -138,12 +144,11 @@ export class NfTablesProxy extends LifecycleComponent {
   }
 
   async #state(route: IKernelRoute): Promise<IKernelTable> {
-    const owner = await ownLine();
-    const digest = plugins.crypto.createHash('sha256').update(`${owner} ${this.tableName}`).digest();
+    const markPrefix = this.#prefixes.of(this.tableName, this.tableName, await marksInUse(this.#nft));
     return {
       name: this.tableName,
-      owner,
-      markPrefix: digest.readUInt16BE(0) || 1,
+      owner: await ownLine(markPrefix),
+      markPrefix,
       limits: { maxConnectionsPerIP: 0, connectionRateLimitPerMinute: 0 },
       loopback: await routesLoopback(kernelSwitches),
       isClosing: false,
@@ -208,9 +213,10 @@ async function addressesOf(host: string, ipv6: boolean): Promise<string[]> {
     plugins.net.isIP(host) !== 0
       ? [host]
       : (await plugins.dns.promises.lookup(host, { all: true }).catch(() => [])).map(({ address }) => address);
+  const possible = all.flatMap((text) => kernelAddress(text) ?? []).filter(canBeTarget);
   const usable = (['ip', 'ip6'] as const).flatMap((family) => {
     if (family === 'ip6' && !ipv6) return [];
-    return all.find((address) => familyOf(address) === family && !address.includes('%')) ?? [];
+    return possible.find((address) => familyOf(address) === family) ?? [];
   });
   if (usable.length === 0) {
     const hint = ipv6 ? '' : '; IPv6 addresses need ipv6Support: true';

@@ -1,4 +1,4 @@
-// Whose table it is: the comment of a rule in it names the process. A process is known by its number and the moment it
+// Whose table it is: the comment of a rule in it names the process, and the marks that others must leave alone. A process is known by its number and the moment it
 // began, since numbers are used again, and by the start of the machine, since so are both.
 
 import { AsyncFileSystem } from '../base/fs-utils.js';
@@ -12,23 +12,27 @@ export interface IOwner {
   readonly boot: string;
   /** Its namespace of process numbers: two containers with one network have each their own. */
   readonly space: string;
+  /** Upper half of the marks of the table's connections. */
+  readonly mark: number;
 }
 
-/** This process, as the line that its tables carry. */
-export async function ownLine(): Promise<string> {
+/** This process, as the line that a table of it with these marks carries. */
+export async function ownLine(mark: number): Promise<string> {
   const { pid } = plugins.process;
-  return lineOf({ pid, start: (await startOf(pid)) ?? '0', boot: await bootOf(), space: await spaceOf() });
+  return lineOf({ pid, start: (await startOf(pid)) ?? '0', boot: await bootOf(), space: await spaceOf(), mark });
 }
 
-export const lineOf = ({ pid, start, boot, space }: IOwner): string =>
-  `smartproxy pid=${pid} start=${start} boot=${boot} ns=${space}`;
+export const lineOf = ({ pid, start, boot, space, mark }: IOwner): string =>
+  `smartproxy pid=${pid} start=${start} boot=${boot} ns=${space} mark=${mark}`;
 
 /** null: it is no line of ours. */
 export function readOwner(line: string): IOwner | null {
-  const found = /^smartproxy pid=(\d{1,10}) start=(\d{1,20}) boot=([0-9a-f-]{1,36}) ns=(\d{1,20})$/.exec(line);
+  const found = /^smartproxy pid=(\d{1,10}) start=(\d{1,20}) boot=([0-9a-f-]{1,36}) ns=(\d{1,20}) mark=(\d{1,5})$/.exec(
+    line,
+  );
   if (found === null) return null;
-  const [, pid = '', start = '', boot = '', space = ''] = found;
-  return { pid: Number(pid), start, boot, space };
+  const [, pid = '', start = '', boot = '', space = '', mark = ''] = found;
+  return { pid: Number(pid), start, boot, space, mark: Number(mark) };
 }
 
 /** True if the process that wrote the line still runs, or if that cannot be known from here. */

@@ -51,8 +51,7 @@ const routeLocalnet: INeed = {
 export const conntrackBytes = 'net.netfilter.nf_conntrack_acct';
 
 /** What the targets of a route need. */
-function needsOf({ targets }: IKernelRoute): readonly INeed[] {
-  const own = ownAddresses();
+function needsOf({ targets }: IKernelRoute, own: ReadonlySet<string>): readonly INeed[] {
   const needs = new Set<INeed>();
   for (const { address } of targets) {
     if (address === null) continue;
@@ -70,24 +69,32 @@ function ownAddresses(): ReadonlySet<string> {
 
 /**
  * Sees to it that the kernel would forward the packets of these routes.
- * @throws NftResourceError with every switch that is off and may not be changed
+ * @throws NftResourceError with every switch that is off and may not be changed; none is changed then
  */
 export async function requireSwitches(
   routes: readonly IKernelRoute[],
-  mayChange: boolean,
+  mayChange: (route: IKernelRoute) => boolean,
   switches: ISwitches,
 ): Promise<readonly string[]> {
-  const wanted = new Map<string, INeed>();
-  for (const route of routes) for (const need of needsOf(route)) wanted.set(need.name, need);
-  const changed: string[] = [];
-  const off: INeed[] = [];
-  for (const need of wanted.values()) {
-    if ((await switches.read(need.name)) !== '0') continue;
-    if (!mayChange) off.push(need);
-    else if (await set(need.name, '1', switches)) changed.push(need.name);
+  const off = new Set<INeed>();
+  const changing = new Set<INeed>();
+  const own = ownAddresses();
+  const isOff = new Map<INeed, boolean>();
+  for (const route of routes) {
+    for (const need of needsOf(route, own)) {
+      if (!isOff.has(need)) isOff.set(need, (await switches.read(need.name)) === '0');
+      if (isOff.get(need)) (mayChange(route) ? changing : off).add(need);
+    }
   }
-  if (off.length > 0) throw new NftResourceError('sysctl', off.map(explained).join('; '));
-  if (mayChange && (await switches.read(conntrackBytes)) === '0' && (await set(conntrackBytes, '1', switches, false))) {
+  const left = [...off].filter((need) => !changing.has(need));
+  if (left.length > 0) throw new NftResourceError('sysctl', left.map(explained).join('; '));
+  const changed: string[] = [];
+  for (const { name } of changing) if (await set(name, '1', switches)) changed.push(name);
+  if (
+    routes.some(mayChange) &&
+    (await switches.read(conntrackBytes)) === '0' &&
+    (await set(conntrackBytes, '1', switches, false))
+  ) {
     changed.push(conntrackBytes);
   }
   return changed;
