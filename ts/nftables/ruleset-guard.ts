@@ -89,20 +89,26 @@ function beyondLoopback({ targets }: IKernelRoute, family: TFamily, { loopback }
   return [match(payload(family, 'daddr'), address, '!=')];
 }
 
+/** So many the kernel tells apart at a time, each family by itself; those beyond are not limited. */
+const maxClients = 65_535;
+
 /** The limits that clients have over all routes; null where there are none. */
 export function clientsChain({ limits }: IKernelTable, parts: ModelParts): string | null {
   const { maxConnectionsPerIP, connectionRateLimitPerMinute: perMinute } = limits;
   const rules: IRule[] = [];
-  const limit = (name: string, stmt: TStatement) => {
+  const limit = (name: string, stmt: TStatement, forget: { readonly timeout?: number } = {}) => {
     for (const family of ['ip', 'ip6'] as const) {
       // As elsewhere: a host may fill its /64.
       const key = family === 'ip' ? saddr(family) : masked(saddr(family), 'ffff:ffff:ffff:ffff::');
-      const meter = { meter: { name: `${name}_${family}`, key, size: 65_535, stmt } };
+      const elem = { val: key, ...forget };
+      const meter = { meter: { name: `${name}_${family}`, key: { elem }, size: maxClients, stmt } };
       rules.push({ expr: [meter, counter(parts.counter('clients_limited')), goto(refuse(parts))] });
     }
   };
   if (maxConnectionsPerIP > 0) limit('connections', { 'ct count': { val: maxConnectionsPerIP, inv: true } });
-  if (perMinute > 0) limit('rate', { limit: { rate: perMinute, per: 'minute', burst: perMinute, inv: true } });
+  // After a minute without a connection its bucket is full again: there is nothing to remember.
+  const rate = { limit: { rate: perMinute, per: 'minute', burst: perMinute, inv: true } };
+  if (perMinute > 0) limit('rate', rate, { timeout: 120 });
   return rules.length === 0 ? null : parts.chain('clients', rules);
 }
 
