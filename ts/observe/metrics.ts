@@ -27,7 +27,7 @@ export interface IMetricsParts {
 export interface IKernelSource {
   totals(): IKernelCounters;
   byRoute(): Map<string, IKernelCounters>;
-  connections(): Iterable<{ readonly route: string; readonly clientIp: string }>;
+  connections(): Iterable<{ readonly route: string; readonly clientIp: string }> & { readonly size: number };
 }
 
 const nothingInKernel: IKernelSource = {
@@ -42,7 +42,7 @@ const nothingInKernel: IKernelSource = {
     bytesOut: 0,
   }),
   byRoute: () => new Map(),
-  connections: () => [],
+  connections: () => new Set(),
 };
 
 /** Samples only between `start` and `stop`; counts always. */
@@ -157,7 +157,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
       ends: { ...this.#ends },
       refused: { ...this.#refused },
       kernel: {
-        active: [...this.#kernel.connections()].length,
+        active: this.#kernel.connections().size,
         ...this.#kernel.totals(),
         byRoute: () => this.#kernel.byRoute(),
       },
