@@ -1,6 +1,6 @@
 // What NFTablesManager does to the rules, seen by an nft without a kernel.
 
-import { silentLogger } from '../../ts/base/logger.js';
+import { type ILogger, silentLogger } from '../../ts/base/logger.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import type { IRouteConfig, ISmartProxyOptions } from '../../ts/config/types.js';
 import { createNfTablesRoute, type INfTablesRouteOptions } from '../../ts/index.js';
@@ -23,7 +23,7 @@ const configOf = (routes: readonly IRouteConfig[], options: Partial<ISmartProxyO
 let live = 0;
 let exits = 0;
 
-async function makeWorld(names: Record<string, readonly string[]> = {}) {
+async function makeWorld(names: Record<string, readonly string[]> = {}, logger: ILogger = silentLogger) {
   if (live++ === 0) exits = process.listenerCount('exit');
   const fake = await fakeKernel();
   const clock = makeFakeClock();
@@ -39,7 +39,7 @@ async function makeWorld(names: Record<string, readonly string[]> = {}) {
   };
   const manager = new NFTablesManager({
     clock,
-    logger: silentLogger,
+    logger,
     names: { resolve: (host) => world.resolve(host) },
     observer: { kernelOpened: tell('opened'), kernelClosed: tell('closed') },
     nft: fake.options,
@@ -207,11 +207,15 @@ tap.test('a refusal of the kernel is told as it is, or as what the kernel lacks'
   world.fake.refusal = null;
 });
 
-tap.test('rules that somebody else removed are written anew', async () => {
-  await using world = await makeWorld();
+tap.test('rules that somebody else removed are told once, and written anew', async () => {
+  const errors: string[] = [];
+  const logger: ILogger = { ...silentLogger, error: (_: object, text: string) => void errors.push(text) };
+  await using world = await makeWorld({}, logger);
   await world.use([kernel()]);
   const before = Object.keys(world.fake.tables);
   world.fake.tables = {} as TTables;
+  for (let i = 0; i < 2; i++) await world.manager.getStatus();
+  expect(errors).toEqual(['somebody removed our rules from the kernel: the next update writes them anew']);
   await world.use([kernel({ maxConnections: 3 })]);
   expect(Object.keys(world.fake.tables)).toEqual(before);
 });

@@ -100,6 +100,16 @@ tap.test('every fault of the options is told at once', () => {
 const owned = (line: string) => [{ chain: { name: 'owner' } }, { rule: { chain: 'owner', comment: line } }];
 const gone = lineOf({ pid: 1, start: '1', boot: '0', space: '0', mark: 1 });
 
+tap.test('a long host that is none is refused at once', () => {
+  const startedAt = process.cpuUsage().user;
+  for (const toHost of [`${'a'.repeat(200)}!`, `${'a.'.repeat(120)}!`, 'a'.repeat(100_000)]) {
+    expect(() => new NfTablesProxy({ fromPort: 80, toPort: 80, toHost })).toThrow('toHost');
+  }
+  // Microseconds of this process alone; a pattern that tries every way takes years.
+  expect(process.cpuUsage().user - startedAt).toBeLessThan(5_000_000);
+  expect(() => new NfTablesProxy(null as unknown as { fromPort: 1; toPort: 1 })).toThrow('options: want an object');
+});
+
 tap.test('the command line shows the tables of proxies and removes those of processes that are gone', async () => {
   await withFake(async (fake) => {
     const host = fakeHost();

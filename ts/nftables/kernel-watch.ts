@@ -34,6 +34,8 @@ export class KernelWatch {
   #retired: IKernelCounts = noCounts;
   /** Upper halves of marks of tables that are gone, as long as connections of them go on. */
   readonly #lingering = new Set<number>();
+  /** Tables that somebody removed, as was told. */
+  readonly #gone = new Set<string>();
   #clientsLimited = 0;
   #unknown: string | null = null;
   #timer: ITimer | null = null;
@@ -124,6 +126,7 @@ export class KernelWatch {
     let limited = 0;
     for (const table of all) {
       const listing = await nft.list(table.name, options);
+      this.#tellIfGone(table.name, listing === null);
       if (listing === null) continue;
       limited += listing.counters.get('clients_limited')?.packets ?? 0;
       // What went meanwhile has its sum already.
@@ -140,6 +143,15 @@ export class KernelWatch {
       options.signal?.throwIfAborted();
       this.#unknown = messageOf(error);
     }
+  }
+
+  /** Once each time: others' tools flush all rules, and nothing forwards any more. */
+  #tellIfGone(table: string, isGone: boolean): void {
+    if (!isGone) this.#gone.delete(table);
+    // One that an update has removed meanwhile is nobody's loss.
+    if (!isGone || this.#gone.has(table) || !this.#parts.tables().some(({ name }) => name === table)) return;
+    this.#gone.add(table);
+    this.#parts.logger.error({ table }, 'somebody removed our rules from the kernel: the next update writes them anew');
   }
 
   async #flows(options: IRunOptions): Promise<IFlow[]> {

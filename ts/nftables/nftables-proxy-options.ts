@@ -1,7 +1,8 @@
 // What NfTablesProxy is told, and every fault in it.
 
 import type { ILogger } from '../base/logger.js';
-import { rangesOf } from '../config/kernel-addresses.js';
+import { normaliseHost } from '../codec/host.js';
+import { kernelAddress, rangesOf } from '../config/kernel-addresses.js';
 import {
   bytesOfRate,
   isLogPrefix,
@@ -10,7 +11,6 @@ import {
   wantRate,
   wantTableName,
 } from '../config/kernel-text.js';
-import * as plugins from '../plugins.js';
 import type { ISpan, TTargetPort } from './kernel-route.js';
 
 export type TNfTablesPorts = number | ISpan | readonly (number | ISpan)[];
@@ -62,6 +62,7 @@ export interface INfTablesProxyOptions {
 
 /** None: it can be used. */
 export function faultsOf(options: INfTablesProxyOptions): string[] {
+  if (typeof options !== 'object' || options === null) return ['options: want an object'];
   const faults: string[] = [];
   const claim = (holds: boolean, place: string, want: string) => {
     if (!holds) faults.push(`${place}: want ${want}`);
@@ -121,10 +122,7 @@ const isPattern = (text: unknown): boolean => typeof text === 'string' && ranges
 
 /** A name never reaches a rule: it is looked up. */
 const isHost = (text: unknown): boolean =>
-  typeof text === 'string' &&
-  (plugins.net.isIP(text) !== 0
-    ? !text.includes('%')
-    : /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?)+$/i.test(text) && !/^[\d.]+$/.test(text));
+  typeof text === 'string' && (kernelAddress(text) ?? normaliseHost(text)) !== null;
 
 export function spansOf(ports: TNfTablesPorts): ISpan[] {
   const list = Array.isArray(ports) ? (ports as readonly (number | ISpan)[]) : [ports as number | ISpan];

@@ -3,6 +3,7 @@
 import { AsyncMutex } from '../base/async-utils.js';
 import { LifecycleComponent } from '../base/lifecycle-component.js';
 import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
+import { normaliseHost } from '../codec/host.js';
 import { canBeTarget, kernelAddress, rangesOf } from '../config/kernel-addresses.js';
 import { bytesOfRate, isTableName } from '../config/kernel-text.js';
 import * as plugins from '../plugins.js';
@@ -212,7 +213,9 @@ async function addressesOf(host: string, ipv6: boolean): Promise<string[]> {
   const all =
     plugins.net.isIP(host) !== 0
       ? [host]
-      : (await plugins.dns.promises.lookup(host, { all: true }).catch(() => [])).map(({ address }) => address);
+      : (await plugins.dns.promises.lookup(normaliseHost(host) ?? host, { all: true }).catch(() => [])).map(
+          ({ address }) => address,
+        );
   const possible = all.flatMap((text) => kernelAddress(text) ?? []).filter(canBeTarget);
   const usable = (['ip', 'ip6'] as const).flatMap((family) => {
     if (family === 'ip6' && !ipv6) return [];
