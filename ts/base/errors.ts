@@ -44,6 +44,9 @@ export const errorTable = {
   STORE_NOT_WRITABLE: { blame: 'operator', status: 500, tryNext: false },
   STORE_NOT_READABLE: { blame: 'operator', status: 500, tryNext: false },
   STORE_LOCK_LOST: { blame: 'proxy', status: 500, tryNext: false },
+  NFT_INVALID: { blame: 'operator', status: 500, tryNext: false },
+  NFT_FAILED: { blame: 'proxy', status: 500, tryNext: false },
+  NFT_UNAVAILABLE: { blame: 'operator', status: 500, tryNext: false },
   FILE_FAILED: { blame: 'operator', status: 500, tryNext: false },
 } as const satisfies Record<string, IErrorFacts>;
 

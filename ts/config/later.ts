@@ -8,11 +8,8 @@ type TLater = Readonly<Record<string, Readonly<Record<string, string>>>>;
 export const laterOptions: TLater = {
   options: {
     admin: 'the admin interface',
-    preserveSourceIP: "the client's address on routes that the kernel forwards; to tell targets use sendProxyProtocol",
   },
   'forward action': {
-    forwardingEngine: 'forwarding in the kernel',
-    nftables: 'forwarding in the kernel',
     backendProtocol: 'HTTP/2 to targets',
   },
   target: { backendProtocol: 'HTTP/2 to targets' },

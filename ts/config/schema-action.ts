@@ -1,9 +1,9 @@
 // The schemas of actions, and of who may use a route.
 
 import * as plugins from '../plugins.js';
-import { blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { blockDefaults, forwardDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
 import { authenticationSchema } from './schema-authentication.js';
-import { checked, func, list, option, strict, whole } from './schema-base.js';
+import { checked, func, list, option, strict, whole, word } from './schema-base.js';
 import {
   answerFieldsSchema,
   circuitBreakerSchema,
@@ -11,6 +11,7 @@ import {
   urlRewriteSchema,
   webSocketSchema,
 } from './schema-http.js';
+import { kernelSchema } from './schema-kernel.js';
 import { addressList } from './schema-match.js';
 import { healthCheckSchema, loadBalancingSchema, sendProxyProtocolSchema, targetSchema } from './schema-target.js';
 import { templateFault } from './schema-text.js';
@@ -82,6 +83,12 @@ export const actionSchema = zod.discriminatedUnion(
       loadBalancing: option(loadBalancingSchema, 'How one of several targets is chosen.'),
       healthCheck: option(healthCheckSchema, 'Active probes, and how failing targets are ejected.'),
       sendProxyProtocol: option(sendProxyProtocolSchema, 'PROXY header version; overrides the global one.'),
+      forwardingEngine: option(
+        word(['node', 'nftables']),
+        'Who forwards: this process, or the kernel by rules of nftables.',
+        forwardDefaults.forwardingEngine,
+      ),
+      nftables: option(kernelSchema, "For forwardingEngine: 'nftables'."),
       urlRewrite: option(urlRewriteSchema, 'HTTP: changes the path of requests before they go to a target.'),
       retry: option(retrySchema, 'HTTP: repeating what failed.'),
       circuitBreaker: option(circuitBreakerSchema, 'HTTP: sends no requests to a target that keeps failing.'),

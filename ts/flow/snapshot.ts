@@ -30,7 +30,8 @@ const loopback = '127.0.0.1';
 export function takeSnapshot(config: IResolvedConfig, parts: TForwardParts): ISnapshot {
   const { clock, logger, connections, resolver, pickerFor } = parts;
   const { socket, denyPrivateTargets, http } = config;
-  const table = compileRouteTable(config.routes);
+  // What the kernel forwards never gets here.
+  const table = compileRouteTable(config.routes.filter(({ kernel }) => kernel === null));
   const forward = { clock, logger, connections, resolver, pickerFor, socket, denyPrivateTargets };
   const provers = challengePorts(config);
   const listened = new Set(table.points.map(({ port }) => port));

@@ -76,6 +76,11 @@ export class Ports {
     return opened;
   }
 
+  /** Opens what can be opened of points that nobody depends on; what cannot is reported. */
+  async tryOpen(points: readonly IListeningPoint[]): Promise<void> {
+    for (const point of points) await this.open([point]).catch(this.#options.onError);
+  }
+
   /** Stops listening at those points; their connections live on. */
   async close(points: readonly IListeningPoint[] = this.points): Promise<void> {
     const closing = points.map((point) => {
