@@ -6,7 +6,7 @@ import * as plugins from '../../plugins.js';
 /** Ends what is under way: an order with a hundred names listens a hundred times. */
 export function makeEnding(): AbortController {
   const controller = new AbortController();
-  plugins.events.setMaxListeners(0, controller.signal);
+  plugins.events.EventEmitter.setMaxListeners(0, controller.signal);
   return controller;
 }
 
