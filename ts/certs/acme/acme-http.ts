@@ -28,6 +28,8 @@ export interface IAcmeAnswer {
 const maxAnswerBytes = 1024 * 1024;
 /** Of one server, at a time; more calls wait for one of them. */
 const maxSockets = 8;
+/** How long a connection is kept that nothing is asked on. */
+const idleMs = 15_000;
 
 export class AcmeHttp {
   readonly #ca: string | Uint8Array | null;
@@ -91,6 +93,8 @@ export class AcmeHttp {
     this.#agent ??= new (plugins.requireHttps().Agent)({
       keepAlive: true,
       maxSockets,
+      // Of those that wait alone: the ones in use are for the call's time limit to end.
+      timeout: idleMs,
       ...(this.#ca === null ? {} : { ca: Buffer.from(this.#ca as string) }),
     });
     return {

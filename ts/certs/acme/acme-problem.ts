@@ -1,6 +1,6 @@
 // Why a request to an ACME server did not do what it was for (RFC 8555 §6.7, RFC 7807).
 
-import type { IAcmeIdentifier } from './acme-types.js';
+import type { IAcmeIdentifier } from './acme-identifier.js';
 
 /** One of several problems, of one identifier. */
 export interface IAcmeSubproblem {

@@ -1,12 +1,9 @@
 // What an ACME server says, in our words (RFC 8555 §7.1, RFC 8738, RFC 9773).
 
+import type { IAcmeIdentifier } from './acme-identifier.js';
 import type { AcmeProblem } from './acme-problem.js';
 
-/** What a certificate is asked for. An address is in its normal form (RFC 5952). */
-export interface IAcmeIdentifier {
-  readonly type: 'dns' | 'ip';
-  readonly value: string;
-}
+export type { IAcmeIdentifier };
 
 /** §7.1.1. Addresses are absolute, and `https`. */
 export interface IAcmeDirectory {

@@ -2,8 +2,8 @@
 
 import { linksOf, retryAfterOf } from './acme-headers.js';
 import type { IAcmeAnswer } from './acme-http.js';
+import type { IAcmeIdentifier } from './acme-identifier.js';
 import { AcmeProblem, type IAcmeProblemFacts, type IAcmeSubproblem } from './acme-problem.js';
-import type { IAcmeIdentifier } from './acme-types.js';
 
 const maxDetailLength = 1000;
 const maxSubproblems = 100;
