@@ -1,20 +1,35 @@
 import { dayMs, hourMs, makeCertificateWorld, makeNeed, minuteMs } from '../../helpers/certificate-world.js';
-import { expect, tap } from '../../helpers/tapbundle.js';
+import { expect, long, tap } from '../../helpers/tapbundle.js';
 
-tap.timeout(120_000);
-
-const kinds = [
-  { count: 510, days: 64 },
-  { count: 480, days: 45 },
-  { count: 10, days: 6 },
-];
+tap.timeout(long ? 1_800_000 : 90_000);
 
 const lifeOf = (names: readonly string[]): number => Number(/^d(\d+)/.exec(names[0] ?? '')?.[1] ?? 64);
 
-tap.test('keeps a thousand names for 400 days: renewed in time, spread, within the limits', async () => {
+/** Of a hundred names. */
+const shares = [
+  { percent: 51, days: 64 },
+  { percent: 48, days: 45 },
+  { percent: 1, days: 6 },
+];
+
+/** Every issuance takes a millisecond of the processor: the long form does both at once. */
+const stories = long
+  ? [{ names: 1000, forDays: 400 }]
+  : [
+      { names: 1000, forDays: 70 },
+      { names: 100, forDays: 400 },
+    ];
+
+for (const { names, forDays } of stories) {
+  tap.test(`keeps ${names} names for ${forDays} days: renewed in time, spread, within the limits`, () =>
+    live(names, forDays),
+  );
+}
+
+async function live(count: number, forDays: number): Promise<void> {
   const world = makeCertificateWorld({ lifeDays: lifeOf });
-  const needs = kinds.flatMap(({ count, days }) =>
-    Array.from({ length: count }, (_, i) => makeNeed(`d${days}-${i}.test`)),
+  const needs = shares.flatMap(({ percent, days }) =>
+    Array.from({ length: (count * percent) / 100 }, (_, i) => makeNeed(`d${days}-${i}.test`)),
   );
   const { manager, served, events } = world.open();
   manager.setNeeds(needs);
@@ -23,9 +38,9 @@ tap.test('keeps a thousand names for 400 days: renewed in time, spread, within t
   const startMs = world.clock.wallMs();
   await world.clock.advanceAsync(dayMs);
   await begun;
-  expect(served.size).toEqual(1000);
+  expect(served.size).toEqual(count);
   expect(world.ca.limitHits).toEqual(0);
-  for (let day = 1; day < 400; day++) {
+  for (let day = 1; day < forDays; day++) {
     await world.clock.advanceAsync(dayMs);
     const nowMs = world.clock.wallMs();
     const bad = [...served.values()].filter((stored) => stored === null || stored.meta.notAfter <= nowMs);
@@ -49,11 +64,11 @@ tap.test('keeps a thousand names for 400 days: renewed in time, spread, within t
     const hour = Math.floor((atMs - startMs) / hourMs);
     perHour.set(hour, (perHour.get(hour) ?? 0) + 1);
   }
-  expect(before.size).toEqual(1000);
-  expect(Math.max(...perHour.values())).toBeLessThan(100);
+  expect(before.size).toEqual(count);
+  expect(Math.max(...perHour.values())).toBeLessThan(count / 10);
   await manager.stop();
   expect(world.clock.pending).toEqual(0);
-});
+}
 
 tap.test('spreads by the windows that the issuer suggests, chosen once for each', async () => {
   const world = makeCertificateWorld({ lifeDays: 45 });

@@ -68,6 +68,7 @@ function classOf(problem: AcmeProblem, at: TIssuanceState): TFailureClass {
   if (status === 503 && problem.retryAfterMs !== null) return 'ca-limit';
   if (type === 'accountDoesNotExist') return 'account';
   if (type === 'unauthorized' && (at === 'account' || at === 'recheck')) return 'account';
+  if (type === 'unknown' && status >= 500) return 'transient';
   if (type === 'compound' || type === 'unknown') return classOfParts(problem, at);
   if (configTypes.has(type)) return 'config';
   return validationTypes.has(type) ? 'validation' : 'transient';

@@ -1,0 +1,47 @@
+import { factsOf, refusalOf, signersOf } from '../../../ts/certs/manager/certificate-facts.js';
+import { makeCertificate } from '../../helpers/certificates.js';
+import { expect, tap } from '../../helpers/tapbundle.js';
+
+tap.test('reads names, addresses, life and key of a real certificate', async () => {
+  const { cert, key, ca } = await makeCertificate({ names: ['a.test', '*.b.test'], ips: ['10.0.0.1', '2001:db8::1'] });
+  const facts = factsOf(cert, key);
+  expect([...facts.names].sort()).toEqual(['*.b.test', '10.0.0.1', '2001:db8::1', 'a.test']);
+  expect(facts.keyFits).toEqual(true);
+  expect(Math.round((facts.notAfter - facts.notBefore) / 86_400_000)).toEqual(30);
+  expect(facts.renewalId).toMatch(/^[\w-]+\.[\w-]+$/);
+  const other = await makeCertificate({ names: ['c.test'] });
+  expect(factsOf(cert, other.key).keyFits).toEqual(false);
+  expect(signersOf(`${cert}${ca}`)).toEqual(['authority test', 'authority test']);
+  for (const text of ['', 'x', key]) expect(() => factsOf(text, key)).toThrow();
+});
+
+tap.test('refuses what is wrong, late, early, incomplete or worse', () => {
+  const good = {
+    names: ['*.a.test', '10.0.0.1'],
+    notBefore: 0,
+    notAfter: 1_000_000,
+    serial: 'A',
+    keyFits: true,
+    renewalId: null,
+  };
+  const judge = (
+    some: Partial<typeof good>,
+    names: readonly string[] = ['*.a.test'],
+    presentEndMs: number | null = null,
+  ) => refusalOf({ ...good, ...some }, names, 500_000, presentEndMs);
+  expect(judge({})).toEqual(null);
+  expect(judge({}, ['b.a.test', '10.0.0.1', '*.a.test'])).toEqual(null);
+  expect(judge({}, ['a.test'])).toMatch(/a\.test/);
+  expect(judge({}, ['c.b.a.test'])).not.toEqual(null);
+  expect(judge({ names: ['*.0.0.1'] }, ['10.0.0.1'])).not.toEqual(null);
+  expect(judge({ keyFits: false })).not.toEqual(null);
+  expect(judge({ notAfter: 500_000 })).not.toEqual(null);
+  expect(judge({ notAfter: Number.NaN })).not.toEqual(null);
+  expect(judge({ notBefore: 500_000 + 301_000 })).not.toEqual(null);
+  expect(judge({ notBefore: Number.NaN })).not.toEqual(null);
+  expect(judge({ notBefore: 500_000 + 299_000 })).toEqual(null);
+  expect(judge({}, ['*.a.test'], 1_000_001)).not.toEqual(null);
+  expect(judge({}, ['*.a.test'], 1_000_000)).toEqual(null);
+});
+
+export default tap.start();
