@@ -10,7 +10,8 @@ import type {
 } from '../../ts/certs/manager/manager-types.js';
 import { SmartCertManager } from '../../ts/certs/manager/smart-cert-manager.js';
 import type { IStoredCertificate } from '../../ts/certs/store/store-types.js';
-import { FakeCa, fakeTools, type IFakeCaOptions } from './fake-ca.js';
+import { FakeCa, type IFakeCaOptions } from './fake-ca.js';
+import { fakeTools } from './fake-certificates.js';
 import { type IFakeClock, makeFakeClock } from './fake-clock.js';
 import { type IFakeProcess, makeFakeProcess } from './fake-process.js';
 import { type IFakeDisk, makeFakeDisk } from './fake-store.js';

@@ -5,8 +5,9 @@ import type { IClock } from '../../ts/base/clock.js';
 import { AcmeProblem, type IAcmeProblemFacts } from '../../ts/certs/acme/acme-problem.js';
 import type { IAcmeDirectory, IAcmeOrder, INewOrder, IRenewalInfo } from '../../ts/certs/acme/acme-types.js';
 import type { ICertificateFacts } from '../../ts/certs/manager/certificate-facts.js';
-import type { IAcmeCalls, ICertificateTools, IClientWish } from '../../ts/certs/manager/manager-ports.js';
+import type { IAcmeCalls, IClientWish } from '../../ts/certs/manager/manager-ports.js';
 import type { IChallengeSolver, IChallengeToShow } from '../../ts/certs/manager/manager-types.js';
+import { fakeFacts } from './fake-certificates.js';
 import { type IFakeProcess, makeFakeProcess } from './fake-process.js';
 
 export interface IFakeOrder {
@@ -279,23 +280,3 @@ export class FakeCa {
     this.bought.push({ names, serial, atMs: nowMs, replaces, profile });
   }
 }
-
-const fakeFacts = (cert: string, key: string): ICertificateFacts => {
-  const { names, serial, notBefore, notAfter, key: own } = JSON.parse(cert) as ICertificateFacts & { key: string };
-  return { names, serial, notBefore, notAfter, keyFits: own === key, renewalId: `id.${serial}` };
-};
-
-let keys = 0;
-
-/** Keys, requests and certificates that cost nothing. */
-export const fakeTools: ICertificateTools = {
-  makeKey: async () => `key ${++keys}`,
-  makeCsr: async (names, key) => Buffer.from(JSON.stringify({ names, key })),
-  makeAccountKey: async () => `account key ${++keys}`,
-  facts: fakeFacts,
-  signers: () => [],
-};
-
-/** What such an authority signs, for putting into a store. */
-export const fakeCertificate = (facts: Omit<ICertificateFacts, 'keyFits' | 'renewalId'> & { readonly key: string }) =>
-  JSON.stringify(facts);

@@ -1,6 +1,6 @@
 import type { IChallengeSolver } from '../../../ts/certs/manager/manager-types.js';
 import { dayMs, hourMs, makeCertificateWorld, makeNeed, minuteMs } from '../../helpers/certificate-world.js';
-import { fakeCertificate } from '../../helpers/fake-ca.js';
+import { fakeCertificate } from '../../helpers/fake-certificates.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 
 tap.test('a need that is gone stops at once; one that stays is left alone; a new one is ordered', async () => {

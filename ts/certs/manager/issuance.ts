@@ -22,15 +22,11 @@ export async function locked<T>(
   work: (lock: ICertLock) => Promise<T>,
 ): Promise<T> {
   const late = () => new Deferred(clock.wallMs() + lockPauseMs, 'another process is at it', true);
-  let gone = false;
   const lock = await within(clock, lockLimitMs, signal, late, async (inner) => {
     const held = await store.lock(lockNameOf(id), inner);
     // It came after all, when nobody waited for it any more.
-    if (gone || inner.aborted) await held.release();
+    if (inner.aborted) await held.release();
     return held;
-  }).catch((error: unknown) => {
-    gone = true;
-    throw error;
   });
   try {
     return await work(lock);
