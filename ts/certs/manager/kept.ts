@@ -141,7 +141,7 @@ export function statusOf(kept: IKept, sources: readonly string[], nowMs: number)
     serial: meta?.serial ?? null,
     notBefore: meta?.notBefore ?? null,
     notAfter: meta?.notAfter ?? null,
-    renewAt: stored === null ? null : renewAtMsOf(kept, nowMs),
+    renewAt: stored === null ? null : renewAtMsOf(kept, nowMs) || nowMs,
     ari: window,
     lastError: failure,
     nextAttemptAt: next !== null && Number.isFinite(next) ? next : null,
