@@ -37,6 +37,11 @@ export class Accounts {
     return this.#open.get(openKeyOf(issuer, acme)) ?? this.#register(issuer, acme, null, signal);
   }
 
+  /** What an issuer offers, if it was spoken to already. */
+  knownDirectory(issuer: string, acme: IAcmeSettings): IAcmeDirectory | null {
+    return this.#open.get(openKeyOf(issuer, acme))?.directory ?? null;
+  }
+
   /** The issuer does not know that account: another one. */
   async replace(issuer: string, acme: IAcmeSettings, forgotten: IAccount, signal: AbortSignal): Promise<IAccount> {
     return this.#register(issuer, acme, forgotten, signal);

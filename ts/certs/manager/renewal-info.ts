@@ -42,6 +42,10 @@ export async function askWindow(shop: IWorkshop, kept: IKept, signal: AbortSigna
   kept.askAgainAtMs = nowMs + ariAskMs * (1 + random() / 10);
   // The host program's own certificates, and those of issuers that are not to be asked any more, have no window.
   if (issuer === functionIssuer || !need.acme.directoryUrls.includes(issuer)) return;
+  if (shop.accounts.knownDirectory(issuer, need.acme)?.renewalInfo === null) {
+    kept.askAgainAtMs = nowMs + dayMs * (1 + random() / 10);
+    return;
+  }
   try {
     if (await recallWindow(shop, kept)) return;
     if ((await shop.budgets.blockedUntil(issuer)) > 0) return;
