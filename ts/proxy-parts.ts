@@ -5,8 +5,7 @@ import { type IClock, systemClock } from './base/clock.js';
 import { connectionsWithin } from './base/descriptor-limit.js';
 import type { ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
-import { ContextSource } from './certs/context-source.js';
-import { ManagedCertificates } from './certs/managed-certificates.js';
+import { CertificateSide } from './certificate-side.js';
 import type { IResolvedConfig } from './config/resolved.js';
 import { ConnectionManager } from './flow/connection-manager.js';
 import { makeProbe } from './flow/forward/health-check.js';
@@ -33,8 +32,7 @@ export interface IProxyParts {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
   readonly registry: TargetRegistry;
-  readonly managed: ManagedCertificates;
-  readonly contexts: ContextSource;
+  readonly certificates: CertificateSide;
   readonly http: HttpFront;
   readonly pipeline: Pipeline;
   readonly ports: Ports;
@@ -83,12 +81,12 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     compilePath,
   });
   const onError = (error: ProxyError) => reporter.emit('error', error);
-  const managed = new ManagedCertificates({
+  const certificates = new CertificateSide({
     ...{ config: config.certificates, clock, logger, onError },
     onEvent: (event) => reporter.emit('certificate', event),
   });
-  const { challenges } = managed;
-  const contexts = new ContextSource({ clock, logger, onError, managed });
+  const { contexts } = certificates;
+  const { challenges } = certificates.managed;
   const shared = { connections, guard, logger };
   const http = new HttpFront({ ...shared, clock, requests: observersOf(metrics, reporter), challenges });
   const pipeline = new Pipeline({ ...shared, http, contexts, challenges, snapshot });
@@ -100,6 +98,6 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     onError,
   });
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
-  const own = { kernel, forward, ownResolver, managed };
-  return { clock, logger, reporter, metrics, connections, guard, registry, contexts, http, pipeline, ports, ...own };
+  const own = { kernel, forward, ownResolver, certificates };
+  return { clock, logger, reporter, metrics, connections, guard, registry, http, pipeline, ports, ...own };
 }

@@ -5,7 +5,9 @@ import { AsyncMutex } from './base/async-utils.js';
 import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
-import { compareConfigs } from './config/change.js';
+import type { ICertificateStatus } from './certs/manager/manager-types.js';
+import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
+import { certificatesAdded, compareConfigs } from './config/change.js';
 import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
@@ -13,6 +15,7 @@ import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
 import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
+import type { IExplainView } from './flow/explain-types.js';
 import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
 import { type ISnapshot, takeSnapshot } from './flow/snapshot.js';
 import type { IHostParts, IStopOptions } from './host-parts.js';
@@ -66,7 +69,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       await this.#open(this.#snapshot, plan, { ...config, routes: [] });
       this.#parts.metrics.start();
       this.#state = 'running';
-      this.#parts.managed.provision();
+      this.#parts.certificates.provision(this.#snapshot.config);
       this.#parts.reporter.emit('listening', this.getListeningPorts());
     });
   }
@@ -107,7 +110,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       if (kernel !== null) await this.#open(next, kernel, this.#snapshot.config);
       this.#parts.guard.update(next.config);
       this.#snapshot = next;
-      if (kernel !== null) this.#parts.managed.provision();
+      if (kernel !== null) this.#parts.certificates.provision(next.config);
       this.#parts.http.reconsider();
       if (options.closeRemoved) {
         this.#parts.pipeline.cut(new Set(change.routes.removed));
@@ -139,7 +142,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       guard: this.#parts.guard,
       live: this.#parts.connections,
       pickerFor: (route) => this.#parts.registry.pickerFor(route),
-      ...(this.#state === 'running' ? { listening: this.#parts.ports.listening } : {}),
+      ...(this.#state === 'running' ? this.#live() : {}),
     });
   }
 
@@ -190,6 +193,26 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.metrics.getStatistics();
   }
 
+  /** Keeps the certificates of routes with `certificate: 'auto'`; where there are none it does nothing. */
+  get certificates(): SmartCertManager {
+    return this.#parts.certificates.manager;
+  }
+
+  /** What is known of a route's certificates, one entry each. @throws ProxyError CERTIFICATE_UNKNOWN: no such route */
+  async getCertificateStatus(routeName: string): Promise<readonly ICertificateStatus[]> {
+    return this.#parts.certificates.status(this.#snapshot.config, routeName);
+  }
+
+  /** Orders what a route lacks, now. @throws ProxyError CERTIFICATE_UNKNOWN, CERTIFICATE_FAILED, NOT_RUNNING */
+  async provisionCertificate(routeName: string): Promise<void> {
+    await this.#parts.certificates.complete(this.#snapshot.config, routeName);
+  }
+
+  /** Orders all certificates of a route anew, now. @throws ProxyError as `provisionCertificate` */
+  async renewCertificate(routeName: string): Promise<void> {
+    await this.#parts.certificates.renew(this.#snapshot.config, routeName);
+  }
+
   /** What the kernel forwards, asked just now. @throws ProxyError NFT_FAILED, NFT_UNAVAILABLE */
   getNfTablesStatus(): Promise<INfTablesStatus> {
     return this.#parts.kernel.status();
@@ -202,11 +225,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     before: IResolvedConfig,
   ): Promise<void> {
     try {
-      await this.#parts.contexts.attach(config);
+      await this.#parts.certificates.attach(config);
       await this.#parts.ports.open(points);
       await this.#parts.kernel.commit(kernel);
     } catch (error) {
-      await this.#parts.contexts.attach(before);
+      await this.#parts.certificates.attach(before);
+      this.#parts.certificates.giveUp();
       if (this.#state === 'new') await this.#parts.ports.close();
       else await this.#closeUnwanted();
       throw error;
@@ -218,23 +242,29 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async #stopOnce(graceMs: number): Promise<void> {
     this.#state = 'stopped';
     await this.#parts.ports.close();
-    const managed = this.#parts.managed.cleanup();
+    const orders = this.#parts.certificates.stop();
     if (graceMs > 0) this.#parts.http.drain(graceMs);
     await Promise.all([this.#parts.connections.whenEmpty(graceMs), this.#parts.kernel.drain(graceMs)]);
     await this.#parts.connections.cleanup();
     await this.#parts.kernel.cleanup();
     this.#parts.metrics.stop();
     await this.#parts.http.cleanup();
-    await managed;
-    await this.#parts.contexts.cleanup();
+    await orders;
+    await this.#parts.certificates.contexts.cleanup();
     await this.#parts.registry.cleanup();
     await this.#parts.ownResolver?.cleanup();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {
     const config = resolveConfig({ ...this.#options, routes });
-    refuseBadCertificates(config, (key) => this.#parts.contexts.has(key));
+    refuseBadCertificates(config, (key) => this.#parts.certificates.contexts.has(key));
     return takeSnapshot(config, this.#snapshot.forward);
+  }
+
+  /** What is known while it runs. */
+  #live(): Pick<IExplainView, 'listening' | 'certificateFor'> {
+    const { ports, certificates } = this.#parts;
+    return { listening: ports.listening, certificateFor: (tls, name) => certificates.shown(tls, name) };
   }
 
   #planOf(config: IResolvedConfig, options: IUpdateOptions): IPlan {
@@ -244,6 +274,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       change,
       live,
       kernelRoutesOf(config).map(({ key }) => key),
+      certificatesAdded(this.#snapshot.config, config),
       options,
     );
   }

@@ -8,6 +8,7 @@ const plan: IPlan = {
   routes: { added: ['a', 'b'], removed: [], changed: [{ key: 'c', parts: ['match'] }] },
   ports: { added: [], removed: [] },
   kernel: [],
+  certificates: [],
   connections: { stay: 1, cut: 0 },
 };
 const fault = { path: 'routes[0]', want: 'x', got: 'y', line: 3, column: 4 };

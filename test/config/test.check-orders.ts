@@ -84,4 +84,18 @@ tap.test('the challenge over DNS and whatever sets its records come together', (
   expect(paths({ acme: { challenges: ['dns-01'] } }, { acme: { email, dns } })).toEqual([]);
 });
 
+tap.test('routes with a certificate for the same names agree on how it is got', () => {
+  const onPort = (ports: number, acme: object, domains: string | readonly string[] = 'a.test') => {
+    const route = ordered({ acme, domains });
+    return { ...route, match: { ...route.match, ports } };
+  };
+  const both = (...routes: object[]) => faultsOf({ acme: { email }, routes }).map(({ path, want }) => [path, want]);
+  expect(both(onPort(443, {}), onPort(8443, { challengePort: 80 }))).toEqual([]);
+  expect(both(onPort(443, {}), onPort(8443, { keyType: 'rsa-2048' }, 'b.test'))).toEqual([]);
+  const want = 'the settings of routes[0], which has the same certificate: for a.test';
+  expect(both(onPort(443, {}), onPort(8443, { keyType: 'rsa-2048' }, ['b.test', 'A.test']))).toEqual([
+    ['routes[1].action.tls.acme', want],
+  ]);
+});
+
 export default tap.start();

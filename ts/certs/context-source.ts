@@ -42,6 +42,8 @@ interface IEntry {
   pair: IKeyPair | null;
   /** Made by the first handshake: with many certificates few are ever asked for. null: not yet, or it cannot be. */
   context: TlsContext | null;
+  /** Of those that the proxy got, under these settings alone; one that is replaced leaves with its context. */
+  readonly contexts: WeakMap<IKeyPair, TlsContext>;
   readonly ticketKeys: TicketKeys;
   /** What was last said to be wrong with its files, so that it is said once. */
   told: string | null;
@@ -52,8 +54,6 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   readonly #logger: ILogger;
   readonly #onError: (error: ProxyError) => void;
   readonly #managed: IManagedPairs;
-  /** Of those that the proxy got: a certificate that is replaced leaves with its context. */
-  readonly #byPair = new WeakMap<IKeyPair, TlsContext>();
   readonly #watch: FileWatch;
   /** Of the configuration in force, by the settings' key. */
   #entries = new Map<string, IEntry>();
@@ -96,11 +96,17 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   #managedContext(entry: IEntry, name: string | null): TlsContext | null {
     const pair = this.#managed.pairFor(entry.tls, name);
     if (pair === null) return null;
-    const known = this.#byPair.get(pair);
+    const known = entry.contexts.get(pair);
     if (known !== undefined) return known;
     const context = contextOf(entry, pair);
-    this.#byPair.set(pair, context);
+    entry.contexts.set(pair, context);
     return context;
+  }
+
+  /** What is served under these settings; null: nothing, or nothing yet. */
+  pairFor(tls: IResolvedTls, name: string | null): IKeyPair | null {
+    const entry = this.#bySettings.get(tls);
+    return entry === undefined ? null : (entry.pair ?? this.#managed.pairFor(tls, name));
   }
 
   /** Whether these settings are served now: `checkCertificates` need not look at them again. */
@@ -147,7 +153,8 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   async #load({ tls, place }: { readonly tls: IResolvedTls; readonly place: string }): Promise<IEntry> {
     const { certificate } = tls;
     const pair = 'certFile' in certificate ? await readPair(certificate) : pairOf(tls);
-    const entry: IEntry = { tls, place, pair, context: null, ticketKeys: new TicketKeys(this.#clock), told: null };
+    const ticketKeys = new TicketKeys(this.#clock);
+    const entry: IEntry = { tls, place, pair, context: null, contexts: new WeakMap(), ticketKeys, told: null };
     if (pair === null) return entry;
     try {
       const problem = problemOf(pair);

@@ -8,7 +8,7 @@ import type { IKeyPair } from './pem.js';
 interface ILeaf {
   readonly names: readonly string[];
   /** False for a name that a client asked for. */
-  readonly kept: boolean;
+  kept: boolean;
   pair: IKeyPair;
   renewAtMs: number;
 }
@@ -41,11 +41,14 @@ export class InternalLeaves {
     this.#onError = parts.onError;
   }
 
-  /** Resolves when there is one for each list of names; others, but for what clients asked for, go. */
-  async want(lists: readonly (readonly string[])[]): Promise<void> {
-    const wanted = new Map(lists.map((names) => [needIdOf(names), names]));
-    for (const [id, { kept }] of this.#leaves) if (kept && !wanted.has(id)) this.#leaves.delete(id);
-    await Promise.all([...wanted].map(([id, names]) => this.#make(id, names, true)));
+  /** Resolves when there is one for each list of names. By id. */
+  async want(lists: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    await Promise.all([...lists].map(([id, names]) => this.#make(id, names, true)));
+  }
+
+  /** Lets go of all others, but for those that clients asked for. */
+  keep(lists: ReadonlyMap<string, readonly string[]>): void {
+    for (const [id, { kept }] of this.#leaves) if (kept && !lists.has(id)) this.#leaves.delete(id);
   }
 
   /** null: there is none (yet). */
@@ -60,6 +63,12 @@ export class InternalLeaves {
     return this.#make(needIdOf([name]), [name], false).catch(this.#onError);
   }
 
+  /** At once. */
+  async renew(id: string): Promise<void> {
+    const leaf = this.#leaves.get(id);
+    if (leaf !== undefined) await this.#renew(id, leaf);
+  }
+
   stop(): void {
     this.#over = true;
     this.#timer?.cancel();
@@ -67,7 +76,9 @@ export class InternalLeaves {
   }
 
   #make(id: string, names: readonly string[], kept: boolean): Promise<void> {
-    if (this.#leaves.has(id) || this.#over) return Promise.resolve();
+    const present = this.#leaves.get(id);
+    if (present !== undefined) present.kept ||= kept;
+    if (present !== undefined || this.#over) return Promise.resolve();
     const known = this.#coming.get(id);
     if (known !== undefined) return known;
     const coming = this.#issue(names)

@@ -137,3 +137,18 @@ function* portsBeyond(spans: readonly IPortSpan[], others: readonly IPortSpan[])
     }
   }
 }
+
+/** The names of each certificate that the proxy gets by itself, where `before` wants none for just these names. */
+export function certificatesAdded(before: IResolvedConfig, after: IResolvedConfig): readonly (readonly string[])[] {
+  const known = certificatesOf(before);
+  return [...certificatesOf(after)].flatMap(([key, names]) => (known.has(key) ? [] : [names]));
+}
+
+function certificatesOf({ routes }: IResolvedConfig): ReadonlyMap<string, readonly string[]> {
+  const lists = routes.flatMap(({ tls, certificateNames }) => {
+    if (tls === null || !('managed' in tls.certificate)) return [];
+    const { managed } = tls.certificate;
+    return certificateNames.map((names) => [`${managed} ${names.join(' ')}`, names] as const);
+  });
+  return new Map(lists);
+}

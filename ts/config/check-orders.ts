@@ -4,7 +4,7 @@ import { isIpLiteral } from '../codec/host.js';
 import type { IMatchOfRoute } from './check-all.js';
 import { acmeDefaults } from './defaults.js';
 import { gotText, type IPathFault } from './faults.js';
-import { canBeCertified, mergeAcme } from './resolve-acme.js';
+import { canBeCertified, certificateNames, mergeAcme, resolveAcme } from './resolve-acme.js';
 import { terminates } from './route-tls.js';
 import type { IAcmeOptions } from './types.js';
 
@@ -13,10 +13,36 @@ export function checkOrders(
   matches: readonly IMatchOfRoute[],
   common: IAcmeOptions | undefined,
 ): readonly IPathFault[] {
-  return matches.flatMap((route) => {
+  const ordered = matches.flatMap((route) => {
     if (!terminates(route.tls) || route.tls.certificate !== 'auto') return [];
-    return checkOrder(route, mergeAcme(common, route.tls.acme));
+    return [{ route, acme: mergeAcme(common, route.tls.acme) }];
   });
+  return [...ordered.flatMap(({ route, acme }) => checkOrder(route, acme)), ...checkShared(ordered)];
+}
+
+interface IOrdered {
+  readonly route: IMatchOfRoute;
+  readonly acme: IAcmeOptions;
+}
+
+/** Routes that want a certificate for the same names have one, which is got in one way. */
+function checkShared(ordered: readonly IOrdered[]): readonly IPathFault[] {
+  const known = new Map<string, { readonly index: number; readonly key: string }>();
+  const faults: IPathFault[] = [];
+  for (const { route, acme } of ordered) {
+    const { index, match, tls } = route;
+    const { key } = resolveAcme(acme);
+    for (const names of certificateNames(match.domains, tls?.names ?? [])) {
+      const id = names.join(' ');
+      const other = known.get(id) ?? { index, key };
+      known.set(id, other);
+      if (other.key === key) continue;
+      const want = `the settings of routes[${other.index}], which has the same certificate: for ${names.join(', ')}`;
+      faults.push({ path: ['routes', index, 'action', 'tls', 'acme'], want, got: 'others' });
+      break;
+    }
+  }
+  return faults;
 }
 
 function checkOrder({ index, match, tls }: IMatchOfRoute, acme: IAcmeOptions): readonly IPathFault[] {

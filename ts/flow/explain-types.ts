@@ -1,7 +1,7 @@
 // What `explain` answers, and what it must be shown for that.
 
 import type { IListeningPoint } from '../config/change.js';
-import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from '../config/resolved.js';
+import type { IResolvedConfig, IResolvedHttp, IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import type { ITargetPicker } from './forward/target-types.js';
 import type { Guard } from './guard/guard.js';
@@ -42,11 +42,21 @@ export interface IExplanation {
   readonly status?: number;
   /** The route that takes the connection, or the request. */
   readonly route?: IShownRoute;
+  /** The certificate that would be served, where TLS ends here; missing where there is none, or no proxy runs. */
+  readonly certificate?: IShownCertificate;
   /** The target that would be dialed first; missing where chance or a later failure decides. */
   readonly target?: { readonly host: string; readonly port: number };
   readonly steps: readonly IExplainStep[];
   /** Where no route matches: the one that lacks least. */
   readonly nearestMiss?: INearestMiss;
+}
+
+/** A certificate, for showing. */
+export interface IShownCertificate {
+  readonly names: readonly string[];
+  readonly serial: string;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
 }
 
 /** What explaining takes of the guard. */
@@ -71,6 +81,8 @@ export interface IExplainView {
   isHttpPort?(point: IListeningPoint, port: number): boolean;
   /** What is open, with the ports that free ports became. Default: what the routes ask for. */
   readonly listening?: Iterable<{ readonly point: IListeningPoint; readonly port: number }>;
+  /** What would be served for a name, or an address; null: nothing; undefined, or no such function: it is not known. */
+  certificateFor?(tls: IResolvedTls, name: string | null): IShownCertificate | null | undefined;
   /** Connections at present and how many there may be. Default: as if there were none. */
   readonly live?: { readonly size: number; readonly maxConnections: number };
 }

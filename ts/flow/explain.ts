@@ -9,7 +9,7 @@ import { explainKernel } from './explain-kernel.js';
 import { explainEngine, shownRoute } from './explain-match.js';
 import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
 import { tellRules } from './explain-rules.js';
-import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
+import type { IExplainStep, IExplainView, IExplanation, IShownCertificate } from './explain-types.js';
 import { placeName } from './forward/target-state.js';
 import type { PortTable } from './match/port-table.js';
 import type { IConnectionFacts, TPeekNeed } from './stages.js';
@@ -90,8 +90,20 @@ function explainBytes(
 
 /** What the decrypted bytes are served by. */
 function explainInside(route: IResolvedRoute, tls: IResolvedTls, read: IRead, steps: IExplainStep[]): TResult {
-  const { visit, table, facts } = read;
+  const { visit, facts, view } = read;
   steps.push(tlsStep(route, tls));
+  const served = view.certificateFor?.(tls, facts.domain ?? visit.address);
+  if (served === null) {
+    steps.push({ stage: 'tls', ok: false, text: 'there is no certificate for it now' });
+    return { outcome: 'refused', end: 'no_certificate', route: shownRoute(route) };
+  }
+  if (served === undefined) return explainDecrypted(tls, read, steps);
+  steps.push(servedStep(served));
+  return { ...explainDecrypted(tls, read, steps), certificate: served };
+}
+
+function explainDecrypted(tls: IResolvedTls, read: IRead, steps: IExplainStep[]): TResult {
+  const { visit, table, facts } = read;
   const isRead = table.needInside(facts, tls) !== 'nothing';
   const protocol = isRead ? visit.inside : null;
   const text = isRead ? `the first decrypted bytes are read: ${visit.inside}` : 'no decrypted byte is waited for';
@@ -111,11 +123,22 @@ function explainInside(route: IResolvedRoute, tls: IResolvedTls, read: IRead, st
 
 function tlsStep({ key }: IResolvedRoute, tls: IResolvedTls): IExplainStep {
   const { certificate, minVersion, maxVersion, alpn, clientAuth } = tls;
-  const from = 'certFile' in certificate ? `the certificate in ${certificate.certFile}` : 'a certificate of its own';
+  const from = originOf(certificate);
   const versions = minVersion === maxVersion ? minVersion : `${minVersion} to ${maxVersion}`;
   const auth = clientAuth === null ? '' : `, client certificates ${clientAuth.required ? 'required' : 'optional'}`;
   const text = `route ${key} has ${from}, ${versions}, ALPN ${alpn.join(', ') || 'none'}${auth}`;
   return { stage: 'tls', ok: null, text };
+}
+
+function originOf(certificate: IResolvedTls['certificate']): string {
+  if ('certFile' in certificate) return `the certificate in ${certificate.certFile}`;
+  if (!('managed' in certificate)) return 'a certificate of its own';
+  return certificate.managed === 'auto' ? 'certificates by ACME' : "certificates of the proxy's own authority";
+}
+
+function servedStep({ names, serial, notAfter }: IShownCertificate): IExplainStep {
+  const text = `its certificate for ${names.join(', ')} is valid until ${new Date(notAfter).toISOString()}`;
+  return { stage: 'tls', ok: null, text, detail: { names, serial, notAfter } };
 }
 
 /** The trace, one line a step, and the outcome last. */

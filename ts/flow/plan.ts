@@ -19,6 +19,8 @@ export interface IPlan {
   readonly ports: { readonly added: readonly IListeningPoint[]; readonly removed: readonly IListeningPoint[] };
   /** Keys of the routes that the kernel is to forward. */
   readonly kernel: readonly string[];
+  /** Certificates that the proxy would get by itself and that no present route wants: the names of each. */
+  readonly certificates: readonly (readonly string[])[];
   /** Live connections: those that the update leaves alone and those that it ends (`closeRemoved`). */
   readonly connections: { readonly stay: number; readonly cut: number };
 }
@@ -27,6 +29,7 @@ export function planUpdate(
   change: IConfigChange,
   live: Iterable<Pick<Connection, 'route'>>,
   kernel: readonly string[],
+  certificates: IPlan['certificates'],
   options: IUpdateOptions = {},
 ): IPlan {
   const { added, removed, changed } = change.routes;
@@ -37,5 +40,11 @@ export function planUpdate(
     if (options.closeRemoved && connection.route !== null && gone.has(connection.route)) cut += 1;
     else stay += 1;
   }
-  return { routes: { added, removed, changed }, ports: change.points, kernel, connections: { stay, cut } };
+  return {
+    routes: { added, removed, changed },
+    ports: change.points,
+    kernel,
+    certificates,
+    connections: { stay, cut },
+  };
 }

@@ -133,7 +133,7 @@ export function statusOf(kept: IKept, sources: readonly string[], nowMs: number)
     names: need.names,
     routes: need.routes ?? [],
     state,
-    source: meta === null ? null : meta.issuer === functionIssuer ? 'function' : 'acme',
+    source: meta === null ? null : sourceOf(meta.issuer),
     onDemand,
     issuer: meta?.issuer ?? null,
     profile: meta?.profile ?? null,
@@ -147,6 +147,9 @@ export function statusOf(kept: IKept, sources: readonly string[], nowMs: number)
     nextAttemptAt: next !== null && Number.isFinite(next) ? next : null,
   };
 }
+
+const sourceOf = (issuer: string): 'acme' | 'function' | 'imported' =>
+  issuer === functionIssuer ? 'function' : issuer.startsWith('https:') ? 'acme' : 'imported';
 
 export function eventOf(
   kept: IKept,

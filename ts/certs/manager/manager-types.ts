@@ -111,6 +111,9 @@ export interface IAriWindow {
   readonly explanationUrl: string | null;
 }
 
+/** `function`: the host program's; `imported`: the command line's; the last three are not ordered at all. */
+export type TCertificateSource = 'acme' | 'function' | 'imported' | 'internal' | 'file' | 'pem';
+
 /** All times are milliseconds since 1970. */
 export interface ICertificateStatus {
   readonly id: string;
@@ -118,7 +121,7 @@ export interface ICertificateStatus {
   readonly routes: readonly string[];
   readonly state: TIssuanceState;
   /** Where the present certificate came from; null: there is none. */
-  readonly source: 'acme' | 'function' | null;
+  readonly source: TCertificateSource | null;
   /** True for names that a client asked for. */
   readonly onDemand: boolean;
   readonly issuer: string | null;

@@ -4,7 +4,7 @@ import { ProxyError } from '../../base/errors.js';
 import type { IStoredCertificate } from '../store/store-types.js';
 import { Accounts } from './accounts.js';
 import type { IWorkshop } from './attempt.js';
-import { functionIssuer, locked } from './issuance.js';
+import { locked } from './issuance.js';
 import { Issuances, planKeyOf } from './issuances.js';
 import { IssuerBudgets } from './issuer-budgets.js';
 import { Keeper } from './keeper.js';
@@ -110,7 +110,7 @@ export class SmartCertManager {
     const kept = this.#find(idOrName);
     await this.#keeper.loaded(kept.id);
     const { stored, need } = kept;
-    if (stored === null || stored.meta.issuer === functionIssuer)
+    if (stored === null || !stored.meta.issuer.startsWith('https:'))
       throw new ProxyError('CERTIFICATE_UNKNOWN', `there is no certificate of an issuer for ${idOrName}`);
     const { client } = await accounts.get(stored.meta.issuer, need.acme, signal);
     await client.revoke(stored.cert, reason, signal);
