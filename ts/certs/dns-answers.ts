@@ -77,12 +77,20 @@ async function change(dns: IResolvedDns, verb: 'set' | 'remove', challenge: ICha
 /** Without a shell: nothing of a name or a value is ever read as a command. */
 function run(program: string, args: readonly string[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const options = { signal, timeout: commandLimitMs, maxBuffer: maxOutput, windowsHide: true };
-    plugins.childProcess.execFile(program, [...args], options, (error, _output, said) => {
+    signal.throwIfAborted();
+    const options = { timeout: commandLimitMs, killSignal: 'SIGKILL', maxBuffer: maxOutput } as const;
+    const child = plugins.childProcess.execFile(program, [...args], options, (error, _output, said) => {
+      signal.removeEventListener('abort', ended);
       if (error === null) return resolve();
       const why = said.trim().split('\n').at(-1) || messageOf(error);
       reject(new Error(`${program}: ${why}`, { cause: error }));
     });
+    // Node's own way of ending it by a signal asks politely, and waits.
+    const ended = () => {
+      child.kill('SIGKILL');
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', ended, { once: true });
   });
 }
 
