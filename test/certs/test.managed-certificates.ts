@@ -27,9 +27,8 @@ let routes = 0;
 function routeOf(certificate: IManagedCertificate, ...certificateNames: (readonly string[])[]): IResolvedRoute {
   const key = `route-${++routes}`;
   const domains = certificateNames.flat();
-  const { match } = makeRoute({});
   const tls = makeTls({ certificate, policyKey: key });
-  return makeRoute({ key, name: key, tls, certificateNames, match: { ...match, domains } });
+  return makeRoute({ key, name: key, tls, certificateNames, match: { domains } });
 }
 
 /** With certificates in the store for these lists of names. */
