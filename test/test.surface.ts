@@ -7,6 +7,7 @@ import { expect, tap } from './helpers/tapbundle.js';
 const indexNames = [
   'ConfigError',
   'ConnectionManager',
+  'FileCertStore',
   'HttpProxy',
   'NFTablesManager',
   'NetworkProxy',
@@ -19,6 +20,7 @@ const indexNames = [
   'ProxyProtocolSocket',
   'ProxyRouter',
   'SecurityManager',
+  'SmartCertManager',
   'SmartProxy',
   'SocketHandlers',
   'WrappedSocket',

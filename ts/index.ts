@@ -3,6 +3,19 @@
 export type { IClock, ITimer } from './base/clock.js';
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
+export type {
+  IAriWindow,
+  ICertificateEvent,
+  ICertificateFailure,
+  ICertificateStatus,
+  ICertNeed,
+  IChallengeSolver,
+  TCertificateEventKind,
+  TCertificateSource,
+  TIssuanceState,
+} from './certs/manager/manager-types.js';
+export { SmartCertManager } from './certs/manager/smart-cert-manager.js';
+export { FileCertStore, type IFileStoreOptions } from './certs/store/file-store.js';
 export type { IListeningPoint } from './config/change.js';
 export { configJsonSchema } from './config/json-schema.js';
 export * from './config/route-helpers.js';
@@ -13,6 +26,7 @@ export { ConnectionManager, type IConnectionManagerOptions } from './flow/connec
 export { endTable, endWords, type TEnd, type TEndedBy, type TPhase } from './flow/ends.js';
 export type { IExplainQuery, IExplanation } from './flow/explain.js';
 export { formatExplanation } from './flow/explain.js';
+export type { IShownCertificate } from './flow/explain-types.js';
 export { SocketHandlers, type TLineListener } from './flow/forward/ready-handlers.js';
 export type { IResolver } from './flow/forward/target-types.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
