@@ -73,6 +73,7 @@ tap.test('each name has a certificate of its own, and a wildcard shares one with
   expect(certificateNames(['*.a.test'], ['192.0.2.1', 'a.test'])).toEqual([['a.test', '*.a.test'], ['192.0.2.1']]);
   expect(certificateNames(['*', 'a.*', '*.b*', 'a?.test'], [])).toEqual([]);
   expect(certificateNames(null, [])).toEqual([]);
+  expect(certificateNames(['*.a.test', 'a.test', '*.b.test'], [], false)).toEqual([['a.test']]);
 });
 
 tap.test('an authority certifies names, addresses and wildcards of one whole label', () => {

@@ -6,6 +6,8 @@ import { accepts, startProcess } from './rig-process.js';
 export interface IAcmeDns extends AsyncDisposable {
   /** `host:port`. */
   readonly address: string;
+  /** Where it is told by HTTP. */
+  readonly managementPort: number;
   /** Adds a value to those that the name has. */
   addTxt(name: string, value: string): Promise<void>;
   /** Takes all of them away. */
@@ -35,6 +37,7 @@ export async function startAcmeDns(port: number, managementPort: number): Promis
   };
   return {
     address: `127.0.0.1:${port}`,
+    managementPort,
     addTxt: (name, value) => tell('set-txt', { host: `${name}.`, value }),
     clearTxt: (name) => tell('clear-txt', { host: `${name}.` }),
     async setAddresses(name, a, aaaa) {

@@ -4,7 +4,7 @@ import { isIpLiteral } from '../codec/host.js';
 import type { IMatchOfRoute } from './check-all.js';
 import { acmeDefaults } from './defaults.js';
 import { gotText, type IPathFault } from './faults.js';
-import { canBeCertified, certificateNames, mergeAcme, resolveAcme } from './resolve-acme.js';
+import { canBeCertified, certificateNames, mergeAcme, provesWildcards, resolveAcme } from './resolve-acme.js';
 import { terminates } from './route-tls.js';
 import type { IAcmeOptions } from './types.js';
 
@@ -31,8 +31,8 @@ function checkShared(ordered: readonly IOrdered[]): readonly IPathFault[] {
   const faults: IPathFault[] = [];
   for (const { route, acme } of ordered) {
     const { index, match, tls } = route;
-    const { key } = resolveAcme(acme);
-    for (const names of certificateNames(match.domains, tls?.names ?? [])) {
+    const { key, challenges } = resolveAcme(acme);
+    for (const names of certificateNames(match.domains, tls?.names ?? [], provesWildcards(challenges))) {
       const id = names.join(' ');
       const other = known.get(id) ?? { index, key };
       known.set(id, other);
@@ -71,7 +71,7 @@ function checkOrder({ index, match, tls }: IMatchOfRoute, acme: IAcmeOptions): r
   const onlyRecords = challenges.every((kind) => kind.startsWith('dns'));
   const fault = nameFault([...(match.domains ?? []), ...(tls?.names ?? [])], {
     onDemand: acme.onDemand !== undefined,
-    byDns: challenges.some((kind) => kind.startsWith('dns')),
+    byDns: provesWildcards(challenges),
     onlyRecords,
   });
   if (fault !== null) faults.push({ path: ['routes', index, 'match', 'domains'], ...fault });

@@ -5,7 +5,7 @@ import * as plugins from '../plugins.js';
 import { acmeDefaults } from './defaults.js';
 import type { IResolvedAcme, IResolvedDns } from './resolved-acme.js';
 import { textOfPem } from './schema-text.js';
-import type { IAcmeOptions } from './types.js';
+import type { IAcmeOptions, TChallengeKind } from './types.js';
 
 export const letsEncrypt = {
   production: 'https://acme-v02.api.letsencrypt.org/directory',
@@ -87,13 +87,18 @@ function identity(holder: object | undefined): string {
 
 /**
  * The certificates that a route needs: a list of names each. Each name has its own, so that one that fails delays no other;
- * a wildcard and the name above it share one. `own`: what `tls.names` adds.
+ * a wildcard and the name above it share one. `own`: what `tls.names` adds. Without `wildcards` those are for names that
+ * clients ask for.
  */
 export function certificateNames(
   domains: readonly string[] | null,
   own: readonly string[],
+  wildcards = true,
 ): readonly (readonly string[])[] {
-  const names = new Set([...(domains ?? []), ...own].filter(canBeCertified));
+  const all = [...(domains ?? []), ...own].filter(
+    (name) => canBeCertified(name) && (wildcards || !name.startsWith('*')),
+  );
+  const names = new Set(all);
   const lists: string[][] = [];
   for (const name of names) {
     if (name.startsWith('*.') && names.has(name.slice(2))) lists.push([name.slice(2), name]);
@@ -101,6 +106,10 @@ export function certificateNames(
   }
   return lists;
 }
+
+/** Authorities give certificates for wildcards by a record alone. */
+export const provesWildcards = (challenges: readonly TChallengeKind[]): boolean =>
+  challenges.some((kind) => kind.startsWith('dns'));
 
 /** A name, an address, or a wildcard of one whole label (RFC 6125 §6.4.3). */
 export const canBeCertified = (name: string): boolean =>

@@ -11,7 +11,7 @@ import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDe
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
 import { featurePlaces } from './http-features.js';
-import { certificateNames } from './resolve-acme.js';
+import { certificateNames, provesWildcards } from './resolve-acme.js';
 import { resolveBasic, withoutPasswords } from './resolve-basic.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
@@ -202,7 +202,7 @@ function buildRoutes(
       match,
       action: resolveAction(source, tls, context),
       tls: terminates(tls) ? tlsSettings.route(tls) : null,
-      certificateNames: namesOf(tls, match.domains),
+      certificateNames: namesOf(tls, match.domains, context.tlsSettings),
       headers: resolveHeaders(source.headers, match.method),
       compression: resolveCompression(source.compression),
       security: resolveSecurity(source, context),
@@ -217,8 +217,16 @@ function buildRoutes(
 
 const storeOf = (store: string | ICertStore) => (typeof store === 'string' ? store : () => store);
 
-const namesOf = (tls: IRouteTls | undefined, domains: readonly string[] | null) =>
-  deepFreeze(terminates(tls) && typeof tls.certificate === 'string' ? certificateNames(domains, tls.names ?? []) : []);
+function namesOf(
+  tls: IRouteTls | undefined,
+  domains: readonly string[] | null,
+  settings: TlsSettings,
+): readonly (readonly string[])[] {
+  if (!terminates(tls) || typeof tls.certificate !== 'string') return deepFreeze([]);
+  const { certificate } = settings.route(tls);
+  const acme = 'managed' in certificate ? certificate.acme : null;
+  return deepFreeze(certificateNames(domains, tls.names ?? [], acme === null || provesWildcards(acme.challenges)));
+}
 
 /** Different from each id and name that somebody chose. */
 function madeKey(wanted: string, taken: Set<string | undefined>): string {
