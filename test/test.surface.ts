@@ -5,6 +5,7 @@ import * as utils from '../ts/utils.js';
 import { expect, tap } from './helpers/tapbundle.js';
 
 const indexNames = [
+  'CertificateDesk',
   'ConfigError',
   'ConnectionManager',
   'FileCertStore',

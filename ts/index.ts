@@ -3,6 +3,7 @@
 export type { IClock, ITimer } from './base/clock.js';
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
+export { CertificateDesk, type IDeskEntry } from './certificate-desk.js';
 export type {
   IAriWindow,
   ICertificateEvent,

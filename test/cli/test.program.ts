@@ -73,7 +73,8 @@ tap.test('the lines of the first example are commands of the program', async () 
     const [first = '', name = '', ...rest] = line.replace(/\s*#.*|\s*>.*/, '').split(' ');
     const command = program.commands.find((each) => each.name() === name);
     expect([line, first, command !== undefined]).toEqual([line, 'smartproxy', true]);
-    const { unknown } = command?.parseOptions(rest) ?? { unknown: [] };
+    const part = command?.commands.find((each) => each.name() === rest[0]);
+    const { unknown } = (part ?? command)?.parseOptions(part ? rest.slice(1) : rest) ?? { unknown: [] };
     expect([line, unknown]).toEqual([line, []]);
   }
 });

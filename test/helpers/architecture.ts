@@ -37,10 +37,21 @@ const table: Readonly<Record<string, IRow>> = {
   'kernel-side.ts': { imports: parts },
   'certificate-side.ts': { imports: parts },
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
+  'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
   'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
-  'index.ts': { imports: [...parts, 'host-parts.ts', 'compat', 'smart-proxy.ts', 'http-proxy.ts', 'utils.ts'] },
+  'index.ts': {
+    imports: [
+      ...parts,
+      'host-parts.ts',
+      'compat',
+      'smart-proxy.ts',
+      'http-proxy.ts',
+      'utils.ts',
+      'certificate-desk.ts',
+    ],
+  },
 };
 
 /** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */

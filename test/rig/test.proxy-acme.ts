@@ -6,6 +6,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
+import { CertificateDesk } from '../../ts/index.js';
 import { certificateAt, makeShopRoute, startAcmeProxyWorld } from '../helpers/acme-proxy.js';
 import { needs } from '../helpers/debian.js';
 import { expect, long, tap } from '../helpers/tapbundle.js';
@@ -222,6 +223,35 @@ test('10 000 names that clients ask for, of which 3 may have a certificate: 3 or
   expect(events.filter(({ kind }) => kind === 'issued')).toHaveLength(3);
   expect(asked).toBeLessThanOrEqual(wanted.size);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000);
+});
+
+test('without a running proxy certificates are ordered, renewed and revoked, and a proxy serves what is there', async () => {
+  await using world = await startAcmeProxyWorld();
+  const { tlsPort, acme, folder } = world;
+  const options = {
+    ...{ acme, certificateStore: folder },
+    routes: [
+      makeShopRoute(tlsPort, ['a.proxy.test', 'b.proxy.test']),
+      makeShopRoute(tlsPort, 'c.proxy.test', { name: 'alpn', acme: { challenges: ['tls-alpn-01'] } }),
+    ],
+  };
+  const desk = new CertificateDesk(options);
+  const issued = await desk.issue();
+  expect(issued.map(({ names, lastError, serial }) => [names[0], lastError, serial !== null])).toEqual([
+    ...['a.proxy.test', 'b.proxy.test', 'c.proxy.test'].map((name) => [name, null, true]),
+  ]);
+  expect(await desk.issue()).toEqual([]);
+  const [renewed] = await desk.renew('a.proxy.test');
+  expect([renewed?.names, renewed?.serial === issued[0]?.serial]).toEqual([['a.proxy.test'], false]);
+  await desk.revoke('b.proxy.test', 4);
+  const { proxy, kinds } = await world.start(options);
+  expect(await world.curl('a.proxy.test')).toEqual('hello from the shop');
+  expect((await certificateAt(tlsPort, 'a.proxy.test'))?.serialNumber).toEqual(renewed?.serial);
+  await proxy.certificates.provisionAllCertificates();
+  // What was revoked is replaced, what is good is not.
+  expect(kinds('b.proxy.test')).toEqual(['loaded', 'issuing', 'renewed', 'swapped']);
+  expect(kinds('c.proxy.test')).toEqual(['loaded']);
+  await expect(desk.renew('c.proxy.test')).rejects.toThrow(String(tlsPort));
 });
 
 export default tap.start();

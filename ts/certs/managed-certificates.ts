@@ -239,6 +239,6 @@ function listsOf({ certificateNames, tls }: IResolvedRoute): readonly (readonly 
 /** RFC 6125 §6.4.3: a wildcard stands for one label. */
 const wildcardOf = (name: string): string => `*${name.slice(name.indexOf('.'))}`;
 
-function storeOf(store: string | (() => ICertStore), clock: IClock, logger: ILogger): ICertStore {
+export function storeOf(store: string | (() => ICertStore), clock: IClock, logger: ILogger): ICertStore {
   return typeof store === 'string' ? new FileCertStore({ folder: store, clock, logger }) : store();
 }

@@ -1,6 +1,7 @@
 // The commands with their arguments and options, for commander. docs/cli.md lists the same; a test compares them.
 
 import * as plugins from '../plugins.js';
+import { certsImport, certsList, certsOrder, certsRevoke, certsRoot, type ICertsArguments } from './certs.js';
 import { check, explain, forward, type IForwardArguments, type IRunArguments, run, schema } from './commands.js';
 import { demo } from './demo.js';
 import type { IHost } from './host.js';
@@ -26,6 +27,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   addForward(program, commander, host);
   addCheck(program, host);
   addExplain(program, host);
+  addCerts(program, host);
   addNft(program, host);
   program
     .command('schema')
@@ -105,6 +107,48 @@ function addExplain(program: TCommand, host: IHost): void {
     .option('--header <field>', "a field of the request, 'name: value'; may be repeated", collect)
     .option(...json)
     .action((url: string, given) => explain(url, given, host));
+}
+
+function addCerts(program: TCommand, host: IHost): void {
+  const certs = program
+    .command('certs')
+    .description('the certificates of a configuration: what the store holds, and orders without a running proxy')
+    .helpCommand(false);
+  certs
+    .command('list')
+    .description('list what is in the store and what routes want')
+    .requiredOption(...config)
+    .option(...json)
+    .action((given: ICertsArguments) => certsList(given, host));
+  for (const how of ['issue', 'renew'] as const) {
+    certs
+      .command(how)
+      .description(how === 'issue' ? 'order what is missing or due' : 'order anew, due or not')
+      .argument('[name]', 'which alone')
+      .requiredOption(...config)
+      .option(...json)
+      .action((name: string | undefined, given: ICertsArguments) => certsOrder(how, name, given, host));
+  }
+  certs
+    .command('revoke')
+    .description('tell the authority that a certificate is not to be trusted any more')
+    .argument('<name>', 'a name of it')
+    .requiredOption(...config)
+    .option('--reason <number>', 'why: RFC 5280, section 5.3.1; 1: the key is known to others, 4: there is a new one')
+    .action((name: string, given: ICertsArguments & { reason?: string }) => certsRevoke(name, given, host));
+  certs
+    .command('import')
+    .description('put a certificate from elsewhere into the store')
+    .argument('<cert>', 'a file with the chain, leaf first, in PEM')
+    .argument('<key>', 'a file with its key, in PEM')
+    .requiredOption(...config)
+    .option(...json)
+    .action((cert: string, key: string, given: ICertsArguments) => certsImport(cert, key, given, host));
+  certs
+    .command('root')
+    .description("print the root of the proxy's own authority, which clients of certificate 'internal' must trust")
+    .requiredOption(...config)
+    .action((given: ICertsArguments) => certsRoot(given, host));
 }
 
 function addNft(program: TCommand, host: IHost): void {
