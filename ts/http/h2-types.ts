@@ -18,7 +18,12 @@ export interface IH2Stream {
   sendData(chunk: Uint8Array): boolean;
   /** Ends our side, with trailers or an empty DATA frame, joined with what waits where that is possible. */
   sendEnd(trailers: TFields | null): void;
-  /** RST_STREAM with a code of RFC 9113 §7, if the stream lives. The owner hears nothing more. */
+  /** Bytes of content that wait to be sent. */
+  readonly waitingBytes: number;
+  /**
+   * RST_STREAM with a code of RFC 9113 §7, if the stream lives. The owner hears nothing more. With NO_ERROR behind `sendEnd` (the
+   * client need not send the rest, §8.1) it goes out behind what waits, and the stream is over then; else what waits is dropped.
+   */
   reset(code: number): void;
   /** Stops and continues content for the owner; it begins stopped. While stopped the window is not opened again. */
   hold(): void;
@@ -81,8 +86,10 @@ export interface IH2SessionListener {
    * `tooLarge`: the list was over the limit and is not complete; to be answered by 431. The peer ends its side by `end`.
    */
   streamOpened(stream: IH2Stream, fields: string[], end: boolean, tooLarge: boolean): IH2StreamOwner | null;
-  /** A stream is over, both sides. */
-  streamOver(): void;
+  /** A stream that was taken is over: all was sent and received, or it was reset, by whomever. The last that is told of it. */
+  streamOver(owner: IH2StreamOwner): void;
+  /** What was read ends within a header block (true); it is complete now (false). For who limits the time of that. */
+  headWaits(waits: boolean): void;
   /** The peer's settings came, first or again: `room` may have changed. */
   settingsChanged(): void;
   /** The peer drains (GOAWAY without an error). */
