@@ -92,8 +92,6 @@ export interface IH2SessionListener {
   streamOpened(stream: IH2Stream, fields: string[], end: boolean, tooLarge: boolean): IH2StreamOwner | null;
   /** A stream that was taken is over: all was sent and received, or it was reset, by whomever. The last that is told of it. */
   streamOver(owner: IH2StreamOwner): void;
-  /** What was read ends within a header block (true); it is complete now (false). For who limits the time of that. */
-  headWaits(waits: boolean): void;
   /** The peer's settings came, first or again: `room` may have changed. */
   settingsChanged(): void;
   /** The peer drains (GOAWAY without an error). */
