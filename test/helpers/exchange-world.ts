@@ -33,6 +33,9 @@ export class FakeSide implements IClientSide {
   hasRoom = true;
   first: Buffer | null = null;
   detached: IDetached | null = null;
+  /** Whose connection has the limits of the request. */
+  visitor: Visitor | null = null;
+  readonly releases: (() => void)[] = [];
 
   inform(status: number): void {
     this.calls.push(`inform ${status}`);
@@ -60,6 +63,15 @@ export class FakeSide implements IClientSide {
   }
   hold(): void {
     this.calls.push('hold');
+  }
+  limit(limitMs: number, end: TEnd): void {
+    this.visitor?.limit(limitMs, end);
+  }
+  whenOver(release: () => void): void {
+    this.releases.push(release);
+  }
+  refuseVersion(): boolean {
+    return false;
   }
   original(): Buffer | null {
     return this.first;
@@ -175,6 +187,7 @@ export class ExchangeWorld implements AsyncDisposable {
 
   /** Begins a request on the connection. */
   ask(head: Partial<IRequestHead> = {}, side = new FakeSide()): { exchange: Exchange; side: FakeSide } {
+    side.visitor = this.visitor;
     const exchange = new Exchange(this.visitor, side, makeHead(head));
     exchange.start();
     return { exchange, side };

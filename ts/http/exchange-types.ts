@@ -26,6 +26,14 @@ export interface IClientSide {
   /** Starts, stops and continues the request's content; it begins stopped. After the answer the rest is the side's own affair. */
   pull(): void;
   hold(): void;
+  /** What the request waits for from now on, 0: nothing; when it has passed, the side calls `timedOut` of the exchange. */
+  limit(limitMs: number, end: TEnd): void;
+  /** Calls `release` when that is over which carries the request, and what it has become: a connection, or a stream. */
+  whenOver(release: () => void): void;
+  /**
+   * Only HTTP/1 will do: a side of another version tells the client so (RFC 9113 §7, HTTP_1_1_REQUIRED), and is done: true.
+   */
+  refuseVersion(): boolean;
   /**
    * The request as it came, with all that came behind it: for a socket handler, which reads it for itself. Only within the
    * exchange's `start`, and where it is the first of its connection; else null.

@@ -79,7 +79,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     }
   }
 
-  /** The limit that the connection was given for this exchange has passed. */
+  /** The limit that the client's side was given has passed. */
   timedOut(): void {
     if (this.#done) return;
     // Content that nobody asked for yet is no reproach either.
@@ -109,13 +109,13 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { route, routes } = this;
     if (route === null || routes === null) return;
     this.#upgrades = upgrades;
-    this.visitor.limitRequest(this.#startedMs);
+    this.#limit();
     this.#forwarding = new Forwarding(this, action, route, routes);
     this.#forwarding.start();
   }
 
-  leave(): void {
-    this.#settle(200);
+  leave(status: number): void {
+    this.#settle(status);
   }
 
   connected(origin: IOrigin, pick: ITargetPick): void {
@@ -143,7 +143,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (origin.data(chunk)) return this.#relay === null ? this.#watchAnswer() : undefined;
     this.side.hold();
     this.#stalled = true;
-    this.visitor.limitRequest(this.#startedMs, this.route?.timeouts.stallTimeoutMs ?? 0);
+    this.#limit(this.route?.timeouts.stallTimeoutMs);
   }
 
   requestEnd(trailers: TFields | null): void {
@@ -201,12 +201,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void {
     this.#origin = null;
-    if (this.#done) {
-      socket.destroy();
-      return;
-    }
+    if (this.#done) return void socket.destroy();
     const error = switchToTunnel(this, this.#sent, head, socket, bytes);
-    if (error === null) this.#settle(head.status);
+    if (error === null) this.#settle(head.status, true);
     else this.#fail(error);
   }
 
@@ -229,7 +226,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   #begin(head: IResponseHead): void {
     this.#status = head.status;
-    this.visitor.limitRequest(this.#startedMs);
+    this.#limit();
     this.#relay = new AnswerRelay(this, this.#origin);
     this.#relay.head(head);
   }
@@ -239,7 +236,11 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { responseTimeoutMs = 0, stallTimeoutMs = 0 } = this.route?.timeouts ?? {};
     const isAwaited = this.#origin !== null && this.#relay === null;
     const nextMs = this.#received ? responseTimeoutMs : stallTimeoutMs;
-    this.visitor.limitRequest(this.#startedMs, isAwaited ? nextMs : 0);
+    this.#limit(isAwaited ? nextMs : 0);
+  }
+
+  #limit(answerMs = 0): void {
+    this.side.limit(this.visitor.requestLimitMs(this.#startedMs, answerMs), 'request_timeout');
   }
 
   #triesAgainAfter(status: number): boolean {
@@ -281,15 +282,14 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#forwarding?.cancel();
   }
 
-  /** Gives everything back and reports, once. */
-  #settle(status: number): void {
+  /** Gives everything back and reports, once; what a tunnel holds is given back when that is over. */
+  #settle(status: number, tunnels = false): void {
     if (this.#done) return;
     this.#done = true;
-    this.#forwarding?.settled(status, this.#error);
+    this.#forwarding?.settled(status, this.#error, tunnels);
     const { permit } = this;
-    // A tunnel is the route's until the connection ends.
-    if (status !== 101) permit?.release();
-    else this.visitor.connection.whenEnded(() => permit?.release());
+    if (tunnels) this.side.whenOver(() => permit?.release());
+    else permit?.release();
     this.request.leave(this.#error !== null);
     const { place = null, attempts = 0 } = this.#forwarding ?? {};
     this.visitor.ended(

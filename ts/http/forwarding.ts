@@ -126,14 +126,13 @@ export class Forwarding implements IUpstreamWant {
     return this.#nextTarget();
   }
 
-  /** Something answered, or nobody waits any more. */
-  settled(status: number, error: Error | null): void {
+  /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
+  settled(status: number, error: Error | null, tunnels: boolean): void {
     const lease = this.#pick?.lease;
     if (error === null) lease?.answered(status < 500);
     else if (error instanceof ProxyError && error.blame === 'upstream' && !this.#blameless) lease?.failed(error);
-    // A tunnel has its target until the connection ends.
-    if (status !== 101) lease?.release();
-    else if (lease !== undefined) this.connection.whenEnded(() => lease.release());
+    if (!tunnels) lease?.release();
+    else if (lease !== undefined) this.#owner.side.whenOver(() => lease.release());
   }
 
   stickyCookie(): string | null {

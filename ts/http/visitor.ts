@@ -130,13 +130,13 @@ export class Visitor {
   }
 
   /**
-   * What a request has left: of `requestTimeout` since its beginning, or of `answerMs` from now on; 0: no such limit.
+   * The milliseconds that a request has left: of `requestTimeout` since its beginning, or `answerMs` from now on; 0: no such limit.
    */
-  limitRequest(startedMs: number, answerMs = 0): void {
+  requestLimitMs(startedMs: number, answerMs: number): number {
     const { requestTimeoutMs } = this.http;
-    if (requestTimeoutMs === 0) return this.limit(answerMs, 'request_timeout');
+    if (requestTimeoutMs === 0) return answerMs;
     const leftMs = Math.max(1, startedMs + requestTimeoutMs - this.nowMs());
-    this.limit(answerMs > 0 ? Math.min(answerMs, leftMs) : leftMs, 'request_timeout');
+    return answerMs > 0 ? Math.min(answerMs, leftMs) : leftMs;
   }
 
   /** The connection is shown with its first route; its time limits are those of the present one. */
