@@ -40,10 +40,6 @@ tap.test('a value of a later version is refused by what it is for', () => {
       config: (certificate) => ({ routes: [forward({ tls: { mode: 'terminate', certificate } })] }),
       path: 'routes[0].action.tls.certificate',
     },
-    'tls.alpn': {
-      config: (name) => ({ routes: [forward({ tls: { mode: 'passthrough', alpn: [name] } })] }),
-      path: 'routes[0].action.tls.alpn[0]',
-    },
   };
   expect(Object.keys(laterValues).sort()).toEqual(Object.keys(configs).sort());
   for (const [option, values] of Object.entries(laterValues)) {

@@ -35,7 +35,6 @@ export const laterValues: TLater = {
     auto: 'certificates from an ACME authority; give { cert, key } or { certFile, keyFile }',
     internal: 'certificates from an authority of its own; give { cert, key } or { certFile, keyFile }',
   },
-  'tls.alpn': { h2: 'HTTP/2' },
 };
 
 /** What to expect instead of an option or value of a later version. */

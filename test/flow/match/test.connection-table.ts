@@ -18,6 +18,7 @@ function makeTls(key = 'k', policyKey = 'p'): IResolvedTls {
     maxVersion: 'TLSv1.3',
     ciphers: null,
     honorCipherOrder: true,
+    alpnIsUsual: false,
     alpn: ['http/1.1'],
     sessionTimeoutSeconds: 300,
     clientAuth: policyKey.startsWith('mutual') ? { required: true, ca: ['ca'] } : null,
