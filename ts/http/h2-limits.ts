@@ -50,8 +50,6 @@ export interface IH2Limits {
   readonly maxUnreadBytes: number;
   /** For the acknowledgement of our SETTINGS. */
   readonly settingsMs: number;
-  /** From a header block's first octets to its last. */
-  readonly headerBlockMs: number;
   /** For the answer that separates the two steps of a graceful GOAWAY. */
   readonly drainMs: number;
   /** We allow extended CONNECT (RFC 8441); client's side only. */
@@ -70,7 +68,6 @@ export const defaultH2Limits: IH2Limits = {
   maxUnsentBytes: 4_194_304,
   maxUnreadBytes: 1_048_576,
   settingsMs: 10_000,
-  headerBlockMs: 10_000,
   drainMs: 1_000,
   allowConnectProtocol: true,
   budgets: {

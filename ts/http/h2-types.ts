@@ -8,8 +8,6 @@ export interface IH2Stream {
   readonly id: number;
   /** Octets of content that the peer has sent: what a stated content-length is compared with. */
   readonly received: number;
-  /** Octets of content that wait here for the peer's windows. Not falling for long: the peer does not read. */
-  readonly unsent: number;
   /**
    * Sends a header block: a request, an interim or final answer. Fields are in lower case, pseudo-fields first.
    * `end`: nothing follows. Waits in the session until `flush` or the end of the turn, as all that is sent does.
