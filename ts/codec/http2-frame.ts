@@ -59,7 +59,8 @@ export class FrameReader {
   bytes: Buffer = nothing;
   at = 0;
   end = 0;
-  /** Of a DATA frame: its first part, its last. */
+  /** Of a DATA frame: octets of `length` that are no content; its first part, its last. */
+  padding = 0;
   first = false;
   last = false;
   /** `bytes` is used again by whoever pushed it. */
@@ -74,7 +75,8 @@ export class FrameReader {
   #had = 0;
   #part: Buffer | null = null;
   #left = 0;
-  #padding = 0;
+  /** Padding that has not come yet. */
+  #paddingLeft = 0;
   /** A part of the present DATA frame was given. */
   #begun = false;
 
@@ -205,7 +207,8 @@ export class FrameReader {
   #beginData(): TFrameRead | null {
     const isPadded = (this.flags & h2Flag.padded) !== 0;
     this.#left = this.length;
-    this.#padding = 0;
+    this.padding = 0;
+    this.#paddingLeft = 0;
     this.first = true;
     this.#phase = isPadded ? 'padLength' : 'data';
     return isPadded && this.length === 0 ? this.#broken(h2Error.frameSize, 'pad length') : null;
@@ -213,8 +216,9 @@ export class FrameReader {
 
   #readPadLength(): TFrameRead | null {
     if (this.#chunkAt === this.#chunk.length) return 'none';
-    this.#padding = this.#chunk[this.#chunkAt++] as number;
-    this.#left -= 1 + this.#padding;
+    this.#paddingLeft = this.#chunk[this.#chunkAt++] as number;
+    this.padding = 1 + this.#paddingLeft;
+    this.#left -= this.padding;
     if (this.#left < 0) return this.#broken(h2Error.protocol, 'padding');
     this.#phase = 'data';
     return null;
@@ -224,11 +228,11 @@ export class FrameReader {
     const at = this.#chunkAt;
     const there = this.#chunk.length - at;
     const bytes = Math.min(this.#left, there);
-    const padding = bytes === this.#left ? Math.min(this.#padding, there - bytes) : 0;
+    const padding = bytes === this.#left ? Math.min(this.#paddingLeft, there - bytes) : 0;
     this.#left -= bytes;
-    this.#padding -= padding;
+    this.#paddingLeft -= padding;
     this.#chunkAt = at + bytes + padding;
-    const isWhole = this.#left === 0 && this.#padding === 0;
+    const isWhole = this.#left === 0 && this.#paddingLeft === 0;
     if (bytes === 0 && !isWhole) return 'none';
     this.bytes = this.#chunk;
     this.lent = this.#chunkLent;

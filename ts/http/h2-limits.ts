@@ -50,6 +50,8 @@ export interface IH2Limits {
   readonly maxUnreadBytes: number;
   /** For the acknowledgement of our SETTINGS. */
   readonly settingsMs: number;
+  /** For the rest of a header block, or of another frame that is no content, once a part of it is there. */
+  readonly headerBlockMs: number;
   /** For the answer that separates the two steps of a graceful GOAWAY. */
   readonly drainMs: number;
   /** We allow extended CONNECT (RFC 8441); client's side only. */
@@ -68,6 +70,7 @@ export const defaultH2Limits: IH2Limits = {
   maxUnsentBytes: 4_194_304,
   maxUnreadBytes: 1_048_576,
   settingsMs: 10_000,
+  headerBlockMs: 10_000,
   drainMs: 1_000,
   allowConnectProtocol: true,
   budgets: {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { HpackEncoder } from '../codec/hpack-encoder.js';
 import type { TFields } from '../codec/http-message.js';
 import { h2Flag, h2Frame, leastMaxFrameBytes } from '../codec/http2-frame.js';
+import type { IH2Priority } from '../codec/http2-priority.js';
 import { firstWindow } from '../codec/http2-settings.js';
 import { FrameWriter } from '../codec/http2-write.js';
 import type { H2Budget } from './h2-budget.js';
@@ -48,6 +49,22 @@ export class H2Sender {
     this.#budget = budget;
     this.#unread = unread;
     socket.on('drain', this.#drained);
+  }
+
+  /** GOAWAY, whatever waits: nothing is sent behind it. */
+  finish(lastStream: number, code: number, why: string): void {
+    if (this.#over) return;
+    // What a peer did not read is of no use to it now. Frames are taken whole, so nothing is cut in two.
+    if (this.writer.at > this.#limits.maxUnreadBytes) this.writer.take();
+    this.writer.goaway(lastStream, code, why);
+    this.empty();
+  }
+
+  /** All frames that wait go to the socket, however full that is. */
+  empty(): void {
+    const rest = this.writer.take();
+    if (rest !== null) this.#write(rest);
+    this.#uncork();
   }
 
   /** Nothing is sent any more. */
@@ -106,6 +123,13 @@ export class H2Sender {
     this.#list.push(stream);
   }
 
+  /** Its order is another from now on. */
+  rank(stream: H2Outgoing, { urgency, incremental }: IH2Priority): void {
+    stream.urgency = urgency;
+    stream.whole = !incremental;
+    if (stream.listed) this.#ranked = true;
+  }
+
   /** Nothing that waits for it is sent. */
   forget(stream: H2Outgoing): void {
     this.waitingBytes -= stream.drop();
@@ -135,13 +159,10 @@ export class H2Sender {
     }
     this.#flushing = true;
     this.#frameContent();
-    const rest = this.writer.take();
+    const rest = this.#over ? null : this.writer.take();
     if (rest !== null) this.#write(rest);
-    if (this.#corked) {
-      this.#corked = false;
-      this.#socket.uncork();
-    }
     this.#flushing = false;
+    this.#uncork();
     const { writableNeedDrain, writableLength } = this.#socket;
     this.#blocked = writableNeedDrain && writableLength >= socketBytes;
   }
@@ -221,6 +242,13 @@ export class H2Sender {
       socket.cork();
     }
     socket.write(bytes);
+  }
+
+  #uncork(): void {
+    // Within a flush it is that which uncorks.
+    if (this.#flushing || !this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
   }
 
   #earn(frames: number): void {
