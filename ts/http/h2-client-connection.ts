@@ -100,8 +100,10 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
   sessionOver(code: number, why: string): void {
     if (this.#phase !== 'alive') return;
     if (code !== h2Error.noError) {
-      this.#closeEnd = endOf(code);
-      this.visitor.refused(400, why);
+      const end = endOf(code, why);
+      this.#closeEnd = end;
+      if (end === 'protocol_error') this.visitor.refused(400, why);
+      else if (end === 'headers_timeout') this.visitor.refused(408, why);
     }
     this.#phase = 'closing';
     sendEnd(this.visitor, this.#closeEnd ?? 'normal', true, () => this.#finish(this.#closeEnd ?? 'normal'));
@@ -180,10 +182,11 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
   }
 }
 
-/** What a connection ends with that was ended by a fault. */
-function endOf(code: number): TEnd {
+/** What a connection ends with that did not end in peace. */
+function endOf(code: number, why: string): TEnd {
   if (code === h2Error.internal) return 'internal_error';
-  return code === h2Error.settingsTimeout ? 'headers_timeout' : 'protocol_error';
+  if (why === 'ping') return 'ping_timeout';
+  return why === 'settings' || why === 'header block' ? 'headers_timeout' : 'protocol_error';
 }
 
 const known = new WeakMap<IResolvedHttp, IH2Limits>();
@@ -200,6 +203,7 @@ function limitsOf(http: IResolvedHttp): IH2Limits {
       // Cookies come in pieces (§8.2.3), which make one field.
       maxFields: 2 * http.maxHeaders,
       settingsMs: http.headersTimeoutMs,
+      headerBlockMs: http.headersTimeoutMs,
       allowConnectProtocol: false,
     };
     known.set(http, limits);
