@@ -37,7 +37,7 @@ export interface IH2Limits {
   readonly initialWindowBytes: number;
   /** What the whole connection may send before we acknowledge any; at least 65,535. */
   readonly connectionWindowBytes: number;
-  /** A header list: names, values and 32 octets a field (RFC 9113 §6.5.2); also a block's octets as they are sent. */
+  /** A header list: names, values and 32 octets a field (RFC 9113 §6.5.2); a block's octets as they are sent may be four times as many. */
   readonly maxHeaderBytes: number;
   readonly maxFields: number;
   /** CONTINUATION frames in one header block. */
