@@ -45,8 +45,14 @@ export interface IConnectH2 {
 /** Resolves once the settings of the other side have come. */
 export async function connectH2(port: number, { tls, settings = {} }: IConnectH2 = {}): Promise<IH2Client> {
   const session = tls
-    ? http2.connect(`https://127.0.0.1:${port}`, { servername: 'a.test', rejectUnauthorized: false, settings, ...tls })
-    : http2.connect(`http://127.0.0.1:${port}`, { settings });
+    ? http2.connect(`https://127.0.0.1:${port}`, {
+        servername: 'a.test',
+        rejectUnauthorized: false,
+        settings,
+        maxSessionMemory: 1_000,
+        ...tls,
+      })
+    : http2.connect(`http://127.0.0.1:${port}`, { settings, maxSessionMemory: 1_000 });
   const goaways: number[] = [];
   session.on('goaway', (code) => goaways.push(code));
   const closed = new Promise<void>((resolve) => session.once('close', resolve));
