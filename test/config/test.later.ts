@@ -7,11 +7,12 @@ import { expect, tap } from '../helpers/tapbundle.js';
 const target = { host: 'a.test', port: 80 };
 const forward = (part: object) => ({ match: { ports: 443 }, action: { type: 'forward', target, ...part } });
 
+const withTarget = (part: object) => ({ routes: [forward({ target: { ...target, ...part } })] });
+
 /** A configuration with these options at each place that has options of later versions. */
 const at: Record<string, (part: object) => object> = {
   options: (part) => ({ routes: [], ...part }),
   'forward action': (part) => ({ routes: [forward(part)] }),
-  target: (part) => ({ routes: [forward({ target: { ...target, ...part } })] }),
   tls: (part) => ({ routes: [forward({ tls: { mode: 'passthrough', ...part } })] }),
   security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
 };
@@ -61,10 +62,10 @@ tap.test('who asks for preserveSourceIP is told of sendProxyProtocol', () => {
 
 tap.test('a name of a later version is known only where it belongs', () => {
   expect(faultsOf({ routes: [], nftables: {} })[0]?.want).not.toContain('not available');
-  expect(faultsOf(at.target?.({ constructor: 1 })).map(({ path }) => path)).toEqual([
+  expect(faultsOf(withTarget({ constructor: 1 })).map(({ path }) => path)).toEqual([
     'routes[0].action.target.constructor',
   ]);
-  expect(faultsOf(at.target?.({ toString: 1 }))[0]?.want).toContain('a known option');
+  expect(faultsOf(withTarget({ toString: 1 }))[0]?.want).toContain('a known option');
 });
 
 export default tap.start();

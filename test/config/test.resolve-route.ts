@@ -37,6 +37,7 @@ const plainTarget: IResolvedTarget = {
   weight: 1,
   backup: false,
   sendProxyProtocol: 0,
+  backendProtocol: 'http1',
   tls: null,
   headers: [],
 };

@@ -38,6 +38,7 @@ export function makeTarget({ host = 'a.test', ...parts }: TTargetParts = {}): IR
     weight: 1,
     backup: false,
     sendProxyProtocol: 0,
+    backendProtocol: 'http1',
     tls: null,
     headers: [],
     ...parts,

@@ -65,6 +65,8 @@ export const tlsDefaults = {
   sessionTimeout: 300,
 } as const;
 
+export const backendDefaults = { backendProtocol: 'http1' } as const;
+
 export const upstreamTlsDefaults = { rejectUnauthorized: true } as const;
 
 export const httpDefaults = {

@@ -16,9 +16,7 @@ export const laterOptions: TLater = {
   'forward action': {
     forwardingEngine: 'forwarding in the kernel',
     nftables: 'forwarding in the kernel',
-    backendProtocol: 'HTTP/2 to targets',
   },
-  target: { backendProtocol: 'HTTP/2 to targets' },
   tls: { acme: 'certificates from an ACME authority' },
   security: {
     basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',

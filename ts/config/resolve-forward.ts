@@ -2,6 +2,7 @@
 
 import { canBeProbed, targetsOf } from './check-route.js';
 import {
+  backendDefaults,
   circuitBreakerDefaults,
   healthCheckDefaults,
   loadBalancingDefaults,
@@ -37,6 +38,7 @@ import type {
   ITarget,
   IUrlRewrite,
   IWebSocketRules,
+  TBackendProtocol,
   TSendProxyProtocol,
 } from './types.js';
 
@@ -48,6 +50,7 @@ export interface IForwardSettings {
 /** What all targets of a route have where they say nothing else. */
 interface ITargetSettings {
   readonly version: TSendProxyProtocol;
+  readonly backendProtocol: TBackendProtocol;
   readonly upstreamTls: IResolvedUpstreamTls | null;
   readonly tlsSettings: TlsSettings;
 }
@@ -60,6 +63,7 @@ export function resolveForward(
 ): IResolvedForward {
   const targets = targetsOf(action, options.defaults);
   const common: ITargetSettings = {
+    backendProtocol: action.backendProtocol ?? backendDefaults.backendProtocol,
     version: action.sendProxyProtocol ?? options.sendProxyProtocol ?? false,
     upstreamTls: tls?.mode === 'terminate-and-reencrypt' ? tlsSettings.upstream(tls.upstream ?? {}) : null,
     tlsSettings,
@@ -144,6 +148,7 @@ function resolveTarget(target: ITarget, common: ITargetSettings): IResolvedTarge
     weight: target.weight ?? targetDefaults.weight,
     backup: target.backup ?? targetDefaults.backup,
     sendProxyProtocol: versionOf(target.sendProxyProtocol ?? common.version),
+    backendProtocol: target.backendProtocol ?? common.backendProtocol,
     tls: upstreamTlsOf(target, common),
     headers: resolveRules(target.headers),
   });

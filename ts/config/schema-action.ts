@@ -1,7 +1,7 @@
 // The schemas of actions, and of who may use a route.
 
 import * as plugins from '../plugins.js';
-import { blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { backendDefaults, blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
 import { authenticationSchema } from './schema-authentication.js';
 import { checked, func, list, option, strict, whole } from './schema-base.js';
 import {
@@ -12,7 +12,13 @@ import {
   webSocketSchema,
 } from './schema-http.js';
 import { addressList } from './schema-match.js';
-import { healthCheckSchema, loadBalancingSchema, sendProxyProtocolSchema, targetSchema } from './schema-target.js';
+import {
+  backendProtocolSchema,
+  healthCheckSchema,
+  loadBalancingSchema,
+  sendProxyProtocolSchema,
+  targetSchema,
+} from './schema-target.js';
 import { templateFault } from './schema-text.js';
 import { tlsSchema } from './schema-tls.js';
 import type { THttpHandler, TSocketHandler } from './types.js';
@@ -82,6 +88,11 @@ export const actionSchema = zod.discriminatedUnion(
       loadBalancing: option(loadBalancingSchema, 'How one of several targets is chosen.'),
       healthCheck: option(healthCheckSchema, 'Active probes, and how failing targets are ejected.'),
       sendProxyProtocol: option(sendProxyProtocolSchema, 'PROXY header version; overrides the global one.'),
+      backendProtocol: option(
+        backendProtocolSchema,
+        'HTTP: the version that targets are spoken to in.',
+        backendDefaults.backendProtocol,
+      ),
       urlRewrite: option(urlRewriteSchema, 'HTTP: changes the path of requests before they go to a target.'),
       retry: option(retrySchema, 'HTTP: repeating what failed.'),
       circuitBreaker: option(circuitBreakerSchema, 'HTTP: sends no requests to a target that keeps failing.'),

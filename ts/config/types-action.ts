@@ -11,7 +11,7 @@ import type {
   IUrlRewrite,
   IWebSocketRules,
 } from './types-http.js';
-import type { IHealthCheck, ILoadBalancing, ITarget, TSendProxyProtocol } from './types-target.js';
+import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
 /** Forwards the connection to a target. */
@@ -25,6 +25,8 @@ export interface IForwardAction {
   healthCheck?: IHealthCheck;
   sendProxyProtocol?: TSendProxyProtocol;
   /** What follows is for HTTP. */
+  /** The version that targets are spoken to in. Default 'http1'. */
+  backendProtocol?: TBackendProtocol;
   urlRewrite?: IUrlRewrite;
   retry?: IRetry;
   circuitBreaker?: boolean | ICircuitBreakerRule;
