@@ -1,6 +1,7 @@
 // Node's HTTP/2 client on loopback: several requests over one connection to a proxy.
 
 import http2 from 'node:http2';
+import net from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
 export interface IH2Answer {
@@ -52,7 +53,11 @@ export async function connectH2(port: number, { tls, settings = {} }: IConnectH2
         maxSessionMemory: 1_000,
         ...tls,
       })
-    : http2.connect(`http://127.0.0.1:${port}`, { settings, maxSessionMemory: 1_000 });
+    : http2.connect(`http://127.0.0.1:${port}`, {
+        settings,
+        maxSessionMemory: 1_000,
+        createConnection: () => net.connect({ port, host: '127.0.0.1', noDelay: true }),
+      });
   const goaways: number[] = [];
   session.on('goaway', (code) => goaways.push(code));
   const closed = new Promise<void>((resolve) => session.once('close', resolve));
