@@ -18,19 +18,50 @@ const tab = 9;
 /** RFC 9113 §8.2: in lower case. */
 const nameOctets = tokenOctets.map((allowed, octet) => (octet >= 65 && octet <= 90 ? 0 : allowed));
 
+/**
+ * Names and values that were found right, each in the slot that its length and some of its octets give: a connection's table
+ * hands out the same texts again and again, and comparing one with itself costs nothing. Bounded by slots and lengths.
+ */
+const slots = 256;
+const goodNames: string[] = new Array<string>(slots).fill('');
+const goodValues: string[] = new Array<string>(slots).fill('');
+const maxKeptName = 64;
+const maxKeptValue = 256;
+
 /** What is wrong with a field that is no pseudo-field; null if nothing is (RFC 9113 §8.2.1, and what HTTP/1 allows). */
 export function fieldFault(name: string, value: string): string | null {
-  for (let at = 0; at < name.length; at++) {
-    if (nameOctets[name.charCodeAt(at)] !== 1) return 'field name';
+  const nameSlot = slotOf(name);
+  if (goodNames[nameSlot] !== name || name === '') {
+    if (!isFieldName(name)) return 'field name';
+    if (name.length <= maxKeptName) goodNames[nameSlot] = name;
   }
-  if (name === '') return 'field name';
-  const last = value.length - 1;
-  if (last < 0) return null;
-  for (let at = 0; at <= last; at++) {
-    if (valueOctets[value.charCodeAt(at)] !== 1) return 'field value';
+  const valueSlot = slotOf(value);
+  if (goodValues[valueSlot] === value || value === '') return null;
+  if (!isFieldValue(value)) return 'field value';
+  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))) {
+    return 'white space around a field value';
   }
-  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(last))) return 'white space around a field value';
+  if (value.length <= maxKeptValue) goodValues[valueSlot] = value;
   return null;
+}
+
+function slotOf(text: string): number {
+  const last = text.length - 1;
+  return last < 0 ? 0 : (last * 37 + text.charCodeAt(last >> 1) * 5 + text.charCodeAt(last)) & (slots - 1);
+}
+
+function isFieldName(name: string): boolean {
+  for (let at = 0; at < name.length; at++) {
+    if (nameOctets[name.charCodeAt(at)] !== 1) return false;
+  }
+  return name !== '';
+}
+
+function isFieldValue(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    if (valueOctets[value.charCodeAt(at)] !== 1) return false;
+  }
+  return true;
 }
 
 const isBlank = (octet: number): boolean => octet === space || octet === tab;
