@@ -57,7 +57,7 @@ tap.test('what is encoded is decoded again, and as long as was foretold', async 
       const code = encode(text);
       return code.length === huffmanLength(text) && decode(code) === text;
     }),
-    { numRuns: numRuns() },
+    { seed: 761, numRuns: numRuns() },
   );
 });
 
@@ -114,7 +114,7 @@ tap.test('any bytes are decoded as their own code, or refused, and give no more 
       if (text === null) refused++;
       else if (text.length > mostDecoded(code.length) || !encode(text).equals(code)) throw new Error(text);
     }),
-    { numRuns: numRuns() },
+    { seed: 762, numRuns: numRuns() },
   );
   expect(refused).toBeGreaterThan(0);
 });

@@ -54,10 +54,9 @@ const step = fc.record({
 const steps = fc.array(step, { minLength: 1, maxLength: 20 });
 
 /** About six lists a run: the long form has more than 10^5 lists, both ways together. */
-const runs = { numRuns: numRuns(100) };
+const runs = { seed: 766, numRuns: numRuns(100) };
 
 tap.test('what nghttp2 encodes we decode, through all sizes of the table', async () => {
-  let lists = 0;
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       await using encoder = await startNghttp2Encoder();
@@ -69,16 +68,13 @@ tap.test('what nghttp2 encodes we decode, through all sizes of the table', async
           decoder.setMaxTableBytes(bytes);
         }
         expect(decoder.decode(await encoder.encode(fields))).toEqual(fields);
-        lists++;
       }
     }),
     runs,
   );
-  process.stdout.write(`# ${lists} lists of nghttp2 decoded\n`);
 });
 
 tap.test('what we encode nghttp2 decodes, through all sizes of the table', async () => {
-  let lists = 0;
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       await using decoder = await startNghttp2Decoder();
@@ -89,12 +85,10 @@ tap.test('what we encode nghttp2 decodes, through all sizes of the table', async
           encoder.setMaxTableBytes(bytes);
         }
         expect(await decoder.decode(encoded(encoder, fields))).toEqual(fields);
-        lists++;
       }
     }),
     runs,
   );
-  process.stdout.write(`# ${lists} lists of ours decoded by nghttp2\n`);
 });
 
 export default tap.start();
