@@ -96,6 +96,20 @@ tap.test('reads the same whatever way the bytes are cut, in memory that is used 
   );
 });
 
+tap.test('reads small frames the same in small parts', async () => {
+  const frame = fc
+    .tuple(fc.constantFrom(0, 0, 1, 3, 4, 6, 6, 8, 200), fc.constantFrom(0, 1), fc.uint8Array({ maxLength: 9 }))
+    .map(([type, flags, payload]) => rawFrame(type, flags, 1, payload));
+  const stream = fc.tuple(fc.array(frame, { maxLength: 12 }), fc.array(fc.nat(250), { maxLength: 60 }));
+  fc.assert(
+    fc.property(stream, ([frames, cuts]) => {
+      const bytes = Buffer.concat(frames);
+      expect(readAll(cut(bytes, cuts))).toEqual(readAll([bytes]));
+    }),
+    { numRuns: numRuns(500) },
+  );
+});
+
 tap.test('reads byte by byte, preface included', async () => {
   const bytes = Buffer.concat([h2Preface, sample]);
   const bytewise = Array.from(bytes, (byte) => Buffer.of(byte));

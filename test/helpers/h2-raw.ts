@@ -130,6 +130,7 @@ export class RawPeer {
   constructor(socket: Socket, expectsPreface: boolean) {
     this.socket = socket;
     this.#preface = expectsPreface ? h2Preface.length : 0;
+    socket.setNoDelay(true);
     socket.on('error', () => {});
     socket.on('data', (chunk) => this.#read(chunk));
     const end = () => {

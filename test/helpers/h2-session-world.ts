@@ -59,6 +59,8 @@ export class RecordedListener implements IH2SessionListener {
   settings = 0;
   drains = 0;
   over: { code: number; why: string } | null = null;
+  /** Called when the session is over. */
+  ended: () => void = () => {};
   /** What is done with a request; null refuses it. */
   serve: (stream: IH2Stream, owner: RecordedOwner) => RecordedOwner | null = (_stream, owner) => owner;
 
@@ -88,6 +90,7 @@ export class RecordedListener implements IH2SessionListener {
   sessionOver(code: number, why: string): void {
     if (this.over !== null) throw new Error('sessionOver twice');
     this.over = { code, why };
+    this.ended();
   }
 }
 
@@ -116,7 +119,9 @@ interface IWorldOptions {
 export async function makeH2World(options: IWorldOptions = {}): Promise<IH2World> {
   const { role = 'client-side', clock = systemClock, settings = [], begins = true } = options;
   const pair = await makeSocketPair();
+  pair.near.setNoDelay(true);
   const listener = new RecordedListener();
+  listener.ended = () => pair.near.end();
   const limits = { ...defaultH2Limits, ...options.limits };
   const session = new H2Session({ role, socket: pair.near, listener, limits, clock });
   pair.near.once('close', () => session.lost());

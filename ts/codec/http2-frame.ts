@@ -185,6 +185,7 @@ export class FrameReader {
     const bytes = Math.min(length - this.#had, chunk.length - at);
     this.#chunkAt = at + bytes;
     if (bytes === length) return this.#whole(chunk, at, this.#chunkLent);
+    if (bytes === 0) return 'none';
     this.#part ??= Buffer.allocUnsafe(length);
     chunk.copy(this.#part, this.#had, at, at + bytes);
     this.#had += bytes;

@@ -1,6 +1,6 @@
 // A header block as it comes: HEADERS, then CONTINUATION until it is complete (RFC 9113 §4.3, §6.2, §6.10).
 
-import { type FrameReader, h2Flag } from '../codec/http2-frame.js';
+import { type FrameReader, h2Error, h2Flag } from '../codec/http2-frame.js';
 
 export class H2Block {
   /** 0: none is open. */
@@ -14,27 +14,27 @@ export class H2Block {
   bytes = 0;
   #parts: Buffer[] | null = null;
 
-  /** HEADERS: false where padding or priority do not fit in. `reader` is left at the fragment. */
-  begin(reader: FrameReader): boolean {
+  /** HEADERS; `reader` is left at the fragment. @returns a code of RFC 9113 §7; 0 where padding and priority fit in. */
+  begin(reader: FrameReader): number {
     const { flags, bytes, stream } = reader;
     let { at, end } = reader;
     const isPadded = (flags & h2Flag.padded) !== 0;
     const hasPriority = (flags & h2Flag.priority) !== 0;
-    if (end - at < (isPadded ? 1 : 0) + (hasPriority ? 5 : 0)) return false;
+    if (end - at < (isPadded ? 1 : 0) + (hasPriority ? 5 : 0)) return h2Error.frameSize;
     if (isPadded) end -= bytes[at++] as number;
     if (hasPriority) {
-      if (at + 5 > end) return false;
+      if (at + 5 > end) return h2Error.protocol;
       this.selfDependent = (bytes.readUInt32BE(at) & 0x7fff_ffff) === stream;
       at += 5;
     } else this.selfDependent = false;
-    if (at > end) return false;
+    if (at > end) return h2Error.protocol;
     this.stream = stream;
     this.end = (flags & h2Flag.endStream) !== 0;
     this.continuations = 0;
     this.bytes = end - at;
     reader.at = at;
     reader.end = end;
-    return true;
+    return 0;
   }
 
   /** A fragment that is not the last. */

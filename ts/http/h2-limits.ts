@@ -21,7 +21,7 @@ export interface IH2Budgets {
   readonly emptyFrames: IH2Budget;
   /** WINDOW_UPDATE; each frame we send gives some back. */
   readonly windowUpdates: IH2Budget;
-  /** PRIORITY and PRIORITY_UPDATE. */
+  /** PRIORITY and PRIORITY_UPDATE; each stream gives two back. */
   readonly priorities: IH2Budget;
   readonly unknownFrames: IH2Budget;
   /** DATA and header blocks for streams that we have reset. */

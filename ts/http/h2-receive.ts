@@ -100,8 +100,9 @@ export class H2Receiver {
       core.fail(h2Error.protocol, 'HEADERS on a wrong stream');
       return;
     }
-    if (!this.#block.begin(reader)) {
-      core.fail(reader.length < 6 ? h2Error.frameSize : h2Error.protocol, 'padding');
+    const fault = this.#block.begin(reader);
+    if (fault !== 0) {
+      core.fail(fault, 'HEADERS');
       return;
     }
     if ((flags & h2Flag.endHeaders) !== 0) this.#complete(reader, stream);
@@ -166,6 +167,7 @@ export class H2Receiver {
       core.refuse(id, h2Error.refusedStream, 'refusals');
       return;
     }
+    core.budget.earn('priorities', 2);
     const stream = core.makeStream(null, id);
     stream.gotEnd = end;
     stream.toldEnd = end;
