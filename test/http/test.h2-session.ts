@@ -588,6 +588,17 @@ tap.test('aborts with a code and a word, and tells every owner', async () => {
   expect([world.listener.overs, world.session.streams, world.session.usable]).toEqual([2, 0, false]);
 });
 
+tap.test('tells an owner that is made while the connection ends', async () => {
+  await using world = await makeH2World();
+  world.listener.serve = (_stream, owner) => {
+    world.session.abort(h2Error.internal, 'within');
+    return owner;
+  };
+  world.peer.send(get(1));
+  expect((await world.owner()).heard).toEqual(['closed 2']);
+  expect([world.listener.overs, world.session.streams]).toEqual([1, 0]);
+});
+
 tap.test('tells every owner when the connection is lost, also those whose head was not sent', async () => {
   await using world = await makeH2World({ role: 'target-side' });
   const sent = world.open(rawRequest());

@@ -212,7 +212,8 @@ export class H2Core implements IH2StreamHost {
     if (stream.over) return;
     this.#forget(stream);
     const { owner } = stream;
-    if (owner !== null) {
+    if (owner === null) stream.lostBy = code;
+    else {
       if (!stream.resetsAfter) owner.h2Closed(code, isUnprocessed || stream.id === 0);
       this.listener.streamOver(owner);
     }

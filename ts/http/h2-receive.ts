@@ -177,7 +177,9 @@ export class H2Receiver {
     stream.owner = owner;
     // It may have been answered, reset or lost with its connection before anyone took it.
     if (stream.over) {
-      if (owner !== null) core.listener.streamOver(owner);
+      if (owner === null) return;
+      if (stream.lostBy >= 0) owner.h2Closed(stream.lostBy, false);
+      core.listener.streamOver(owner);
     } else if (owner === null) {
       core.reset(stream, h2Error.refusedStream);
       core.spend('refusals');

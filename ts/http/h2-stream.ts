@@ -36,6 +36,8 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
   /** `h2Pause` is due. */
   pauses = false;
   over = false;
+  /** The connection ended by this code before anyone had taken the stream; else -1. */
+  lostBy = -1;
   /** RST_STREAM NO_ERROR follows what waits. */
   resetsAfter = false;
   readonly #host: IH2StreamHost;
