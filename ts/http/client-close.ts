@@ -4,7 +4,7 @@ import type { TEnd } from '../flow/ends.js';
 import type { Visitor } from './visitor.js';
 
 /** How long a client that still sends is listened to after our FIN, so that no reset takes the answer from it. */
-const lingerMs = 2_000;
+export const lingerMs = 2_000;
 
 /**
  * Sends our FIN behind what was written. `sends`: the client is not done, and is heard for a while; else `finish` is called when

@@ -70,11 +70,13 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     const { maxRequestsPerConnection: most, maxHeaders } = visitor.http;
     this.#requests++;
     if (most > 0 && this.#requests >= most) this.#drain('normal');
-    const refuse = (status: number, why: string) => refuseStream(visitor, stream, { fields, end, status, why });
-    if (tooLarge) return refuse(431, 'the head is too large');
+    if (tooLarge) return refuseStream(visitor, stream, { fields, end, status: 431, why: 'the head is too large' });
     const head = readRequest(fields, end);
-    if ('fault' in head) return refuse(head.status ?? 0, head.fault);
-    if (head.fields.length > 2 * maxHeaders) return refuse(431, 'the head has too many fields');
+    if ('fault' in head)
+      return refuseStream(visitor, stream, { fields, end, status: head.status ?? 0, why: head.fault });
+    if (head.fields.length > 2 * maxHeaders) {
+      return refuseStream(visitor, stream, { fields, end, status: 431, why: 'the head has too many fields' });
+    }
     if (this.#streams.size === 0) this.#busy();
     const owner = new H2ClientStream(this, stream, head, end);
     this.#streams.add(owner);

@@ -4,6 +4,7 @@ import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message
 import { readTrailers, responseBlock, trailerBlock } from '../codec/http2-fields.js';
 import { h2Error } from '../codec/http2-frame.js';
 import type { TEnd } from '../flow/ends.js';
+import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
@@ -226,13 +227,16 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.#stream.reset(code);
   }
 
-  /** The answer came before the end of the request. A little that is to come is taken, for clients that know no early answers. */
+  /**
+   * The answer came before the end of the request. A client that has it may end its side by itself; some (curl) take a reset, even
+   * with NO_ERROR, for a fault. A little that is to come is taken, more is not waited for as long.
+   */
   #leaveRest(): void {
     const { contentLength } = this.#request;
     const left = contentLength < 0 ? never : contentLength - this.#receivedBytes;
-    if (left > discardBytes) return this.#stream.reset(h2Error.noError);
-    this.#stream.pull();
-    this.limit(this.#host.visitor.http.headersTimeoutMs);
+    if (left > discardBytes) this.#stream.hold();
+    else this.#stream.pull();
+    this.limit(left > discardBytes ? lingerMs : this.#host.visitor.http.headersTimeoutMs);
   }
 
   #watchReader(): void {
