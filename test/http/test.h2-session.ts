@@ -172,6 +172,36 @@ tap.test(
   },
 );
 
+tap.test(
+  'lets the window of a stream grow whose content is taken as it comes, as far as the connection allows',
+  async () => {
+    await using world = await makeH2World({ limits: { maxWindowBytes: 200_000, grownWindowBytes: 150_000 } });
+    const { peer } = world;
+    peer.send(post(1), post(3));
+    const windows = [65_535, 65_535];
+    const fill = async (index: number, frames: number): Promise<void> => {
+      for (let sent = 0; sent < frames; sent++) {
+        peer.send(rawData(index * 2 + 1, 10_000));
+        windows[index] = (windows[index] ?? 0) - 10_000;
+        for (const { name, stream, payload } of await peer.sync()) {
+          if (name === 'WINDOW_UPDATE' && stream > 0)
+            windows[(stream - 1) / 2] = (windows[(stream - 1) / 2] ?? 0) + payload.readUInt32BE(0);
+        }
+      }
+    };
+    await fill(0, 60);
+    const largest = windows[0] ?? 0;
+    expect(largest > 100_000 && largest <= 200_000).toBeTrue();
+    await fill(1, 60);
+    expect((windows[1] ?? 0) <= 65_535 + 150_000 - (200_000 - 65_535)).toBeTrue();
+    // What one needs no more the next may have.
+    peer.send(rawReset(1, h2Error.cancel));
+    await fill(1, 60);
+    expect((windows[1] ?? 0) > 100_000).toBeTrue();
+    expect(world.listener.over).toEqual(null);
+  },
+);
+
 tap.test('refuses content beyond the window of a stream, padding counted (§6.9.1)', async () => {
   await using world = await makeH2World();
   world.listener.serve = (_stream, owner) => {

@@ -34,6 +34,8 @@ export class H2Core implements IH2StreamHost {
   over = false;
   /** Bytes are read: pauses are told behind them. */
   reading = false;
+  /** By how much the windows of streams have grown. */
+  #grown = 0;
   /** Nothing but streams under way stands before the end. */
   #lastWords = false;
   #begunToDrain = false;
@@ -83,6 +85,18 @@ export class H2Core implements IH2StreamHost {
     stream.sendWindow = this.peer.initialWindowSize;
     table.live.set(stream.id, stream);
     return true;
+  }
+
+  /** A window of `bytes` may become twice as large, while there is enough for all. */
+  grow(bytes: number): number {
+    const { maxWindowBytes, grownWindowBytes } = this.limits;
+    const more = Math.max(0, Math.min(bytes, maxWindowBytes - bytes, grownWindowBytes - this.#grown));
+    this.#grown += more;
+    return more;
+  }
+
+  shrink(bytes: number): void {
+    this.#grown -= bytes;
   }
 
   ended(stream: H2Stream): void {

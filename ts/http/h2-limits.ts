@@ -35,6 +35,10 @@ export interface IH2Limits {
   readonly maxConcurrentStreams: number;
   /** Content of one stream that may wait here (SETTINGS_INITIAL_WINDOW_SIZE). */
   readonly initialWindowBytes: number;
+  /** To so much the window of a stream grows whose content is taken as fast as it comes. */
+  readonly maxWindowBytes: number;
+  /** By so much all windows of a connection's streams together may have grown. */
+  readonly grownWindowBytes: number;
   /** What the whole connection may send before we acknowledge any; at least 65,535. */
   readonly connectionWindowBytes: number;
   /** A header list: names, values and 32 octets a field (RFC 9113 §6.5.2); a block's octets as they are sent may be four times as many. */
@@ -62,6 +66,8 @@ export interface IH2Limits {
 export const defaultH2Limits: IH2Limits = {
   maxConcurrentStreams: 128,
   initialWindowBytes: 65_535,
+  maxWindowBytes: 1_048_576,
+  grownWindowBytes: 4_194_304,
   connectionWindowBytes: 1_048_576,
   maxHeaderBytes: 65_536,
   maxFields: 200,

@@ -11,6 +11,10 @@ export interface IH2StreamHost {
   readonly sender: H2Sender;
   /** What a stream may have sent that was not taken. */
   readonly streamWindow: number;
+  /** The window of a stream grows by so much, or less. */
+  grow(bytes: number): number;
+  /** It needs that no more. */
+  shrink(bytes: number): void;
   /** Gives it its number; false if none is left, or the connection is over. */
   begin(stream: H2Stream): boolean;
   /** Something of it ended: if all has, it is over. */
@@ -41,6 +45,8 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
   /** RST_STREAM NO_ERROR follows what waits. */
   resetsAfter = false;
   readonly #host: IH2StreamHost;
+  /** What its window is when all was taken. */
+  #size: number;
   /** Taken by the owner, and not told to the peer yet. */
   #taken = 0;
   #pulled = false;
@@ -55,6 +61,7 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
     this.owner = owner;
     this.sendWindow = sendWindow;
     this.window = window;
+    this.#size = host.streamWindow;
   }
 
   sendHeaders(fields: TFields, end: boolean): void {
@@ -119,7 +126,13 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
   /** The peer is allowed so much more; told to it when that is worth a frame. */
   opens(bytes: number): void {
     this.#taken += bytes;
-    if (this.#taken * 2 < this.#host.streamWindow || this.gotEnd || this.over) return;
+    if (this.#taken * 2 < this.#size || this.gotEnd || this.over) return;
+    // A peer that is far away fills a larger window between two of our frames; an owner that takes all at once keeps nothing of it.
+    if (this.received >= this.#size * 2 && this.#held === null) {
+      const more = this.#host.grow(this.#size);
+      this.#size += more;
+      this.#taken += more;
+    }
     const { sender } = this.#host;
     sender.writer.windowUpdate(this.id, this.#taken);
     this.window += this.#taken;
@@ -140,6 +153,7 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
     this.over = true;
     this.#held = null;
     this.#endFields = null;
+    this.#host.shrink(this.#size - this.#host.streamWindow);
     this.#host.sender.forget(this);
   }
 
