@@ -92,7 +92,7 @@ export interface IH2SessionListener {
   streamOver(owner: IH2StreamOwner): void;
   /** The peer's settings came, first or again: `room` may have changed. */
   settingsChanged(): void;
-  /** The peer drains (GOAWAY without an error). */
+  /** The peer drains: GOAWAY, of whatever code; what it has not processed has heard so. A fault is followed by the socket's end. */
   peerDrains(): void;
   /** Nothing more comes or goes: drained, or aborted with `code` and why (also by a fault of the peer, or a budget's name). */
   sessionOver(code: number, why: string): void;
