@@ -47,7 +47,7 @@ tap.test('HTTP/2 is agreed on over TLS, and a target of HTTP/1.1 gets the reques
     expect([client.session.alpnProtocol, client.goaways]).toEqual(['h2', []]);
   }
   expect(await proxy.ends()).toEqual(['client_closed']);
-  expect(reports.all.map(({ status }) => status)).toEqual([200]);
+  expect(reports.all.map(({ status, version }) => [status, version])).toEqual([[200, '2']]);
 });
 
 tap.test('requests at a time are answered as their answers come, over few connections to the target', async () => {

@@ -162,6 +162,7 @@ export class Visitor {
   ended({ request, route, target, attempts }: IEndedExchange, { status, startedMs, error }: IRequestOutcome): void {
     this.services.requests.requestEnded({
       connection: this.connection,
+      version: request.head.version,
       method: request.head.method,
       authority: request.head.authority,
       path: request.path,

@@ -52,6 +52,22 @@ tap.test('a hello is terminated or passed on by the best route for its name', as
 });
 
 tap.test(
+  'requests of any version are served where no socket handler may get them, and something takes requests',
+  () => {
+    const table = makeTable([
+      { name: 'web', match: { domains: ['web.test'] }, tls },
+      { name: 'raw', match: { domains: ['raw.test'] }, tls, action: handler },
+      { name: 'both', match: { domains: ['both.test'] }, tls },
+      { name: 'some', match: { domains: ['both.test'], path: '/raw', httpOnly: true }, tls, action: handler },
+      { name: 'bytes', match: { domains: ['bytes.test'], protocol: 'other' }, tls },
+      { name: 'elsewhere', match: { domains: ['web.test'] }, tls: makeTls('other'), action: handler },
+    ]);
+    const ask = (name: string) => table.servesRequests(hello(name), tls);
+    expect(['web.test', 'raw.test', 'both.test', 'bytes.test'].map(ask)).toEqual([true, false, false, false]);
+  },
+);
+
+tap.test(
   'what is asked of the connection chooses among routes that terminate, what is asked of requests does not',
   async () => {
     const table = makeTable([
