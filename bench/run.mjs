@@ -15,6 +15,7 @@ import { http1Bodies } from './rows/http1-bodies.mjs';
 import { http1Uploads } from './rows/http1-upload.mjs';
 import { httpsHandshake } from './rows/https-handshake.mjs';
 import { idleMemory } from './rows/idle-memory.mjs';
+import { nftables } from './rows/nftables.mjs';
 import { sniHandshake } from './rows/sni-handshake.mjs';
 import { startTime } from './rows/start-time.mjs';
 import { tcpBulk } from './rows/tcp-bulk.mjs';
@@ -35,6 +36,7 @@ const rows = [
   sniHandshake,
   idleMemory,
   connections,
+  nftables,
   startTime,
   updateRoutes,
   ...functionRows,

@@ -18,10 +18,12 @@ export interface ITestFileResult {
 
 export function runTestFile(options: {
   readonly file: string;
+  readonly compiled?: string;
   readonly node: string;
   readonly timeoutMs: number;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  readonly patienceMs?: number;
 }): Promise<ITestFileResult>;
 
 export function killRunning(): Promise<void>;

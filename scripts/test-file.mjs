@@ -15,24 +15,26 @@ const running = new Map();
 
 /**
  * Resolves to `{ file, tests, troubles, output, ms }` and never rejects. `tests` holds what the reporter wrote;
- * `troubles` are sentences about what went wrong outside any test.
+ * `troubles` are sentences about what went wrong outside any test. Without `compiled`, the JavaScript of the file, tsx
+ * compiles it. `patienceMs`: how long what it started may take to end after it.
  */
-export async function runTestFile({ file, node, timeoutMs, env, cwd }) {
+export async function runTestFile({ file, compiled, node, timeoutMs, env, cwd, patienceMs = 5000 }) {
   const id = randomUUID();
   const reportPath = join(tmpdir(), `smartproxy-report-${id}.jsonl`);
-  const args = ['--import', 'tsx', '--test-reporter', reporter, '--test-reporter-destination', reportPath, file];
+  const source = compiled === undefined ? ['--import', 'tsx', file] : ['--enable-source-maps', compiled];
+  const args = ['--test-reporter', reporter, '--test-reporter-destination', reportPath, ...source];
   const startedAt = performance.now();
   const end = await runProcess(id, node, args, { cwd, env: { ...env, [marker]: id }, timeoutMs });
   const tests = await readReport(reportPath);
   // node:test ends with 1 when a test failed; that is told already.
   const expected = tests.some(({ outcome }) => outcome === 'failed') ? 'ended with exit code 1' : null;
   const troubles = [null, expected].includes(end.trouble) ? [] : [end.trouble];
-  const orphans = await findOrphans(id);
+  const orphans = await findOrphans(id, patienceMs);
   if (orphans.length > 0) troubles.push(`left processes running: ${orphans.map(({ name }) => name).join(', ')}`);
   for (const { pid } of orphans) killQuietly(pid);
   // Where there is no /proc to look into, its group at least is known.
   if (end.pid !== undefined) killQuietly(-end.pid);
-  if (orphans.length > 0) await findOrphans(id);
+  if (orphans.length > 0) await findOrphans(id, patienceMs);
   if (tests.length === 0) troubles.push('no test ran');
   return { file, tests, troubles, output: end.output, ms: performance.now() - startedAt };
 }
@@ -83,7 +85,7 @@ function runProcess(id, program, args, { cwd, env, timeoutMs }) {
 }
 
 /** Processes that carry the file's marker in their environment, whatever group they moved to. Linux only. */
-async function findOrphans(id, patienceMs = 1000) {
+async function findOrphans(id, patienceMs) {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const found = await findMarked(`${marker}=${id}`);

@@ -10,9 +10,15 @@ export function indent(text) {
   return text.replace(/^/gm, '  ');
 }
 
-/** `lines` is for people, `last` for programs. In CI a skipped test is a failed run; without a test no run is good. */
+/** `lines` is for people, `last` for programs. What passed at its second run counts as passed, and its first is told whole. In CI a skipped test is a failed run; without a test no run is good. */
 export function summarise(results, ci) {
   const lines = [];
+  const flaky = results.filter((result) => result.flaky !== undefined);
+  if (flaky.length > 0) lines.push('', `flaky: ${flaky.length} file${flaky.length === 1 ? '' : 's'}`);
+  for (const { flaky: first } of flaky) {
+    lines.push(`  ${first.file} failed, and passed when it ran again alone. Its failure:`);
+    for (const failure of failuresOf(first)) lines.push(indent(indent(failure)));
+  }
   const failing = results.flatMap((result) => failuresOf(result).map((why) => `  ${result.file}: ${firstLine(why)}`));
   if (failing.length > 0) lines.push('', 'Failed:', ...failing);
   // Subtests count with the test they are in.

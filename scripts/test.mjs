@@ -1,13 +1,17 @@
 // Runs the tests: `pnpm test [files or folders] [--node 24] [--coverage] [--verbose]`.
 // LONG=1 makes property tests long; SLOW_RIGS=0 leaves out test/rig/. The last line says `N passed, N failed`.
 import { execFile, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { prepareDebian } from './debian.mjs';
+import { buildTests, outputOf } from './test-build.mjs';
 import { killRunning, runTestFile } from './test-file.mjs';
+import { longestFirst, splitAlone } from './test-order.mjs';
+import { retryFailed } from './test-retry.mjs';
 import { failuresOf, indent, summarise } from './test-summary.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -21,10 +25,10 @@ const long = process.env.LONG === '1';
 const slowRigs = process.env.SLOW_RIGS !== '0';
 const everything = positionals.length === 0;
 const verbose = options.verbose || (positionals.length === 1 && positionals[0].endsWith('.ts'));
-const timeoutMs = (long ? 1800 : 120) * 1000;
+const timeoutMs = (long ? 1800 : 180) * 1000;
 const wantedLines = 90;
 
-/** Files that measure, or that need the machine for themselves, run alone and last. */
+/** Whole programs around the proxy, of which only the proxy is ours. */
 const isSlowRig = (file) => file.startsWith(`test${sep}rig${sep}`);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -50,10 +54,12 @@ async function main() {
   const coverage = options.coverage || (ci && everything && !options.node);
   const coverageFolder = coverage ? await mkdtemp(join(tmpdir(), 'smartproxy-coverage-')) : null;
   const startedAt = performance.now();
-  const results = await runAll(files, node, coverageFolder);
+  const built = await buildTests();
+  process.once('exit', () => rmSync(built, { recursive: true, force: true }));
+  const results = await runAll({ files, node, built, coverageFolder });
   const { lines, last, good } = summarise(results, ci);
   for (const line of lines) console.log(line);
-  const covered = coverageFolder ? await reportCoverage(coverageFolder) : true;
+  const covered = coverageFolder ? await reportCoverage(coverageFolder, built) : true;
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`\n${results.length} files in ${seconds} s on Node ${options.node ?? process.versions.node}`);
   console.log(last);
@@ -92,31 +98,38 @@ function matches(file, wish) {
   return file === wish || file.startsWith(wish + sep);
 }
 
-async function runAll(files, node, coverageFolder) {
-  const results = [];
-  const runOne = async (file, env) => {
-    const result = await runTestFile({ file, node, timeoutMs, env, cwd: root });
-    results.push(result);
-    print(result);
+async function runAll({ files, node, built, coverageFolder }) {
+  const runOne = async (file, env, note = '') => {
+    const result = await runTestFile({ file, compiled: outputOf(built, file), node, timeoutMs, env, cwd: root });
+    print(result, note);
+    return result;
   };
-  const shared = { ...process.env };
+  const shared = { ...process.env, SMARTPROXY_TEST_BUILD: built };
   delete shared.NODE_V8_COVERAGE;
-  const measured = coverageFolder ? { ...shared, NODE_V8_COVERAGE: coverageFolder } : shared;
-  const queue = files.filter((file) => !isSlowRig(file));
+  // Collecting coverage would distort what rigs measure.
+  const envOf = (file) =>
+    coverageFolder && !isSlowRig(file) ? { ...shared, NODE_V8_COVERAGE: coverageFolder } : shared;
+  const { together, alone } = await splitAlone(root, files);
+  const results = [];
+  const queue = longestFirst(together);
   const worker = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) await runOne(file, measured);
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      results.push(await runOne(file, envOf(file)));
+    }
   };
   // One more than there are cores: many tests wait for time to pass.
   await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
-  // Collecting coverage would distort what rigs measure.
-  for (const file of files.filter(isSlowRig)) await runOne(file, shared);
-  return results;
+  for (const file of alone) results.push(await runOne(file, envOf(file)));
+  // At the desk a failure is wanted at once.
+  return everything ? await retryFailed(results, (file) => runOne(file, envOf(file), 'once more: ')) : results;
 }
 
-function print(result) {
+function print(result, note) {
   const { file, tests, output, ms } = result;
   const failures = failuresOf(result);
-  console.log(`${failures.length > 0 ? 'FAIL' : 'ok  '} ${file} (${tests.length} tests, ${(ms / 1000).toFixed(1)} s)`);
+  console.log(
+    `${note}${failures.length > 0 ? 'FAIL' : 'ok  '} ${file} (${tests.length} tests, ${(ms / 1000).toFixed(1)} s)`,
+  );
   if (verbose) for (const { name, outcome } of tests) console.log(`  ${outcome}: ${name}`);
   for (const failure of failures) console.log(indent(failure));
   if ((failures.length > 0 || verbose) && output.trim() !== '')
@@ -124,13 +137,16 @@ function print(result) {
 }
 
 /** Prints what was covered of each file; false if it is too little of the whole. */
-async function reportCoverage(folder) {
-  const everyFile = everything ? ['--all', '--src', 'ts', ...(await typesOnly()).flatMap((f) => ['--exclude', f])] : [];
+async function reportCoverage(folder, built) {
+  const sources = relative(root, join(built, 'ts'));
+  const everyFile = everything ? ['--all', '--src', sources] : [];
   const limit = everything ? ['--check-coverage', '--lines', String(wantedLines)] : [];
   const { status } = spawnSync(
     process.execPath,
     [
-      ...[join(root, 'node_modules/c8/bin/c8.js'), 'report', '--temp-directory', folder, '--include', 'ts/**'],
+      ...[join(root, 'node_modules/c8/bin/c8.js'), 'report', '--temp-directory', folder],
+      // What ran lies below node_modules; its source maps lead to ts/.
+      ...['--include', `${sources}/**`, '--exclude-node-modules=false', ...(await typesOnly(built))],
       ...['--reporter', 'text', '--reporter', 'json-summary', '--reports-dir', 'coverage', ...everyFile, ...limit],
     ],
     { cwd: root, stdio: 'inherit' },
@@ -140,11 +156,10 @@ async function reportCoverage(folder) {
   return status === 0;
 }
 
-/** Sources of which nothing is left once compiled: no test can run a line of them. */
-async function typesOnly() {
-  const compiled = await readdir(join(root, 'dist_ts'), { recursive: true });
-  const modules = compiled.filter((file) => file.endsWith('.js'));
-  const codes = await Promise.all(modules.map((file) => readFile(join(root, 'dist_ts', file), 'utf8')));
-  const empty = modules.filter((_, i) => codes[i].replace(/^\/\/.*$|\/\*[\s\S]*?\*\//gm, '').trim() === 'export {};');
-  return empty.map((file) => join('ts', file.replace(/\.js$/, '.ts')));
+/** The options that leave out sources of which nothing is left once compiled: no test can run a line of them. */
+async function typesOnly(built) {
+  const files = (await readdir(join(built, 'ts'), { recursive: true })).filter((file) => file.endsWith('.js'));
+  const codes = await Promise.all(files.map((file) => readFile(join(built, 'ts', file), 'utf8')));
+  const empty = files.filter((_, i) => codes[i].replace(/^\/\/.*$|\/\*[\s\S]*?\*\//gm, '').trim() === '');
+  return empty.flatMap((file) => ['--exclude', relative(root, join(built, 'ts', file))]);
 }

@@ -4,11 +4,13 @@ import { execFile } from 'node:child_process';
 import { access, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { transform } from 'esbuild';
 import { endTable, errorTable, formatExplanation, type ISmartProxyOptions, SmartProxy } from '../ts/index.js';
 import { loadYaml } from '../ts/plugins.js';
 import { anchorsOf, codeBlocksOf, linksOf, rowsOf } from './helpers/markdown.js';
 import { readTree, root, type TTree } from './helpers/source-text.js';
 import { expect, tap } from './helpers/tapbundle.js';
+import { moduleUrl } from './helpers/this-run.js';
 
 const pages = await readPages();
 const smartProxy = "import { SmartProxy } from '@push.rocks/smartproxy';";
@@ -177,9 +179,11 @@ async function runBlock(text: string, { isDry = false } = {}): Promise<SmartProx
   const { start, updateRoutes } = SmartProxy.prototype;
   const { log } = console;
   try {
-    const program = text.replaceAll("'@push.rocks/smartproxy'", `'${join(root, 'ts/index.ts')}'`);
+    const program = text.replaceAll("'@push.rocks/smartproxy'", `'${moduleUrl('ts/index.ts')}'`);
     const named = /^(?:await using|const) proxy\b/m.test(text) ? 'proxy' : 'null';
-    await writeFile(join(folder, 'block.mts'), `${program}\nexport const made = ${named};`);
+    const whole = `${program}\nexport const made = ${named};`;
+    const { code } = await transform(whole, { loader: 'ts', target: 'node20' });
+    await writeFile(join(folder, 'block.mjs'), code);
     if (isDry) {
       SmartProxy.prototype.start = async () => {};
       SmartProxy.prototype.updateRoutes = async function (routes) {
@@ -187,7 +191,7 @@ async function runBlock(text: string, { isDry = false } = {}): Promise<SmartProx
       };
       console.log = () => {};
     }
-    return ((await import(join(folder, 'block.mts'))) as { made: SmartProxy }).made;
+    return ((await import(join(folder, 'block.mjs'))) as { made: SmartProxy }).made;
   } finally {
     Object.assign(SmartProxy.prototype, { start, updateRoutes });
     console.log = log;

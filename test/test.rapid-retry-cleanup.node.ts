@@ -13,8 +13,7 @@ async function retry(port: number, firstBytes: string): Promise<void> {
   for (let attempt = 0; attempt < retries; attempt++) {
     const client = await connectTcp(port);
     client.send(firstBytes);
-    await Promise.race([client.closed, delay(2_000)]);
-    expect(client.socket.destroyed).toBeTrue();
+    await client.closed;
     await delay(apartMs);
   }
 }

@@ -6,6 +6,7 @@ import { connectTcp, connectTls } from './helpers/clients.js';
 import { closedPort, startEcho, startOrigin, startTlsOrigin } from './helpers/origins.js';
 import { makeForwardRoute, startProxy } from './helpers/start-proxy.js';
 import { expect, tap } from './helpers/tapbundle.js';
+import { until } from './helpers/until.js';
 
 tap.test('forwards TCP both ways and says how it ended', async () => {
   await using echo = await startEcho();
@@ -193,6 +194,11 @@ tap.test('stop cuts what is left after the grace', async () => {
   const proxy = new SmartProxy({ listenAddress: '127.0.0.1', routes: [makeForwardRoute(silent.port)] });
   await proxy.start();
   await using client = await connectTcp(proxy.getListeningPorts()[0] ?? 0);
+  await until(
+    () => proxy.getConnections().length === 1,
+    5_000,
+    () => 'the connection is there',
+  );
   await proxy.stop({ graceMs: 30 });
   await client.end;
   expect(proxy.getMetrics().ends.shutdown).toEqual(1);

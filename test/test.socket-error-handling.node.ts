@@ -23,7 +23,7 @@ tap.test('it reports a connection, and stays silent about it otherwise', async (
       host: '127.0.0.1',
       onError: () => errors++,
       onConnect: () => resolve(made),
-      timeout: 1_000,
+      timeout: 60_000,
     });
   });
   socket.destroy();
@@ -33,12 +33,11 @@ tap.test('it reports a connection, and stays silent about it otherwise', async (
 tap.test('a refused target closes the client at once and the proxy serves on', async () => {
   const dead = await closedPort();
   await using echo = await startEcho();
-  await using broken = await startProxy({ routes: [makeForwardRoute(dead)] });
+  // Whatever waited for a limit would outlast the test.
+  await using broken = await startProxy({ routes: [makeForwardRoute(dead)], connectionTimeout: 600_000 });
   await using fine = await startProxy({ routes: [makeForwardRoute(echo.port)] });
-  const startMs = performance.now();
   await using client = await connectTcp(broken.port);
   await client.closed;
-  expect(performance.now() - startMs < 1_000).toBeTrue();
   expect(await broken.ends()).toEqual(['target_refused']);
   await using other = await connectTcp(fine.port);
   other.send('still here');

@@ -4,7 +4,8 @@ import { ConfigError, type IFault } from './base/errors.js';
 import { resolveConfig } from './config/resolve.js';
 import type { ICors, IRouteConfig, IRouteMatch, ISmartProxyOptions, TPortRange } from './config/types.js';
 import type { IPlan, IUpdateOptions } from './flow/plan.js';
-import { type IHostParts, SmartProxy } from './smart-proxy.js';
+import type { IHostParts } from './host-parts.js';
+import { SmartProxy } from './smart-proxy.js';
 
 /** A route of a SmartProxy, of which the port does not matter: all are for the one port of the HttpProxy. */
 export interface IHttpProxyRoute extends Omit<IRouteConfig, 'match'> {

@@ -30,6 +30,7 @@ export {
   type TPairEnd,
   type TSocketClose,
 } from './flow/socket-utils.js';
+export type { IHostParts, IStopOptions } from './host-parts.js';
 export {
   type IReverseProxyConfig,
   type IRoutableRequest,
@@ -37,7 +38,25 @@ export {
   ProxyRouter,
 } from './http/proxy-router.js';
 export { HttpProxy, HttpProxy as NetworkProxy, type IHttpProxyOptions, type IHttpProxyRoute } from './http-proxy.js';
+export {
+  NftBaseError,
+  NftExecutionError,
+  NftResourceError,
+  NftValidationError,
+  type TLack,
+} from './nftables/errors.js';
+export type { IKernelConnection } from './nftables/kernel-records.js';
+export { type INFTablesManagerParts, NFTablesManager } from './nftables/kernel-routes.js';
+export type { IKernelCounts, IKernelRouteStatus, INfTablesStatus } from './nftables/kernel-status.js';
+export type { INftOptions } from './nftables/nft.js';
+export {
+  type INfTablesProxyOptions,
+  type INfTablesProxyStatus,
+  type INfTablesTable,
+  NfTablesProxy,
+  type TNfTablesPorts,
+} from './nftables/nftables-proxy.js';
 export type { IRequestReport, ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';
 export type { IStatistics } from './observe/statistics.js';
-export { type IHostParts, type IStopOptions, SmartProxy } from './smart-proxy.js';
+export { SmartProxy } from './smart-proxy.js';

@@ -9,11 +9,12 @@ import * as events from 'node:events';
 import * as fs from 'node:fs';
 import * as module from 'node:module';
 import * as net from 'node:net';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import * as process from 'node:process';
 import * as url from 'node:url';
 
-export { childProcess, crypto, dns, events, fs, module, net, path, process, url };
+export { childProcess, crypto, dns, events, fs, module, net, os, path, process, url };
 
 // --- configuration ---
 

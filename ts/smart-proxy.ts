@@ -2,53 +2,27 @@
 
 import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
-import { type IClock, systemClock } from './base/clock.js';
 import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
-import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
-import { ContextSource } from './certs/context-source.js';
 import { compareConfigs } from './config/change.js';
+import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
 import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
 import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
-import { ConnectionManager } from './flow/connection-manager.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
-import { makeProbe } from './flow/forward/health-check.js';
-import { guardResolver } from './flow/forward/host-resolver.js';
-import { Resolver } from './flow/forward/resolver.js';
-import { TargetRegistry } from './flow/forward/target-registry.js';
-import type { IResolver } from './flow/forward/target-types.js';
-import { Guard } from './flow/guard/guard.js';
-import { Ports } from './flow/listen/ports.js';
-import { compilePath } from './flow/match/path-pattern.js';
-import { observersOf } from './flow/observer.js';
-import { Pipeline } from './flow/pipeline.js';
 import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
-import { type ISnapshot, type TForwardParts, takeSnapshot } from './flow/snapshot.js';
-import { HttpFront } from './http/front.js';
-import { EventReporter, type ISmartProxyEvents } from './observe/events.js';
-import { Metrics } from './observe/metrics.js';
+import { type ISnapshot, takeSnapshot } from './flow/snapshot.js';
+import type { IHostParts, IStopOptions } from './host-parts.js';
+import type { IKernelPlan } from './nftables/kernel-routes.js';
+import type { INfTablesStatus } from './nftables/kernel-status.js';
+import type { ISmartProxyEvents } from './observe/events.js';
 import type { IMetrics } from './observe/metrics-types.js';
 import type { IStatistics } from './observe/statistics.js';
 import * as plugins from './plugins.js';
-
-/** What a host program may replace: the second argument of `new SmartProxy`. */
-export interface IHostParts {
-  /** Default: the machine's time. */
-  readonly clock?: IClock;
-  /** Asked for the names of targets, not for addresses. Default: the hosts file and DNS, cached by TTL. */
-  readonly resolver?: IResolver;
-  /** Put in front of connection ids, so that several processes never share one. Default none. */
-  readonly idPrefix?: string;
-}
-
-export interface IStopOptions {
-  /** Milliseconds that connections are given to end by themselves. Default `gracefulShutdownTimeout`. */
-  readonly graceMs?: number;
-}
+import { type IProxyParts, makeProxyParts } from './proxy-parts.js';
 
 /**
  * A proxy with its routes: construct it, `start` it, `stop` it, once each. Nothing that it meets on the network is
@@ -57,18 +31,7 @@ export interface IStopOptions {
 export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** A copy, without routes: what becomes of the user's own object changes nothing at the next update. */
   readonly #options: ISmartProxyOptions;
-  readonly #logger: ILogger;
-  readonly #reporter: EventReporter;
-  readonly #metrics: Metrics;
-  readonly #connections: ConnectionManager;
-  readonly #guard: Guard;
-  readonly #registry: TargetRegistry;
-  readonly #resolver: IResolver;
-  readonly #ownResolver: Resolver | null;
-  readonly #contexts: ContextSource;
-  readonly #http: HttpFront;
-  readonly #pipeline: Pipeline;
-  readonly #ports: Ports;
+  readonly #parts: IProxyParts;
   readonly #updates = new AsyncMutex();
   /** Ports that `addListeningPort` opened: updates of the routes leave them alone. */
   readonly #extraPorts = new Set<number>();
@@ -81,66 +44,29 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     super();
     const config = resolveConfig(options);
     refuseBadCertificates(config);
-    const clock = parts.clock ?? systemClock;
     this.#options = validateOptions({ ...options, routes: [] }).options;
-    this.#logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
-    this.#reporter = new EventReporter(this, this.#logger);
-    this.#metrics = new Metrics({ config: config.metrics, clock, live: () => this.#connections });
-    this.#connections = new ConnectionManager({
-      clock,
-      logger: this.#logger,
-      maxConnections: config.maxConnections ?? connectionsWithin(Number.MAX_SAFE_INTEGER),
-      initialDataTimeoutMs: config.initialDataTimeoutMs,
-      idPrefix: parts.idPrefix ?? '',
-      observers: [this.#metrics, this.#reporter],
-    });
-    this.#guard = new Guard({ config, clock, live: () => this.#connections });
-    this.#ownResolver = parts.resolver === undefined ? new Resolver({ clock }) : null;
-    this.#resolver = this.#ownResolver ?? guardResolver(parts.resolver as IResolver);
-    this.#registry = new TargetRegistry({
-      clock,
-      logger: this.#logger,
-      probe: makeProbe({ resolver: this.#resolver, denyPrivateTargets: config.denyPrivateTargets }),
-      onDown: (target, why) => this.#reporter.emit('target-down', target, why),
-      onUp: (target) => this.#reporter.emit('target-up', target),
-      compilePath,
-    });
-    this.#snapshot = takeSnapshot(config, this.#forwardParts(clock));
-    const onError = (error: ProxyError) => this.#reporter.emit('error', error);
-    this.#contexts = new ContextSource({ clock, logger: this.#logger, onError });
-    const requests = observersOf(this.#metrics, this.#reporter);
-    const shared = { connections: this.#connections, guard: this.#guard, logger: this.#logger };
-    this.#http = new HttpFront({ ...shared, clock, requests });
-    this.#pipeline = new Pipeline({
-      ...shared,
-      http: this.#http,
-      contexts: this.#contexts,
-      snapshot: () => this.#snapshot,
-    });
-    this.#ports = new Ports({
-      listenAddress: config.listenAddress,
-      socket: config.socket,
-      logger: this.#logger,
-      onSocket: (socket, point, port) => this.#pipeline.take(socket, point, port),
-      onError,
-    });
+    const { logger } = options;
+    this.#parts = makeProxyParts({ config, logger, host: parts, emitter: this, snapshot: () => this.#snapshot });
+    this.#snapshot = takeSnapshot(config, this.#parts.forward);
   }
 
   /**
-   * Resolves when every port listens.
-   * @throws ProxyError LISTEN_FAILED; nothing is left open then, and nothing runs.
+   * Resolves when every port listens and the kernel has its rules.
+   * @throws ProxyError LISTEN_FAILED, NFT_UNAVAILABLE and others; nothing is left open then, and nothing runs.
    */
   async start(): Promise<void> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
       const { config } = this.#snapshot;
       if (config.maxConnections === null) {
-        this.#connections.maxConnections = connectionsWithin(await descriptorLimit());
+        this.#parts.connections.maxConnections = connectionsWithin(await descriptorLimit());
       }
-      await this.#open(this.#snapshot, { ...config, routes: [] });
-      this.#metrics.start();
+      const plan = await this.#parts.kernel.prepare(config);
+      if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
+      await this.#open(this.#snapshot, plan, { ...config, routes: [] });
+      this.#parts.metrics.start();
       this.#state = 'running';
-      this.#reporter.emit('listening', this.getListeningPorts());
+      this.#parts.reporter.emit('listening', this.getListeningPorts());
     });
   }
 
@@ -150,7 +76,10 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
    */
   async stop({ graceMs = this.#snapshot.config.gracefulShutdownTimeoutMs }: IStopOptions = {}): Promise<void> {
     this.#stopping ??= this.#updates.runExclusive(() => this.#stopOnce(graceMs));
-    if (graceMs <= 0) await this.#connections.cleanup();
+    if (graceMs <= 0) {
+      this.#parts.kernel.hurry();
+      await this.#parts.connections.cleanup();
+    }
     await this.#stopping;
   }
 
@@ -162,29 +91,35 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /**
    * Replaces the routes, all or nothing. New ports listen before old ones stop; connections keep the route that they
    * were matched against. Updates wait for each other.
-   * @throws ConfigError, ProxyError LISTEN_FAILED: the routes in force are then unchanged.
+   * @throws ConfigError, ProxyError LISTEN_FAILED, NFT_FAILED and others: the routes in force are then unchanged.
    */
   async updateRoutes(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): Promise<IPlan> {
     return await this.#updates.runExclusive(async () => {
       if (this.#state === 'stopped') throw new ProxyError('NOT_RUNNING', 'the proxy was stopped');
-      const next = this.#snapshotOf(routes);
-      const change = compareConfigs(this.#snapshot.config, next.config);
-      const plan = planUpdate(change, this.#connections, options);
-      if (this.#state === 'running') await this.#open(next, this.#snapshot.config);
-      this.#guard.update(next.config);
+      const asked = this.#snapshotOf(routes);
+      const before = this.#parts.kernel.plan;
+      const kernel = this.#state === 'running' ? await this.#parts.kernel.prepare(asked.config) : null;
+      const config = kernel?.config ?? asked.config;
+      const next = config === asked.config ? asked : takeSnapshot(config, asked.forward);
+      const change = compareConfigs(this.#snapshot.config, config);
+      const plan = this.#planOf(config, options);
+      if (kernel !== null) await this.#open(next, kernel, this.#snapshot.config);
+      this.#parts.guard.update(next.config);
       this.#snapshot = next;
-      this.#http.reconsider();
-      if (options.closeRemoved) this.#pipeline.cut(new Set(change.routes.removed));
-      await this.#ports.close(this.#ports.points.filter((point) => !this.#isWanted(point.address, point.port)));
-      this.#reporter.emit('route-update', plan);
+      this.#parts.http.reconsider();
+      if (options.closeRemoved) {
+        this.#parts.pipeline.cut(new Set(change.routes.removed));
+        await this.#parts.kernel.cut(before, new Set(change.routes.removed));
+      }
+      await this.#closeUnwanted();
+      this.#parts.reporter.emit('route-update', plan);
       return plan;
     });
   }
 
   /** What `updateRoutes` would do now, without doing it. @throws ConfigError with every fault. */
   plan(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): IPlan {
-    const { config } = this.#snapshotOf(routes);
-    return planUpdate(compareConfigs(this.#snapshot.config, config), this.#connections, options);
+    return this.#planOf(this.#parts.kernel.expected(this.#snapshotOf(routes).config), options);
   }
 
   /**
@@ -195,13 +130,14 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const { config, table, tableAt, isHttpPort } = this.#snapshot;
     return explain(query, {
       config,
+      kernelRoutes: kernelRoutesOf(config),
       table,
       tableAt,
       isHttpPort,
-      guard: this.#guard,
-      live: this.#connections,
-      pickerFor: (route) => this.#registry.pickerFor(route),
-      ...(this.#state === 'running' ? { listening: this.#ports.listening } : {}),
+      guard: this.#parts.guard,
+      live: this.#parts.connections,
+      pickerFor: (route) => this.#parts.registry.pickerFor(route),
+      ...(this.#state === 'running' ? { listening: this.#parts.ports.listening } : {}),
     });
   }
 
@@ -212,7 +148,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async addListeningPort(port: number): Promise<void> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'running') throw new ProxyError('NOT_RUNNING', 'the proxy does not run');
-      await this.#ports.open([{ address: null, port }]);
+      await this.#parts.ports.open([{ address: null, port }]);
       this.#extraPorts.add(port);
     });
   }
@@ -221,76 +157,92 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   async removeListeningPort(port: number): Promise<void> {
     await this.#updates.runExclusive(async () => {
       this.#extraPorts.delete(port);
-      const closing = this.#ports.listening.filter((open) => open.port === port || open.point.port === port);
-      await this.#ports.close(closing.map(({ point }) => point));
+      const closing = this.#parts.ports.listening.filter((open) => open.port === port || open.point.port === port);
+      await this.#parts.ports.close(closing.map(({ point }) => point));
     });
   }
 
   /** Serves an unread socket that others accepted as if `port`, or the first of ours, had; closes it if none is open. */
   handleConnection(socket: Socket, port?: number): void {
-    if (socket.destroyed || this.#ports.pass(socket, port)) return;
+    if (socket.destroyed || this.#parts.ports.pass(socket, port)) return;
     socket.on('error', () => {}).destroy();
   }
 
   /** The ports that are listened on, ascending; free ports as they turned out. */
   getListeningPorts(): number[] {
-    return this.#ports.numbers;
+    return this.#parts.ports.numbers;
   }
 
-  /** Snapshots of the live connections, in no order. */
+  /** Snapshots of the live connections, in no order; of those in the kernel, as they were some seconds ago. */
   getConnections(): IConnectionRecord[] {
-    return [...this.#connections].map((connection) => connection.snapshot());
+    return [...Array.from(this.#parts.connections, (each) => each.snapshot()), ...this.#parts.kernel.connections()];
   }
 
   /** The figures of this moment, and functions for what is looked up when asked. docs/metrics.md has every name. */
   getMetrics(): IMetrics {
-    return this.#metrics.getMetrics();
+    return this.#parts.metrics.getMetrics();
   }
 
   /** The figures of `getMetrics` as flat, JSON-able data. */
   getStatistics(): IStatistics {
-    return this.#metrics.getStatistics();
+    return this.#parts.metrics.getStatistics();
   }
 
-  /** Certificates first: a port that listens must be able to serve. Without the ports those of `before` stay in use. */
-  async #open({ config, points }: ISnapshot, before: IResolvedConfig): Promise<void> {
+  /** What the kernel forwards, asked just now. @throws ProxyError NFT_FAILED, NFT_UNAVAILABLE */
+  getNfTablesStatus(): Promise<INfTablesStatus> {
+    return this.#parts.kernel.status();
+  }
+
+  /** Certificates first: a port that listens must be able to serve. Whatever fails, `before` stays in force. */
+  async #open({ config, points }: ISnapshot, kernel: IKernelPlan, before: IResolvedConfig): Promise<void> {
     try {
-      await this.#contexts.attach(config);
-      await this.#ports.open(points);
+      await this.#parts.contexts.attach(config);
+      await this.#parts.ports.open(points);
+      await this.#parts.kernel.commit(kernel);
     } catch (error) {
-      await this.#contexts.attach(before);
+      await this.#parts.contexts.attach(before);
+      if (this.#state === 'new') await this.#parts.ports.close();
+      else await this.#closeUnwanted();
       throw error;
     }
-    this.#registry.attach(config.routes);
+    this.#parts.registry.attach(config.routes.filter((route) => route.kernel === null));
   }
 
   async #stopOnce(graceMs: number): Promise<void> {
     this.#state = 'stopped';
-    await this.#ports.close();
-    if (graceMs > 0) this.#http.drain(graceMs);
-    await this.#connections.whenEmpty(graceMs);
-    await this.#connections.cleanup();
-    this.#metrics.stop();
-    await this.#http.cleanup();
-    await this.#contexts.cleanup();
-    await this.#registry.cleanup();
-    await this.#ownResolver?.cleanup();
+    await this.#parts.ports.close();
+    if (graceMs > 0) this.#parts.http.drain(graceMs);
+    await Promise.all([this.#parts.connections.whenEmpty(graceMs), this.#parts.kernel.drain(graceMs)]);
+    await this.#parts.connections.cleanup();
+    await this.#parts.kernel.cleanup();
+    this.#parts.metrics.stop();
+    await this.#parts.http.cleanup();
+    await this.#parts.contexts.cleanup();
+    await this.#parts.registry.cleanup();
+    await this.#parts.ownResolver?.cleanup();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {
     const config = resolveConfig({ ...this.#options, routes });
-    refuseBadCertificates(config, (key) => this.#contexts.has(key));
+    refuseBadCertificates(config, (key) => this.#parts.contexts.has(key));
     return takeSnapshot(config, this.#snapshot.forward);
   }
 
-  #forwardParts(clock: IClock): TForwardParts {
-    return {
-      clock,
-      logger: this.#logger,
-      connections: this.#connections,
-      resolver: this.#resolver,
-      pickerFor: (route) => this.#registry.pickerFor(route),
-    };
+  #planOf(config: IResolvedConfig, options: IUpdateOptions): IPlan {
+    const change = compareConfigs(this.#snapshot.config, config);
+    const live = [...this.#parts.connections, ...this.#parts.kernel.connections()];
+    return planUpdate(
+      change,
+      live,
+      kernelRoutesOf(config).map(({ key }) => key),
+      options,
+    );
+  }
+
+  async #closeUnwanted(): Promise<void> {
+    await this.#parts.ports.close(
+      this.#parts.ports.points.filter((point) => !this.#isWanted(point.address, point.port)),
+    );
   }
 
   #isWanted(address: string | null, port: number): boolean {

@@ -30,7 +30,7 @@ function pinned(place, command) {
   return canPin ? ['taskset', '-c', String(coreOf[place]), ...command] : command;
 }
 
-function track(child) {
+export function track(child) {
   live.add(child);
   child.once('exit', () => live.delete(child));
   return child;

@@ -7,6 +7,7 @@ import { expect, tap } from '../helpers/tapbundle.js';
 const plan: IPlan = {
   routes: { added: ['a', 'b'], removed: [], changed: [{ key: 'c', parts: ['match'] }] },
   ports: { added: [], removed: [] },
+  kernel: [],
   connections: { stay: 1, cut: 0 },
 };
 const fault = { path: 'routes[0]', want: 'x', got: 'y', line: 3, column: 4 };

@@ -1,4 +1,5 @@
 import { readAddressPattern } from '../../ts/codec/address-pattern.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
 const rangeOf = (text: string) => {
@@ -110,7 +111,6 @@ tap.test('zones and NAT64 prefixes are refused by name', async () => {
 });
 
 tap.test('long and hostile patterns cost nothing', async () => {
-  const startedAt = performance.now();
   const hostile = [
     '*'.repeat(60_000),
     '?'.repeat(60_000),
@@ -121,8 +121,10 @@ tap.test('long and hostile patterns cost nothing', async () => {
     '-'.repeat(60_000),
     '{'.repeat(60_000),
   ];
-  for (const text of hostile) readAddressPattern(text);
-  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  const cpuMs = leastCpuMs(() => {
+    for (const text of hostile) readAddressPattern(text);
+  }, 2);
+  expect(cpuMs).toBeLessThan(1_500);
 });
 
 export default tap.start();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { alpnLimit, decodeClientHello, type IClientHello } from '../../ts/codec/client-hello.js';
 import { feedBytewise } from '../helpers/feed-bytes.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import {
   algorithmsOf,
   alpnOf,
@@ -56,9 +57,7 @@ tap.test(
       withExtensions([0, vector16(Buffer.alloc(60_000, Buffer.from([1, 0, 0])))]),
     ];
     for (const bytes of hostile) {
-      const startedAt = performance.now();
-      expect(decodeClientHello(bytes).kind).toEqual('done');
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      expect(leastCpuMs(() => expect(decodeClientHello(bytes).kind).toEqual('done'), 2)).toBeLessThan(1_000);
     }
   },
 );

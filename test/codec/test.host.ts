@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { isIpLiteral, normaliseHost, splitHostPort } from '../../ts/codec/host.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 tap.timeout(1_200_000);
@@ -178,13 +179,14 @@ tap.test('hostile names of 64 KiB cost nothing', async () => {
     '['.repeat(65_536),
     ':'.repeat(65_536),
   ];
-  const startedAt = performance.now();
-  for (const text of hostile) {
-    normaliseHost(text);
-    splitHostPort(text);
-    isIpLiteral(text);
-  }
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  const cpuMs = leastCpuMs(() => {
+    for (const text of hostile) {
+      normaliseHost(text);
+      splitHostPort(text);
+      isIpLiteral(text);
+    }
+  }, 2);
+  expect(cpuMs).toBeLessThan(1_000);
 });
 
 export default tap.start();

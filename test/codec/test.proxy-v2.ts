@@ -1,5 +1,6 @@
 import { crc32c } from '../../ts/codec/crc32c.js';
 import { decodeProxyHeader, encodeProxyHeader } from '../../ts/codec/proxy-protocol.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { u16, vector16 } from '../helpers/make-client-hello.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
@@ -272,9 +273,7 @@ tap.test('the longest header that the format allows is read, and thousands of TL
   expect(longest).toHaveLength(65_551);
   expect(read(longest).tlvs.others).toHaveLength(1);
   const many = make(0x21, 0x11, ipv4, ...Array.from({ length: 21_000 }, () => tlv(0xe0)));
-  const startedAt = performance.now();
-  expect(read(many).tlvs.others).toHaveLength(21_000);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(leastCpuMs(() => expect(read(many).tlvs.others).toHaveLength(21_000), 2)).toBeLessThan(1_000);
 });
 
 export default tap.start();

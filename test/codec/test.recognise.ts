@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { TDecoded } from '../../ts/codec/decoded.js';
 import { type IRecognised, recognise, requestLineLimitBytes } from '../../ts/codec/recognise.js';
+import { leastCpuMs } from '../helpers/least-cpu.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 tap.timeout(1_200_000);
@@ -147,9 +148,10 @@ tap.test('a request line is looked for up to a limit, and what is still one ther
 
 tap.test('8 KiB that dribble in cost what 8 KiB cost, not their square', async () => {
   const bytes = Buffer.from(`X /${'a'.repeat(requestLineLimitBytes)}`);
-  const startedAt = performance.now();
-  for (let length = 0; length < requestLineLimitBytes; length++) recognise(bytes.subarray(0, length), length - 1);
-  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  const cpuMs = leastCpuMs(() => {
+    for (let length = 0; length < requestLineLimitBytes; length++) recognise(bytes.subarray(0, length), length - 1);
+  }, 2);
+  expect(cpuMs).toBeLessThan(1_500);
 });
 
 tap.test('no bytes throw, no answer needs more than comes, and none changes with what follows', async () => {

@@ -44,6 +44,7 @@ const headings: Record<string, string> = {
   'target match': 'Target match',
   loadBalancing: 'Load balancing',
   sticky: 'Sticky cookie',
+  nftables: 'Kernel forwarding',
   healthCheck: 'Health checks',
   expect: 'Expected answer',
   passive: 'Ejection',

@@ -56,10 +56,6 @@ tap.test('a value of a later version is refused by what it is for', () => {
   }
 });
 
-tap.test('who asks for preserveSourceIP is told of sendProxyProtocol', () => {
-  expect(faultsOf({ routes: [], preserveSourceIP: true })[0]?.want).toContain('sendProxyProtocol');
-});
-
 tap.test('a name of a later version is known only where it belongs', () => {
   expect(faultsOf({ routes: [], nftables: {} })[0]?.want).not.toContain('not available');
   expect(faultsOf(withTarget({ constructor: 1 })).map(({ path }) => path)).toEqual([

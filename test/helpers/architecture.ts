@@ -25,7 +25,7 @@ const table: Readonly<Record<string, IRow>> = {
   http: { imports: [...upToFlow, 'flow/match', 'flow/guard', 'flow/forward'] },
   // It implements what the termination of TLS declares.
   certs: { imports: ['base', 'config'], types: ['flow', 'flow/forward'] },
-  nftables: { imports: ['base', 'config'] },
+  nftables: { imports: ['base', 'codec', 'config'] },
   // The words for ends are a page of data that logs and metrics spell out.
   observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow'] },
   admin: { imports: ['base'] },
@@ -33,10 +33,13 @@ const table: Readonly<Record<string, IRow>> = {
   compat: { imports: [...parts, 'smart-proxy.ts'] },
   cli: { imports: ['index.ts', 'utils.ts'] },
   'plugins.ts': { imports: [] },
-  'smart-proxy.ts': { imports: parts },
-  'http-proxy.ts': { imports: ['base', 'config', 'flow', 'smart-proxy.ts'] },
+  'host-parts.ts': { imports: parts },
+  'kernel-side.ts': { imports: parts },
+  'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts'] },
+  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts'] },
+  'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
-  'index.ts': { imports: [...parts, 'compat', 'smart-proxy.ts', 'http-proxy.ts', 'utils.ts'] },
+  'index.ts': { imports: [...parts, 'host-parts.ts', 'compat', 'smart-proxy.ts', 'http-proxy.ts', 'utils.ts'] },
 };
 
 /** What puts the stages in their order, what explains them, and the compiled configuration that serves them all. */

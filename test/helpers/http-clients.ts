@@ -189,7 +189,7 @@ export async function rawExchange(
   bytes: string | Uint8Array,
   {
     answers = Number.POSITIVE_INFINITY,
-    withinMs = 5_000,
+    withinMs = 20_000,
     ...options
   }: IRawOptions & { answers?: number; withinMs?: number } = {},
 ): Promise<IExchange> {

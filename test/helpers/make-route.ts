@@ -27,6 +27,7 @@ export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolved
     compression: null,
     security: { lists: [], maxConnections: null, basic: null },
     timeouts,
+    kernel: null,
     source: { match: { ports: 443 }, action: { type: 'block' } },
     ...parts,
   };

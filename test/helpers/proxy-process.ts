@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ISmartProxyOptions } from '../../ts/index.js';
+import { root } from './source-text.js';
+import { moduleUrl, nodeArgs } from './this-run.js';
 
 export interface IProcessState {
   readonly port: number;
@@ -26,14 +28,21 @@ export interface IProxyProcess extends AsyncDisposable {
   state(): Promise<IProcessState>;
 }
 
-const child = fileURLToPath(new URL('./proxy-process-child.ts', import.meta.url));
+const compiled = [...nodeArgs, fileURLToPath(moduleUrl('test/helpers/proxy-process-child.ts'))];
+// Node opens all modules at once, tsx one after the other: with few descriptors only that works.
+const frugal = ['--import', 'tsx', `${root}test/helpers/proxy-process-child.ts`];
 
 /** `descriptors`: how many the process may have open. Its options must be JSON. At disposal it must end by itself. */
 export async function startProxyProcess(
   options: Partial<ISmartProxyOptions>,
   descriptors?: number,
 ): Promise<IProxyProcess> {
-  const command = [process.execPath, '--expose-gc', '--import', 'tsx', child, JSON.stringify(options)];
+  const command = [
+    process.execPath,
+    '--expose-gc',
+    ...(descriptors === undefined ? compiled : frugal),
+    JSON.stringify(options),
+  ];
   const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}:${descriptors}`];
   const [program = '', ...args] = [...limit, ...command];
   const running = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -50,7 +59,7 @@ export async function startProxyProcess(
       return answer();
     },
     async [Symbol.asyncDispose]() {
-      const timer = setTimeout(() => running.kill('SIGKILL'), 5_000);
+      const timer = setTimeout(() => running.kill('SIGKILL'), 20_000);
       if (running.connected) running.send('stop');
       const how = await gone;
       clearTimeout(timer);

@@ -30,7 +30,7 @@ export interface IProcessOptions {
 export async function startProcess(
   program: string,
   args: readonly string[],
-  { ready, withinMs = 10_000, cwd, env, input }: IProcessOptions = {},
+  { ready, withinMs = 25_000, cwd, env, input }: IProcessOptions = {},
 ): Promise<IProcess> {
   let output = '';
   // A group of its own: what it starts ends with it.

@@ -27,7 +27,7 @@ const lingerMs = 10_000;
 
 const collected: ICollected[] = [];
 const troubles: string[] = [];
-let timeoutMs = long ? 1_800_000 : 30_000;
+let timeoutMs = long ? 1_800_000 : 60_000;
 
 const adder =
   (mode: ICollected['mode']): TAdd =>
@@ -41,7 +41,7 @@ export const tap = {
   /** With at least one of these in a file, its other tests are skipped. */
   only: { test: adder('only') },
   skip: { test: adder('skip') },
-  /** Sets the time limit, in milliseconds, of the tests added after it in this file; 30 000 at first, or 1 800 000 in the long form. */
+  /** Sets the time limit, in milliseconds, of the tests added after it in this file; 60 000 at first, or 1 800 000 in the long form. */
   timeout(ms: number): void {
     timeoutMs = ms;
   },
@@ -61,7 +61,10 @@ export const tap = {
 };
 
 function failForLingering(): void {
-  process.stderr.write(`# still open after the last test: ${process.getActiveResourcesInfo().join(', ')}\n`);
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const open = [...counts].map(([kind, count]) => (count === 1 ? kind : `${kind} (${count})`));
+  process.stderr.write(`# still open after the last test: ${open.join(', ')}\n`);
   process.exit(1);
 }
 

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, numRuns, tap } from './tapbundle.js';
+import { moduleUrl, nodeArgs } from './this-run.js';
 
-const helperUrl = pathToFileURL(fileURLToPath(new URL('./tapbundle.ts', import.meta.url))).href;
-const tsxUrl = import.meta.resolve('tsx');
+const helperUrl = moduleUrl('test/helpers/tapbundle.ts');
 
 interface IRun {
   readonly code: number | null;
@@ -16,14 +15,14 @@ interface IRun {
 async function runFile(body: string): Promise<IRun> {
   const folder = await mkdtemp(join(tmpdir(), 'tapbundle-'));
   try {
-    const file = join(folder, 'test.child.mts');
+    const file = join(folder, 'test.child.mjs');
     await writeFile(
       file,
       `import { tap, expect } from '${helperUrl}';\nimport { EventEmitter } from 'node:events';\n${body}\nexport default tap.start();\nvoid [expect, EventEmitter];\n`,
     );
     // A child that believes it is run by `node --test` would speak the runner's binary protocol.
     const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
-    const child = spawn(process.execPath, ['--import', tsxUrl, file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...nodeArgs, file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));

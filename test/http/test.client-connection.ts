@@ -133,7 +133,7 @@ tap.test('what is no request is answered once, and the connection closes', async
 
 tap.test('a head that does not come to an end gets 408', async () => {
   await using origin = await startRecordingOrigin();
-  await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)], http: { headersTimeout: 60 } });
+  await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)], http: { headersTimeout: 1_500 } });
   const { answers, ended } = await rawExchange(proxy.port, 'GET / HTTP/1.1\r\nHost: a');
   expect([answers[0]?.status, ended]).toEqual([408, 'fin']);
   expect(await proxy.ends()).toEqual(['headers_timeout']);

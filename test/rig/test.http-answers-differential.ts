@@ -173,7 +173,7 @@ class Lane implements AsyncDisposable {
     await using client = await openRawHttp(this.#proxy.port, { methods: [wish.method] });
     client.send(`${wish.method} ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`);
     const isDone = () => client.answers.some(({ status, isComplete }) => status >= 200 && isComplete);
-    const timer = setTimeout(() => this.#target.hangUp(), 1_000);
+    const timer = setTimeout(() => this.#target.hangUp(), 3_000);
     await within(Promise.race([client.when(isDone).catch(() => {}), client.ended]), 'an answer').finally(() =>
       clearTimeout(timer),
     );

@@ -13,7 +13,7 @@ import { startProcess } from '../helpers/rig-process.js';
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 const tens = Array.from({ length: 10 }, (_, n) => n);
 const upload = 300_000;

@@ -12,7 +12,7 @@ import { runProcess } from '../helpers/rig-process.js';
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 const file = randomBytes(150_000).toString('hex');
 const digest = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,7 +1,8 @@
 // What is too large for a request: the status that says so, and a proxy whose memory does not follow what it is sent.
+// Runs alone: it measures memory and time.
 
 import net from 'node:net';
-import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { rawExchange } from '../helpers/http-clients.js';
 import { okAnswer, startRecordingOrigin } from '../helpers/http-origins.js';
 import { makeHttpRoute } from '../helpers/http-routes.js';
@@ -49,6 +50,17 @@ const usedBytes = async (proxy: IProxyProcess): Promise<number> => {
   return heapBytes + bufferBytes;
 };
 
+/** What stays: connections that are still closing hold memory, and a late machine is slow to close them. */
+const keptBytes = async (proxy: IProxyProcess): Promise<number> => {
+  for (let look = 0; look < 100 && (await proxy.state()).live > 0; look++) await delay(20);
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 5; look++) {
+    least = Math.min(least, await usedBytes(proxy));
+    await delay(20);
+  }
+  return least;
+};
+
 tap.test('what is too large is refused with the status that says so, and reaches no target', async () => {
   const { origin, proxy } = await world();
   await using _origin = origin;
@@ -70,12 +82,12 @@ tap.test('refusing what is too large leaves the memory of the proxy as it was', 
     for (const [, , bytes] of tooLarge) await rawExchange(proxy.port, bytes);
   };
   for (let count = 0; count < 10; count++) await round();
-  const before = await usedBytes(proxy);
-  const startMs = performance.now();
+  const before = await keptBytes(proxy);
+  const { cpuMs: cpuBeforeMs } = await proxy.state();
   for (let count = 0; count < 40; count++) await round();
-  const tookMs = performance.now() - startMs;
+  const tookMs = (await proxy.state()).cpuMs - cpuBeforeMs;
   // If it kept what it refused, that would be 20 MB.
-  expect((await usedBytes(proxy)) - before).toBeLessThan(10 * mib);
+  expect((await keptBytes(proxy)) - before).toBeLessThan(10 * mib);
   // Far above what it takes; a refusal whose cost grows with the square of its size would be more.
   expect(tookMs / 40 / tooLarge.length).toBeLessThan(500);
 });
@@ -129,7 +141,7 @@ tap.test('100 MB of chunk extensions, of chunk heads and of trailers are refused
     expect([start.slice(post.length), status]).toEqual([start.slice(post.length), 400]);
     // What was just read and dropped may still be counted.
     expect(mostBytes - before).toBeLessThan(40 * mib);
-    expect((await usedBytes(proxy)) - before).toBeLessThan(6 * mib);
+    expect((await keptBytes(proxy)) - before).toBeLessThan(6 * mib);
   }
   expect(origin.requests.filter(({ message }) => message.isComplete)).toEqual([]);
 });
@@ -180,7 +192,7 @@ tap.test('a target that pours 100 MB where a head, a chunk size or a trailer bel
     if (status === null) expect([final?.isComplete ?? false, ended === 'open']).toEqual([false, false]);
     else expect(final?.status).toEqual(status);
     expect(poured).toBeLessThan(32 * mib);
-    expect((await usedBytes(proxy)) - before).toBeLessThan(6 * mib);
+    expect((await keptBytes(proxy)) - before).toBeLessThan(6 * mib);
   }
 });
 

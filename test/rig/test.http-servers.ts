@@ -11,7 +11,7 @@ import { nginxHttpFolders, startCaddy, startNginx } from '../helpers/rig-servers
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 const big = randomBytes(1 << 20).toString('base64');
 const hash = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

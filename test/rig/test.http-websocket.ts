@@ -10,7 +10,7 @@ import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
 import { type IStartedProxy, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 /** Says everything back; closes with the code that it is told to. */
 function serveEcho(server: Server): WebSocketServer {

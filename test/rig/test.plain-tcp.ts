@@ -10,7 +10,7 @@ import { accepts, runProcess, startProcess } from '../helpers/rig-process.js';
 import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 needs('sshd', 'ssh')('a server that speaks first does, and the key exchange of ssh succeeds', async () => {
   await using folder = await makeFolder();

@@ -14,7 +14,7 @@ import { nginxHttpFolders, startHaproxy, startNginx } from '../helpers/rig-serve
 import { makeForwardRoute, startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 const curl = ['--silent', '--show-error', '--fail', '--noproxy', '*', '--max-time', '20'];
 

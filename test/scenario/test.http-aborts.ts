@@ -10,6 +10,8 @@ import { startProxy } from '../helpers/start-proxy.js';
 import { expect, long, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
+tap.timeout(150_000);
+
 const many = long ? 100_000 : 2_000;
 /** Another one shows other cuts. */
 const seed = Number(process.env.SEED ?? 1);

@@ -130,8 +130,10 @@ tap.test('no bytes but HTTP reach the target of a plain route that asks for cred
 
 tap.test('no bytes but HTTP reach the target from inside TLS, whichever ALPN is agreed on', async () => {
   await using origin = await startRecordingOrigin();
-  const http = { headersTimeout: 200, keepAliveTimeout: 200 };
-  await using world = await startProxy({ routes: [secureRoute(origin.port)], initialDataTimeout: 200, http });
+  // Handshakes have to be done by then.
+  const limitMs = 1_500;
+  const http = { headersTimeout: limitMs, keepAliveTimeout: limitMs };
+  await using world = await startProxy({ routes: [secureRoute(origin.port)], initialDataTimeout: limitMs, http });
   for (const ALPNProtocols of [undefined, ['http/1.1']]) {
     for (const bytes of ['SSH-2.0-x\r\n', '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00', '']) {
       const options = { servername: 'a.test', ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }) };

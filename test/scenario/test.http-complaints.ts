@@ -17,6 +17,7 @@ import {
   type TScripted,
 } from '../helpers/http-origins.js';
 import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
+import { watchInnerParts } from '../helpers/inner-parts.js';
 import { closedPort, startOrigin } from '../helpers/origins.js';
 import { get, opening, post, reportsOf, switched } from '../helpers/requests.js';
 import { startProxy } from '../helpers/start-proxy.js';
@@ -113,34 +114,33 @@ tap.test('no socket is left of many WebSockets', async () => {
 
 const socketCount = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
 
-tap.test('a client that leaves is known to the target within 50 ms, whatever its request waits for', async () => {
-  const begun = { 'before the answer': false, 'within the answer': true };
-  for (const [when, answers] of Object.entries(begun)) {
-    for (const how of ['finish', 'reset'] as const) {
-      let least = Number.POSITIVE_INFINITY;
-      await using origin = await startHttpOrigin((_request, response) => {
-        if (answers) response.write('some');
-      });
-      await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] });
-      // A busy machine is late now and then; a proxy that waits for something is late each time.
-      for (let round = 0; round < 5; round++) {
-        await using client = await openRawHttp(proxy.port);
-        client.send(get());
-        const [seen] = (await origin.seen(round + 1)).slice(-1);
-        if (answers) await client.readHead();
-        const startMs = performance.now();
-        client[how]();
-        await until(
-          () => seen?.isAborted === true,
-          5_000,
-          () => 'the target to be told',
-        );
-        least = Math.min(least, performance.now() - startMs);
+tap.test(
+  'a client that leaves is known to the target without any time limit, whatever its request waits for',
+  async () => {
+    const begun = { 'before the answer': false, 'within the answer': true };
+    for (const [when, answers] of Object.entries(begun)) {
+      for (const how of ['finish', 'reset'] as const) {
+        await using origin = await startHttpOrigin((_request, response) => {
+          if (answers) response.write('some');
+        });
+        // For this proxy no time passes: what it waited for would never come.
+        await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)] }, { clock: makeFakeClock() });
+        for (let round = 0; round < 3; round++) {
+          await using client = await openRawHttp(proxy.port);
+          client.send(get());
+          const [seen] = (await origin.seen(round + 1)).slice(-1);
+          if (answers) await client.readHead();
+          client[how]();
+          await until(
+            () => seen?.isAborted === true,
+            5_000,
+            () => `the target to be told of a ${how} ${when}`,
+          );
+        }
       }
-      expect([when, how, least < 50 || least]).toEqual([when, how, true]);
     }
-  }
-});
+  },
+);
 
 tap.test('a refused upgrade is relayed with its status, its fields and all of its content', async () => {
   const large = 'why not: '.repeat(40_000);
@@ -204,7 +204,6 @@ tap.test('a target that could not be had, did not answer, or was not there is to
     socket.once('data', () => socket.write('SSH-2.0-babble\r\n\r\n')),
   );
   const to = (port: number, more: Partial<ITarget> = {}) => ({ host: '127.0.0.1', port, ...more });
-  const limits = { connectionTimeout: 200, responseTimeout: 200 };
   const cases: [string, ITarget, number, TErrorCode, Partial<ISmartProxyOptions>?][] = [
     ['refused', to(await closedPort()), 502, 'TARGET_UNREACHABLE'],
     ['unknown name', { host: 'nowhere.invalid', port: 80 }, 502, 'TARGET_UNRESOLVED'],
@@ -213,12 +212,12 @@ tap.test('a target that could not be had, did not answer, or was not there is to
     ['not HTTP', to(babbling.port), 502, 'TARGET_MALFORMED'],
     ['not TLS', to(babbling.port, { tls: {} }), 502, 'TARGET_TLS'],
     ['none fits', to(silence.port, { match: { path: '/other' } }), 503, 'NO_TARGET'],
-    ['silent', to(silence.port), 504, 'RESPONSE_TIMEOUT'],
-    ['does not accept', to(blackhole.port), 504, 'TARGET_TIMEOUT'],
+    ['silent', to(silence.port), 504, 'RESPONSE_TIMEOUT', { responseTimeout: 200 }],
+    ['does not accept', to(blackhole.port), 504, 'TARGET_TIMEOUT', { connectionTimeout: 200 }],
   ];
   for (const [name, target, status, code, options] of cases) {
     const route = makeHttpRoute(0, { action: { type: 'forward', targets: [target] } });
-    await using proxy = await startProxy({ routes: [route], ...limits, ...options });
+    await using proxy = await startProxy({ routes: [route], ...options });
     const reports = reportsOf(proxy);
     // A POST is not tried twice, which would only take longer.
     await using client = await openRawHttp(proxy.port, { methods: ['POST', 'POST'] });
@@ -235,6 +234,7 @@ tap.test('a target that could not be had, did not answer, or was not there is to
 
 tap.test('a pool that is full is 503, and one that comes free in time is waited for', async () => {
   let free = (): void => {};
+  using inner = watchInnerParts();
   await using origin = await startHttpOrigin((_request, response) => {
     free = () => response.end('free');
   });
@@ -247,11 +247,10 @@ tap.test('a pool that is full is 503, and one that comes free in time is waited 
   await origin.seen(1);
   const second = fetchThrough(proxy.port, '/2');
   await until(
-    () => proxy.proxy.getConnections().length === 2,
+    () => inner.upstreams.waiting === 1,
     5_000,
-    () => 'two clients',
+    () => 'the second to wait',
   );
-  await new Promise((resolve) => setTimeout(resolve, 20));
   expect((await fetchThrough(proxy.port, '/3')).status).toEqual(503);
   const report = await reports.next();
   expect([report.path, report.code]).toEqual(['/3', 'POOL_EXHAUSTED']);

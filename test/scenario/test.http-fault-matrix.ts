@@ -224,7 +224,7 @@ function handles(): string {
 const isForTls = ({ step, faults }: IRow): boolean =>
   !('stuck' in steps[step]) && (!(faults in limits) || faults === 'responseTimeout');
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 for (const isTls of [false, true]) {
   tap.test(`every fault at every step of a request does what the table says${isTls ? ', TLS too' : ''}`, async () => {

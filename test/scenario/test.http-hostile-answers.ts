@@ -9,7 +9,7 @@ import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
-tap.timeout(60_000);
+tap.timeout(100_000);
 
 /**
  * `kept` and `spent`: the client gets this answer, and the connection to the target serves again or not. `bad`: it gets 502. `cut`:

@@ -153,7 +153,7 @@ tap.test('CORS is for every route that has none of its own', async () => {
 });
 
 tap.test('its own options are those of the engine', async () => {
-  await using proxy = await start({ headersTimeout: 30, routes: [{ action: respond('x') }] });
+  await using proxy = await start({ headersTimeout: 1_500, routes: [{ action: respond('x') }] });
   await using client = await connectTcp(proxy.getListeningPort());
   client.socket.write('GET / HTTP/1.1\r\nHost: a.te');
   expect((await client.end).toString()).toMatch(/^HTTP\/1.1 408 /);

@@ -277,6 +277,19 @@ tap.test('connections to targets are kept for their time and no longer', async (
   );
 });
 
+/** What was taken makes room for more, which the proxy passes on. */
+const moved = (condition: () => boolean): Promise<void> => until(condition, 10_000, () => 'more to be passed on');
+
+/** Until the kernels are full something moves. All ends are in this process: turns of its loop count, not time. */
+async function stuck(passed: () => number): Promise<void> {
+  let last = -1;
+  for (let same = 0; same < 40; same++) {
+    if (passed() !== last) same = 0;
+    last = passed();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** Reads `bytes` more or a little more, then pauses: a busy machine must not read everything meanwhile. */
 async function take(socket: Socket, bytes: number): Promise<void> {
   let taken = 0;
@@ -305,18 +318,16 @@ tap.test('who reads slowly is waited for, who does not read at all is not', asyn
   await using client = await openRawHttp(proxy.port);
   client.send(get());
   await client.readHead();
+  const passed = () => proxy.proxy.getConnections()[0]?.bytesSent ?? 0;
   for (let round = 0; round < 8; round++) {
+    const before = passed();
     await take(client.socket, 4_000_000);
-    for (let step = 0; step < 5; step++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      proxy.clock.advance(10_000);
-    }
+    await moved(() => passed() > before);
+    for (let step = 0; step < 5; step++) proxy.clock.advance(10_000);
   }
   expect(proxy.ended.length).toEqual(0);
-  for (let step = 0; step < 12; step++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    proxy.clock.advance(10_000);
-  }
+  await stuck(passed);
+  for (let step = 0; step < 12; step++) proxy.clock.advance(10_000);
   expect(await proxy.ends()).toEqual(['stall_timeout']);
   client.socket.resume();
   await client.ended;
@@ -342,13 +353,15 @@ tap.test('a target that takes content slowly is waited for, one that takes none 
     () => 'the request',
   );
   const [socket] = origin.sockets;
+  const passed = () => proxy.proxy.getConnections()[0]?.bytesReceived ?? 0;
   for (let round = 1; round <= 6; round++) {
+    const before = passed();
     if (socket !== undefined) await take(socket, 4_000_000);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await moved(() => passed() > before);
     proxy.clock.advance(50_000);
   }
   expect(reports.all.length).toEqual(0);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await stuck(passed);
   proxy.clock.advance(61_000);
   const report = await reports.next();
   expect([report.status, report.code]).toEqual([504, 'RESPONSE_TIMEOUT']);

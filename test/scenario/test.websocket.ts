@@ -319,9 +319,8 @@ tap.test('when the proxy stops both ends are told by Close 1001', async () => {
   const url = `ws://127.0.0.1:${world.port}/`;
   await using one = await connectWebSocket(url);
   await using two = await connectWebSocket(url);
-  const startMs = performance.now();
-  await world.proxy.stop({ graceMs: 20_000 });
-  expect(performance.now() - startMs).toBeLessThan(15_000);
+  // Whatever waited for the end of the grace would outlast the test.
+  await world.proxy.stop({ graceMs: 600_000 });
   expect([(await one.closed).code, (await two.closed).code]).toEqual([1001, 1001]);
   await until(
     () => codes.length === 2,

@@ -46,7 +46,7 @@ tap.test('a file that hangs is killed when its time is up, with what it started'
     `import { spawn } from 'node:child_process';
      spawn('sleep', ['600'], { stdio: 'inherit' });
      setInterval(() => {}, 1000);`,
-    2000,
+    { timeoutMs: 2000 },
   );
   expect(troubles).toEqual(['not done after 2 s: killed', 'no test ran']);
 });
@@ -57,7 +57,8 @@ for (const [where, options] of [
   ['holding the output of the file', "{ stdio: 'inherit', detached: true }"],
 ] as const) {
   tap.test(`a process that outlives its file ${where} is told and killed`, async () => {
-    const { troubles, output } = await runText(`
+    const { troubles, output } = await runText(
+      `
       import { spawn } from 'node:child_process';
       import { test } from 'node:test';
       test('good', () => {
@@ -65,19 +66,21 @@ for (const [where, options] of [
         child.unref();
         console.log('pid=' + child.pid);
       });
-    `);
+    `,
+      { patienceMs: 500 },
+    );
     const pid = Number(/pid=(\d+)/.exec(output)?.[1]);
     expect(troubles).toEqual([`left processes running: sleep 601 (${pid})`]);
     expect(await isRunning(pid)).toBeFalse();
   });
 }
 
-async function runText(text: string, timeoutMs = 30_000): Promise<ITestFileResult> {
+async function runText(text: string, { timeoutMs = 60_000, patienceMs = 5_000 } = {}): Promise<ITestFileResult> {
   const folder = await mkdtemp(join(tmpdir(), 'smartproxy-test-'));
   const file = join(folder, 'test.fixture.mts');
   try {
     await writeFile(file, text);
-    return await runTestFile({ file, node: process.execPath, timeoutMs, env: process.env, cwd });
+    return await runTestFile({ file, node: process.execPath, timeoutMs, patienceMs, env: process.env, cwd });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -35,6 +35,17 @@ tap.test('a skipped test is told, and fails the run in CI only', async () => {
   expect(summarise(results, true).lines).toContain('  test/test.a.ts: a skipped test');
 });
 
+tap.test('a file that passed at its second run is good, and its first failure is told whole', async () => {
+  const flaky = { ...file([report('passed')]), flaky: file([report('failed')], ['left a process']) };
+  const { lines, last, good } = summarise([flaky, file([report('passed')])], true);
+  expect([last, good]).toEqual(['2 passed, 0 failed', true]);
+  expect(lines).toEqual([
+    ...['', 'flaky: 1 file', '  test/test.a.ts failed, and passed when it ran again alone. Its failure:'],
+    ...['    a failed test\n      Error: x\n      at y', '    left a process'],
+  ]);
+  expect(summarise([flaky, flaky], true).lines[1]).toEqual('flaky: 2 files');
+});
+
 tap.test('a run without a passed test is not good', async () => {
   expect(summarise([], false).good).toBeFalse();
   expect(summarise([file([report('skipped')])], false).good).toBeFalse();

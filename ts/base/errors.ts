@@ -39,6 +39,9 @@ export const errorTable = {
   POOL_CLOSED: { blame: 'proxy', status: 503, tryNext: false },
   CIRCUIT_OPEN: { blame: 'upstream', status: 503, tryNext: true },
   TIMEOUT: { blame: 'proxy', status: 504, tryNext: false },
+  NFT_INVALID: { blame: 'operator', status: 500, tryNext: false },
+  NFT_FAILED: { blame: 'proxy', status: 500, tryNext: false },
+  NFT_UNAVAILABLE: { blame: 'operator', status: 500, tryNext: false },
   FILE_FAILED: { blame: 'operator', status: 500, tryNext: false },
 } as const satisfies Record<string, IErrorFacts>;
 

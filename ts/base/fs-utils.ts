@@ -1,6 +1,7 @@
 // Files, without blocking: what is written is there whole or not at all, and every failure names its path.
 
 import type { ReadStream, WriteStream } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import * as plugins from '../plugins.js';
 import { messageOf, ProxyError } from './errors.js';
 
@@ -40,6 +41,11 @@ export class AsyncFileSystem {
 
   static readFile(path: string, encoding: BufferEncoding = 'utf8'): Promise<string> {
     return attempt('read', path, () => fs.readFile(path, { encoding }));
+  }
+
+  /** Where a symbolic link leads, as it is written. */
+  static readLink(path: string): Promise<string> {
+    return attempt('read the link', path, () => fs.readlink(path));
   }
 
   static readFileBuffer(path: string): Promise<Buffer> {
@@ -115,6 +121,23 @@ export class AsyncFileSystem {
   /** Removes a folder and all that is in it; one that is not there is no failure. */
   static async removeDir(path: string): Promise<void> {
     await attempt('remove the folder', path, () => fs.rm(path, { recursive: true, force: true }));
+  }
+
+  /**
+   * An open file with this content that has no name any more, at its beginning; it goes when it is closed. For programs
+   * that open their standard input again by name, which the sockets that Node gives them cannot be.
+   */
+  static async openNameless(content: string): Promise<FileHandle> {
+    return await attempt('write', plugins.os.tmpdir(), async () => {
+      const folder = await fs.mkdtemp(plugins.path.join(plugins.os.tmpdir(), 'smartproxy-'));
+      const path = plugins.path.join(folder, 'input');
+      try {
+        await fs.writeFile(path, content, { mode: 0o600, flag: 'wx' });
+        return await fs.open(path, 'r');
+      } finally {
+        await fs.rm(folder, { recursive: true, force: true });
+      }
+    });
   }
 
   /** The caller must listen to 'error'. */

@@ -5,6 +5,7 @@ import { check, explain, forward, type IForwardArguments, type IRunArguments, ru
 import { demo } from './demo.js';
 import type { IHost } from './host.js';
 import { logLevels } from './log.js';
+import { nftClean, nftShow } from './nft.js';
 
 type TCommander = Awaited<ReturnType<typeof plugins.loadCommander>>;
 type TCommand = InstanceType<TCommander['Command']>;
@@ -25,6 +26,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   addForward(program, commander, host);
   addCheck(program, host);
   addExplain(program, host);
+  addNft(program, host);
   program
     .command('schema')
     .description('print the JSON Schema of the configuration file')
@@ -103,6 +105,24 @@ function addExplain(program: TCommand, host: IHost): void {
     .option('--header <field>', "a field of the request, 'name: value'; may be repeated", collect)
     .option(...json)
     .action((url: string, given) => explain(url, given, host));
+}
+
+function addNft(program: TCommand, host: IHost): void {
+  const nft = program
+    .command('nft')
+    .description('what proxies have put into the kernel of this machine')
+    .helpCommand(false);
+  nft
+    .command('show')
+    .description('list the tables of proxies, with what they have counted')
+    .option(...json)
+    .action((given: { json?: boolean }) => nftShow(given, host));
+  nft
+    .command('clean')
+    .description('remove what proxies that are gone have left')
+    .option('--all', 'remove the tables of running ones too')
+    .option(...json)
+    .action((given: { all?: boolean; json?: boolean }) => nftClean(given, host));
 }
 
 const logLevel = ({ Option }: TCommander) =>

@@ -18,6 +18,7 @@ const routeParts = [
   'compression',
   'security',
   'timeouts',
+  'kernel',
 ] as const;
 
 export interface IRouteChange {
@@ -103,7 +104,8 @@ function comparePoints(before: IResolvedConfig, after: IResolvedConfig): IConfig
 
 function spansByAddress(routes: readonly IResolvedRoute[]): Map<string | null, readonly IPortSpan[]> {
   const spans = new Map<string | null, IPortSpan[]>();
-  for (const { match } of routes) {
+  for (const { match, kernel } of routes) {
+    if (kernel !== null) continue;
     const known = spans.get(match.listenAddress);
     if (known) known.push(...match.ports);
     else spans.set(match.listenAddress, [...match.ports]);

@@ -1,10 +1,12 @@
 // What must hold between the options of one route. Places are relative to the route.
 
 import { checkHttp } from './check-http.js';
+import { checkKernelRoute } from './check-kernel.js';
 import { checkRouteTls } from './check-tls.js';
 import { passiveDefaults } from './defaults.js';
 import { gotText, type IPathFault } from './faults.js';
-import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
+import { targetsOf } from './targets-of.js';
+import type { IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
 import type { TUsable } from './usable.js';
 
 type TDefaults = ISmartProxyOptions['defaults'] | null;
@@ -19,6 +21,7 @@ export function checkRoute(route: IRouteConfig, usable: TUsable, defaults: TDefa
     if (fault !== null) faults.push(fault);
   }
   faults.push(...checkRouteTls(route, usable, defaults), ...checkHttp(route, usable, defaults));
+  faults.push(...checkKernelRoute(route, usable, defaults));
   return faults;
 }
 
@@ -87,13 +90,6 @@ const checks: readonly TCheck[] = [
 
 /** Does it serve some connections or requests only? */
 const isLimited = ({ match }: ITarget): boolean => match !== undefined && Object.keys(match).length > 0;
-
-/** The targets of an action, whichever way they are given; none if they are missing. */
-export function targetsOf({ target, targets }: IForwardAction, defaults: TDefaults | undefined): readonly ITarget[] {
-  if (targets !== undefined) return targets;
-  const single = target ?? defaults?.target;
-  return single === undefined ? [] : [single];
-}
 
 /** What a function or the client's port decides is not known before a client is there. */
 export const canBeProbed = ({ host, port }: ITarget): boolean => typeof host !== 'function' && typeof port === 'number';

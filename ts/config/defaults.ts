@@ -27,6 +27,7 @@ export const globalDefaults = {
   acceptProxyProtocol: false,
   proxyIPs: [],
   sendProxyProtocol: false,
+  preserveSourceIP: false,
   initialDataTimeout: 10_000,
   gracefulShutdownTimeout: 30_000,
   noDelay: true,
@@ -45,6 +46,18 @@ export const metricsDefaults = { sampleIntervalMs: 1000, retentionSeconds: 3600 
 export const routeDefaults = { enabled: true, priority: 0 } as const;
 
 export const targetDefaults = { priority: 0, weight: 1, backup: false } as const;
+
+export const forwardDefaults = { forwardingEngine: 'node' } as const;
+
+export const kernelDefaults = {
+  protocol: 'tcp',
+  useIPSets: true,
+  useAdvancedNAT: false,
+  markConnections: false,
+  log: false,
+  changeSysctls: false,
+  redirect: false,
+} as const;
 
 export const loadBalancingDefaults = { algorithm: 'round-robin', key: 'ip', sticky: false, slowStart: 0 } as const;
 

@@ -11,11 +11,6 @@ export const laterOptions: TLater = {
     certificateStore: 'where certificates are kept',
     certProvisionFunction: 'certificates from a function',
     admin: 'the admin interface',
-    preserveSourceIP: "the client's address on routes that the kernel forwards; to tell targets use sendProxyProtocol",
-  },
-  'forward action': {
-    forwardingEngine: 'forwarding in the kernel',
-    nftables: 'forwarding in the kernel',
   },
   tls: { acme: 'certificates from an ACME authority' },
   security: {

@@ -1,6 +1,6 @@
 // A valid `forward` action as the code reads it.
 
-import { canBeProbed, targetsOf } from './check-route.js';
+import { canBeProbed } from './check-route.js';
 import {
   backendDefaults,
   circuitBreakerDefaults,
@@ -14,6 +14,7 @@ import {
 } from './defaults.js';
 import { deepFreeze } from './freeze.js';
 import { normalisePathPattern } from './path-form.js';
+import { mapperOf } from './port-mapper.js';
 import { mergePorts } from './ports.js';
 import { listOf, resolveMethods, resolvePairs, resolveRules } from './resolve-headers.js';
 import type { TlsSettings } from './resolve-tls.js';
@@ -28,6 +29,7 @@ import type {
 } from './resolved.js';
 import { normaliseWebSocketOrigin } from './schema-http.js';
 import { normaliseTargetHost } from './schema-target.js';
+import { targetsOf } from './targets-of.js';
 import { parseTemplate } from './template.js';
 import type {
   IForwardAction,
@@ -53,6 +55,8 @@ interface ITargetSettings {
   readonly backendProtocol: TBackendProtocol;
   readonly upstreamTls: IResolvedUpstreamTls | null;
   readonly tlsSettings: TlsSettings;
+  /** Of a route for the kernel, whoever serves it. */
+  readonly portOffset: number | undefined;
 }
 
 /** `tls`: the route's, by itself or by default. */
@@ -67,6 +71,7 @@ export function resolveForward(
     version: action.sendProxyProtocol ?? options.sendProxyProtocol ?? false,
     upstreamTls: tls?.mode === 'terminate-and-reencrypt' ? tlsSettings.upstream(tls.upstream ?? {}) : null,
     tlsSettings,
+    portOffset: action.nftables?.portOffset,
   };
   const { algorithm, slowStart } = action.loadBalancing ?? loadBalancingDefaults;
   return Object.freeze({
@@ -141,7 +146,7 @@ const usualWebSocket: IResolvedWebSocket = webSocketOf({});
 function resolveTarget(target: ITarget, common: ITargetSettings): IResolvedTarget {
   return Object.freeze({
     host: hostOf(target.host),
-    port: target.port,
+    port: common.portOffset === undefined ? target.port : mapperOf(common.portOffset),
     matchPorts: target.match?.ports === undefined ? null : mergePorts(target.match.ports),
     matchRequest: matchRequestOf(target.match),
     priority: target.priority ?? targetDefaults.priority,

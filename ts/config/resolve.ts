@@ -3,6 +3,7 @@
 import { ConfigError } from '../base/errors.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
 import { checkTlsConflicts } from './check-conflict.js';
+import { checkKernelRoutes } from './check-kernel-all.js';
 import { checkHttpPort, checkListening } from './check-listen.js';
 import { checkRoute } from './check-route.js';
 import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
@@ -21,6 +22,7 @@ import {
 } from './resolve-route.js';
 import { TlsSettings } from './resolve-tls.js';
 import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
+import { isKernelRoute, resolveKernel } from './route-kernel.js';
 import { terminates, tlsOf } from './route-tls.js';
 import type { IRouteConfig, IRouteTimeouts, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
@@ -79,12 +81,15 @@ function checkTogether(
   });
   if (!usable('listenAddress', 'defaults')) return { faults: found, matches: [] };
   const matches = matchesOf(routes, { options, lists, usableOf });
+  const inKernel = (index: number): boolean => isKernelRoute(routes[index] as IRouteConfig);
+  const served = matches.filter(({ index }) => !inKernel(index));
   found.push(
-    ...checkShadows(matches),
-    ...checkTlsConflicts(matches, ({ tls }) => (tls?.certificate === undefined ? '' : tlsSettings.route(tls).key)),
-    ...checkListening(matches, listenAddressOf(options.listenAddress)),
+    ...checkShadows(served),
+    ...checkKernelRoutes(matches, routes, options, usable),
+    ...checkTlsConflicts(served, ({ tls }) => (tls?.certificate === undefined ? '' : tlsSettings.route(tls).key)),
+    ...checkListening(served, listenAddressOf(options.listenAddress)),
   );
-  if (usable('httpProxyPort')) found.push(...checkHttpPort(options.httpProxyPort, matches, options.listenAddress));
+  if (usable('httpProxyPort')) found.push(...checkHttpPort(options.httpProxyPort, served, options.listenAddress));
   return { faults: found, matches };
 }
 
@@ -197,6 +202,7 @@ function buildRoutes(
       compression: resolveCompression(source.compression),
       security: resolveSecurity(source, context),
       timeouts: source.timeouts ? resolveTimeouts(globalTimeouts, source.timeouts) : timeouts,
+      kernel: resolveKernel(source, options),
       source: withoutPasswords(source),
     };
     routes.push(Object.freeze(route));

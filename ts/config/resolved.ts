@@ -8,6 +8,7 @@ import type {
   IResolvedRewrite,
   IResolvedWebSocket,
 } from './resolved-http.js';
+import type { IResolvedKernel } from './resolved-kernel.js';
 import type { IResolvedHealthCheck, IResolvedTarget } from './resolved-target.js';
 import type { IResolvedTls } from './resolved-tls.js';
 import type {
@@ -22,6 +23,7 @@ import type {
 } from './types.js';
 
 export type * from './resolved-http.js';
+export type * from './resolved-kernel.js';
 export type * from './resolved-target.js';
 export type * from './resolved-tls.js';
 
@@ -87,6 +89,8 @@ export interface IResolvedRoute {
   readonly compression: Required<ICompression> | null;
   readonly security: IResolvedSecurity;
   readonly timeouts: IResolvedTimeouts;
+  /** null: this process serves the route. Else the kernel does, and nothing listens for it. */
+  readonly kernel: IResolvedKernel | null;
   /** What the user wrote, but for passwords. */
   readonly source: IRouteConfig;
 }

@@ -1,6 +1,7 @@
 // Routes for common purposes, from a few words. What comes out is a plain route, checked when it is used.
 
 import { ConfigError } from '../base/errors.js';
+import { mapperOf, type TPortMapper } from './port-mapper.js';
 import { mergePorts } from './ports.js';
 import { forward, given, type IRouteExtras, routeOf } from './route-parts.js';
 import type {
@@ -16,10 +17,9 @@ import type {
 } from './types.js';
 
 export * from './http-route-helpers.js';
+export * from './kernel-route-helpers.js';
+export type { TPortMapper } from './port-mapper.js';
 export type { IRouteExtras } from './route-parts.js';
-
-/** Chooses a target's port for a connection; synchronous. */
-export type TPortMapper = (context: IRouteContext) => number;
 
 export interface IPortMappingOptions extends IRouteExtras {
   ports: TPortRange;
@@ -53,17 +53,6 @@ export function createOffsetPortMappingRoute(options: IOffsetPortMappingOptions)
     throw new ConfigError([{ path: 'offset', want, got: String(offset) }]);
   }
   return routeOf(options, ports, forward({ host: targetHost, port: mapperOf(offset) }));
-}
-
-/** One function an offset; there are at most 131 069 offsets that fit. */
-const mappers = new Map<number, TPortMapper>();
-
-function mapperOf(offset: number): TPortMapper {
-  const known = mappers.get(offset);
-  if (known) return known;
-  const mapper: TPortMapper = ({ port }) => port + offset;
-  mappers.set(offset, mapper);
-  return mapper;
 }
 
 export interface IDynamicRouteOptions extends IRouteExtras {

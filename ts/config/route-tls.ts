@@ -1,6 +1,7 @@
 // The TLS that a route has, by itself or by default.
 
 import { httpFeatures } from './http-features.js';
+import { isKernelRoute } from './route-kernel.js';
 import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
 
 /**
@@ -10,7 +11,8 @@ import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
 export function tlsOf(route: IRouteConfig, defaults: ISmartProxyOptions['defaults']): IRouteTls | undefined {
   if (route.action.tls !== undefined) return route.action.tls;
   const tls = defaults?.tls;
-  if (tls === undefined) return undefined;
+  // The kernel sees no TLS.
+  if (tls === undefined || isKernelRoute(route)) return undefined;
   const { protocol } = route.match;
   if (protocol === 'http' || protocol === 'other') return undefined;
   return tls.mode === 'passthrough' && httpFeatures(route, defaults).length > 0 ? undefined : tls;

@@ -1,9 +1,9 @@
 // The schemas of actions, and of who may use a route.
 
 import * as plugins from '../plugins.js';
-import { backendDefaults, blockDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { backendDefaults, blockDefaults, forwardDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
 import { authenticationSchema } from './schema-authentication.js';
-import { checked, func, list, option, strict, whole } from './schema-base.js';
+import { checked, func, list, option, strict, whole, word } from './schema-base.js';
 import {
   answerFieldsSchema,
   circuitBreakerSchema,
@@ -11,6 +11,7 @@ import {
   urlRewriteSchema,
   webSocketSchema,
 } from './schema-http.js';
+import { kernelSchema } from './schema-kernel.js';
 import { addressList } from './schema-match.js';
 import {
   backendProtocolSchema,
@@ -88,6 +89,12 @@ export const actionSchema = zod.discriminatedUnion(
       loadBalancing: option(loadBalancingSchema, 'How one of several targets is chosen.'),
       healthCheck: option(healthCheckSchema, 'Active probes, and how failing targets are ejected.'),
       sendProxyProtocol: option(sendProxyProtocolSchema, 'PROXY header version; overrides the global one.'),
+      forwardingEngine: option(
+        word(['node', 'nftables']),
+        'Who forwards: this process, or the kernel by rules of nftables.',
+        forwardDefaults.forwardingEngine,
+      ),
+      nftables: option(kernelSchema, "For forwardingEngine: 'nftables'."),
       backendProtocol: option(
         backendProtocolSchema,
         'HTTP: the version that targets are spoken to in.',

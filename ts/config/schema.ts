@@ -116,6 +116,11 @@ export const optionsSchema = strict('options', {
     'PROXY header version sent to targets; true is 1.',
     globalDefaults.sendProxyProtocol,
   ),
+  preserveSourceIP: option(
+    flag(),
+    "Targets of routes that the kernel forwards see the client's address.",
+    globalDefaults.preserveSourceIP,
+  ),
   ...timeoutShape,
   initialDataTimeout: option(
     milliseconds(1),

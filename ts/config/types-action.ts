@@ -11,6 +11,7 @@ import type {
   IUrlRewrite,
   IWebSocketRules,
 } from './types-http.js';
+import type { INfTablesRules } from './types-kernel.js';
 import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
@@ -24,8 +25,11 @@ export interface IForwardAction {
   /** Active probes run only if this is given; passive ejection is on by default where a route has several targets. */
   healthCheck?: IHealthCheck;
   sendProxyProtocol?: TSendProxyProtocol;
-  /** What follows is for HTTP. */
-  /** The version that targets are spoken to in. Default 'http1'. */
+  /** Who forwards: this process, or the kernel by rules of nftables. Default `'node'`. */
+  forwardingEngine?: 'node' | 'nftables';
+  /** For `forwardingEngine: 'nftables'`. */
+  nftables?: INfTablesRules;
+  /** What follows is for HTTP: the version that targets are spoken to in. Default 'http1'. */
   backendProtocol?: TBackendProtocol;
   urlRewrite?: IUrlRewrite;
   retry?: IRetry;

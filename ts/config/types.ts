@@ -10,6 +10,7 @@ import type { IRouteTls } from './types-tls.js';
 export type * from './types-action.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
+export type * from './types-kernel.js';
 export type * from './types-match.js';
 export type * from './types-target.js';
 export type * from './types-tls.js';
@@ -76,6 +77,8 @@ export interface ISmartProxyOptions extends IRouteTimeouts {
   proxyIPs?: readonly string[];
   /** PROXY header sent to targets; overridden by the action's and the target's. Default false. */
   sendProxyProtocol?: TSendProxyProtocol;
+  /** Targets of routes that the kernel forwards see the client's address. Default false. */
+  preserveSourceIP?: boolean;
   /** Milliseconds for the first bytes where a decision needs them; covers PROXY header and ClientHello. Default 10 000. */
   initialDataTimeout?: number;
   /** Milliseconds that `stop()` lets connections finish. Default 30 000. */

@@ -235,6 +235,12 @@ export const endTable = {
     blame: 'operator',
     meaning: 'the socket handler threw or rejected',
   },
+  nftables_closed: {
+    by: 'client',
+    phases: ['transfer'],
+    blame: null,
+    meaning: 'the kernel forwarded the connection and tracks it no more, whoever closed it',
+  },
   normal: {
     by: 'proxy',
     phases: ['transfer'],

@@ -34,6 +34,8 @@ export interface INearestMiss {
 
 export interface IExplanation {
   readonly outcome: 'forward' | 'handler' | 'redirect' | 'respond' | 'block' | 'refused' | 'no_route' | 'not_listening';
+  /** Who does it: the kernel, where a route of it takes the connection; else this process. */
+  readonly engine?: 'nftables';
   /** With which word the proxy would end the connection, where it would do so before it dials. */
   readonly end?: TEnd;
   /** What a request would be answered with, where the proxy answers by itself. */
@@ -58,6 +60,8 @@ export interface IExplainView {
   readonly config: Pick<IResolvedConfig, 'proxyIPs' | 'listenAddress' | 'denyPrivateTargets'> & {
     readonly http?: Pick<IResolvedHttp, 'trustedProxies'>;
   };
+  /** Routes that the kernel forwards, in the order in which it tries them. Default: none. */
+  readonly kernelRoutes?: readonly IResolvedRoute[];
   readonly table: RouteTable;
   readonly guard: IExplainGuard;
   pickerFor(route: IResolvedRoute): IExplainTargets;

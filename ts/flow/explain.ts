@@ -5,6 +5,7 @@ import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import { explainAction } from './explain-forward.js';
 import { explainHttp } from './explain-http.js';
+import { explainKernel } from './explain-kernel.js';
 import { explainEngine, shownRoute } from './explain-match.js';
 import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
 import { tellRules } from './explain-rules.js';
@@ -22,6 +23,8 @@ export function explain(query: IExplainQuery, view: IExplainView): IExplanation 
   const steps: IExplainStep[] = [];
   const end = (result: Omit<IExplanation, 'steps'>): IExplanation => ({ ...result, steps });
 
+  const inKernel = explainKernel(visit, view, steps);
+  if (inKernel !== null) return end(inKernel);
   const point = pointOf(visit, view);
   steps.push(listenStep(visit, point, view));
   if (point === null) return end({ outcome: 'not_listening' });

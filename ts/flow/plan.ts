@@ -17,11 +17,18 @@ export interface IPlan {
   };
   /** Where listening starts and stops. Port 0 is the free port that routes share. */
   readonly ports: { readonly added: readonly IListeningPoint[]; readonly removed: readonly IListeningPoint[] };
+  /** Keys of the routes that the kernel is to forward. */
+  readonly kernel: readonly string[];
   /** Live connections: those that the update leaves alone and those that it ends (`closeRemoved`). */
   readonly connections: { readonly stay: number; readonly cut: number };
 }
 
-export function planUpdate(change: IConfigChange, live: Iterable<Connection>, options: IUpdateOptions = {}): IPlan {
+export function planUpdate(
+  change: IConfigChange,
+  live: Iterable<Pick<Connection, 'route'>>,
+  kernel: readonly string[],
+  options: IUpdateOptions = {},
+): IPlan {
   const { added, removed, changed } = change.routes;
   let stay = 0;
   let cut = 0;
@@ -30,5 +37,5 @@ export function planUpdate(change: IConfigChange, live: Iterable<Connection>, op
     if (options.closeRemoved && connection.route !== null && gone.has(connection.route)) cut += 1;
     else stay += 1;
   }
-  return { routes: { added, removed, changed }, ports: change.points, connections: { stay, cut } };
+  return { routes: { added, removed, changed }, ports: change.points, kernel, connections: { stay, cut } };
 }

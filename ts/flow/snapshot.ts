@@ -28,7 +28,8 @@ const loopback = '127.0.0.1';
 export function takeSnapshot(config: IResolvedConfig, parts: TForwardParts): ISnapshot {
   const { clock, logger, connections, resolver, pickerFor } = parts;
   const { socket, denyPrivateTargets, http } = config;
-  const table = compileRouteTable(config.routes);
+  // What the kernel forwards never gets here.
+  const table = compileRouteTable(config.routes.filter(({ kernel }) => kernel === null));
   const forward = { clock, logger, connections, resolver, pickerFor, socket, denyPrivateTargets };
   const own: IListeningPoint | null = http.port === null ? null : { address: loopback, port: http.port };
   const isOwn = ({ address, port }: IListeningPoint) => own !== null && address === own.address && port === own.port;

@@ -26,6 +26,31 @@ export interface IMetrics {
   readonly ends: TEndCounts;
   /** Clients closed on arrival by the reason; they are in no other number. */
   readonly refused: TEndCounts;
+  /** Routes that the kernel forwards, at the last look, a few seconds ago at most. */
+  readonly kernel: IKernelMetrics;
+}
+
+/** Since the routes came into the kernel. Bytes are those of IP packets, headers included. */
+export interface IKernelCounters {
+  /** Connections that were sent to a target. */
+  readonly connections: number;
+  /** Packets that address lists refused. */
+  readonly refused: number;
+  /** Packets that `maxConnections` refused. */
+  readonly limited: number;
+  /** Packets beyond `maxRate`. */
+  readonly dropped: number;
+  readonly packetsIn: number;
+  readonly bytesIn: number;
+  readonly packetsOut: number;
+  readonly bytesOut: number;
+}
+
+export interface IKernelMetrics extends IKernelCounters {
+  /** Tracked now; in `connections.active` too. */
+  readonly active: number;
+  /** By the key of the route. */
+  byRoute(): Map<string, IKernelCounters>;
 }
 
 export interface IConnectionMetrics {

@@ -8,7 +8,7 @@ import { endWords, type TEnd } from '../flow/ends.js';
 import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
 import { Histogram } from './histogram.js';
 import { KeyedRates } from './keyed-rates.js';
-import type { IConnectionMetrics, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
+import type { IConnectionMetrics, IKernelCounters, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
 import { RequestCounts } from './request-counts.js';
 import { type IStatistics, statisticsOf } from './statistics.js';
 import { Throughput } from './throughput.js';
@@ -19,13 +19,38 @@ export interface IMetricsParts {
   readonly clock: IClock;
   /** The live connections. */
   readonly live: () => Iterable<Connection>;
+  /** What the kernel forwards. Default: nothing. */
+  readonly kernel?: IKernelSource;
 }
+
+/** What is counted of the routes in the kernel. */
+export interface IKernelSource {
+  totals(): IKernelCounters;
+  byRoute(): Map<string, IKernelCounters>;
+  connections(): Iterable<{ readonly route: string; readonly clientIp: string }> & { readonly size: number };
+}
+
+const nothingInKernel: IKernelSource = {
+  totals: () => ({
+    connections: 0,
+    refused: 0,
+    limited: 0,
+    dropped: 0,
+    packetsIn: 0,
+    bytesIn: 0,
+    packetsOut: 0,
+    bytesOut: 0,
+  }),
+  byRoute: () => new Map(),
+  connections: () => new Set(),
+};
 
 /** Samples only between `start` and `stop`; counts always. */
 export class Metrics extends LifecycleComponent implements IFlowObserver, IRequestObserver {
   readonly #config: IResolvedConfig['metrics'];
   readonly #clock: IClock;
   readonly #live: () => Iterable<Connection>;
+  readonly #kernel: IKernelSource;
   readonly #startedMs: number;
 
   readonly #ends = noEnds();
@@ -48,11 +73,12 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
   #dueMs = 0;
   #timer: ITimer | null = null;
 
-  constructor({ config, clock, live }: IMetricsParts) {
+  constructor({ config, clock, live, kernel = nothingInKernel }: IMetricsParts) {
     super();
     this.#config = config;
     this.#clock = clock;
     this.#live = live;
+    this.#kernel = kernel;
     this.#startedMs = clock.nowMs();
     const samples = config === null ? 0 : Math.ceil((config.retentionSeconds * 1000) / config.sampleIntervalMs);
     this.#throughput = new Throughput(samples);
@@ -93,6 +119,16 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
     this.#transfers.record(connection.bytesReceived + connection.bytesSent);
   }
 
+  /** A connection that the kernel forwards was found, or is gone. */
+  kernelOpened(): void {
+    this.#opened++;
+  }
+
+  kernelClosed(): void {
+    this.#ended++;
+    this.#ends.nftables_closed++;
+  }
+
   connectionRefused(_clientIp: string, end: TEnd): void {
     this.#turnedAway++;
     this.#refused[end]++;
@@ -120,6 +156,11 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
       },
       ends: { ...this.#ends },
       refused: { ...this.#refused },
+      kernel: {
+        active: this.#kernel.connections().size,
+        ...this.#kernel.totals(),
+        byRoute: () => this.#kernel.byRoute(),
+      },
     };
   }
 
@@ -129,12 +170,13 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
   }
 
   #connections(): IConnectionMetrics {
-    const byIP = () => countBy(this.#live(), (connection) => connection.clientIp);
+    const all = () => [...this.#live(), ...this.#kernel.connections()];
+    const byIP = () => countBy(all(), (connection) => connection.clientIp);
     return {
       active: this.#opened - this.#ended,
       total: this.#opened,
       refused: this.#turnedAway,
-      byRoute: () => countBy(this.#live(), (connection) => connection.route),
+      byRoute: () => countBy(all(), (connection) => connection.route),
       byIP,
       topIPs: (n = 10) => mostFrequent(byIP(), n),
     };
@@ -206,7 +248,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
 
 const noEnds = () => Object.fromEntries(endWords.map((word) => [word, 0])) as Record<TEnd, number>;
 
-function countBy(connections: Iterable<Connection>, keyOf: (connection: Connection) => string | null) {
+function countBy<T>(connections: Iterable<T>, keyOf: (connection: T) => string | null) {
   const counts = new Map<string, number>();
   for (const connection of connections) {
     const key = keyOf(connection);

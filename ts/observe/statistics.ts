@@ -37,6 +37,10 @@ export const statisticTable = {
   bytesTransferredP90: { unit: 'bytes', of: ({ percentiles }) => percentiles.bytesTransferred.p90 },
   bytesTransferredP95: { unit: 'bytes', of: ({ percentiles }) => percentiles.bytesTransferred.p95 },
   bytesTransferredP99: { unit: 'bytes', of: ({ percentiles }) => percentiles.bytesTransferred.p99 },
+  kernelConnectionsActive: { unit: 'connections', of: ({ kernel }) => kernel.active },
+  kernelConnectionsTotal: { unit: 'connections', of: ({ kernel }) => kernel.connections },
+  kernelBytesIn: { unit: 'bytes', of: ({ kernel }) => kernel.bytesIn },
+  kernelBytesOut: { unit: 'bytes', of: ({ kernel }) => kernel.bytesOut },
 } as const satisfies Record<string, IStatisticFacts>;
 
 export type TStatistic = keyof typeof statisticTable;

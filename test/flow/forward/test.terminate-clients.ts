@@ -1,6 +1,7 @@
 // Client certificates are a duty of a route, and a session of one route is worth nothing at another.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -11,6 +12,7 @@ import { needs } from '../../helpers/debian.js';
 import { makeFolder } from '../../helpers/make-folder.js';
 import { makeTls, startTerminator } from '../../helpers/make-tls.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
+import { until } from '../../helpers/until.js';
 
 const run = promisify(execFile);
 const own = await makeCertificate({ names: ['a.test', 'b.test', 'open.test'] });
@@ -145,8 +147,31 @@ needs('openssl')('openssl: tickets stay with the route that gave them, client by
 
 needs('openssl')('openssl: a client cannot renegotiate, nor compress (pitfall 30)', async () => {
   await using world = await startTerminator({ tls: { 'a.test': open } });
-  const script = `{ printf x; sleep 0.2; printf 'R\\n'; sleep 0.3; } | openssl s_client -connect 127.0.0.1:${world.port} -servername a.test -tls1_2`;
-  const { stdout } = await run('sh', ['-c', `${script} 2>&1; true`]);
+  const to = ['-connect', `127.0.0.1:${world.port}`, '-servername', 'a.test', '-tls1_2'];
+  const client = spawn('openssl', ['s_client', ...to], { stdio: 'pipe' });
+  const gone = once(client, 'close');
+  let stdout = '';
+  for (const stream of [client.stdout, client.stderr]) {
+    stream.on('data', (chunk) => {
+      stdout += chunk;
+    });
+  }
+  client.stdin.on('error', () => {});
+  // At the beginning of what is read in one, R is a command.
+  client.stdin.write('echoed\n');
+  await until(
+    () => stdout.includes('\nechoed\n'),
+    5_000,
+    () => `the echo in ${stdout}`,
+  );
+  client.stdin.write('R\n');
+  await until(
+    () => stdout.includes('no renegotiation') || client.exitCode !== null,
+    5_000,
+    () => `an answer to the wish in ${stdout}`,
+  );
+  client.stdin.end();
+  await gone;
   expect(stdout).toMatch(/RENEGOTIATING/);
   expect(stdout).toMatch(/no renegotiation/);
   expect(stdout).toMatch(/Compression: NONE/);

@@ -1,0 +1,98 @@
+// Makes the parts of a proxy and introduces them to each other. What happens to them, and when, is for smart-proxy.ts.
+
+import type { EventEmitter } from 'node:events';
+import { type IClock, systemClock } from './base/clock.js';
+import { connectionsWithin } from './base/descriptor-limit.js';
+import type { ProxyError } from './base/errors.js';
+import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
+import { ContextSource } from './certs/context-source.js';
+import type { IResolvedConfig } from './config/resolved.js';
+import { ConnectionManager } from './flow/connection-manager.js';
+import { makeProbe } from './flow/forward/health-check.js';
+import { guardResolver } from './flow/forward/host-resolver.js';
+import { Resolver } from './flow/forward/resolver.js';
+import { TargetRegistry } from './flow/forward/target-registry.js';
+import { Guard } from './flow/guard/guard.js';
+import { Ports } from './flow/listen/ports.js';
+import { compilePath } from './flow/match/path-pattern.js';
+import { observersOf } from './flow/observer.js';
+import { Pipeline } from './flow/pipeline.js';
+import type { ISnapshot, TForwardParts } from './flow/snapshot.js';
+import type { IHostParts } from './host-parts.js';
+import { HttpFront } from './http/front.js';
+import { KernelSide } from './kernel-side.js';
+import { EventReporter } from './observe/events.js';
+import { Metrics } from './observe/metrics.js';
+
+export interface IProxyParts {
+  readonly clock: IClock;
+  readonly logger: ILogger;
+  readonly reporter: EventReporter;
+  readonly metrics: Metrics;
+  readonly connections: ConnectionManager;
+  readonly guard: Guard;
+  readonly registry: TargetRegistry;
+  readonly contexts: ContextSource;
+  readonly http: HttpFront;
+  readonly pipeline: Pipeline;
+  readonly ports: Ports;
+  readonly kernel: KernelSide;
+  /** Of what each configuration's snapshot is made besides. */
+  readonly forward: TForwardParts;
+  /** null: the host program's own is used. */
+  readonly ownResolver: Resolver | null;
+}
+
+export interface IProxyPartsWish {
+  readonly config: IResolvedConfig;
+  readonly logger: ILogger | undefined;
+  readonly host: IHostParts;
+  /** Emits the events. */
+  readonly emitter: EventEmitter;
+  /** The configuration in force. */
+  readonly snapshot: () => ISnapshot;
+}
+
+export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IProxyPartsWish): IProxyParts {
+  const { clock = systemClock, idPrefix = '' } = host;
+  const logger = wish.logger === undefined ? silentLogger : guardLogger(wish.logger);
+  const reporter = new EventReporter(emitter, logger);
+  const ownResolver = host.resolver === undefined ? new Resolver({ clock }) : null;
+  const resolver = ownResolver ?? guardResolver(host.resolver as NonNullable<IHostParts['resolver']>);
+  const kernel = new KernelSide({ clock, logger, names: resolver, reporter, idPrefix });
+  const live = () => connections;
+  const metrics = new Metrics({ config: config.metrics, clock, live, kernel: kernel.source });
+  kernel.metrics = metrics;
+  const connections = new ConnectionManager({
+    clock,
+    logger,
+    maxConnections: config.maxConnections ?? connectionsWithin(Number.MAX_SAFE_INTEGER),
+    initialDataTimeoutMs: config.initialDataTimeoutMs,
+    idPrefix,
+    observers: [metrics, reporter],
+  });
+  const guard = new Guard({ config, clock, live });
+  const registry = new TargetRegistry({
+    clock,
+    logger,
+    probe: makeProbe({ resolver, denyPrivateTargets: config.denyPrivateTargets }),
+    onDown: (target, why) => reporter.emit('target-down', target, why),
+    onUp: (target) => reporter.emit('target-up', target),
+    compilePath,
+  });
+  const onError = (error: ProxyError) => reporter.emit('error', error);
+  const contexts = new ContextSource({ clock, logger, onError });
+  const shared = { connections, guard, logger };
+  const http = new HttpFront({ ...shared, clock, requests: observersOf(metrics, reporter) });
+  const pipeline = new Pipeline({ ...shared, http, contexts, snapshot });
+  const ports = new Ports({
+    listenAddress: config.listenAddress,
+    socket: config.socket,
+    logger,
+    onSocket: (socket, point, port) => pipeline.take(socket, point, port),
+    onError,
+  });
+  const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
+  const own = { kernel, forward, ownResolver };
+  return { clock, logger, reporter, metrics, connections, guard, registry, contexts, http, pipeline, ports, ...own };
+}
