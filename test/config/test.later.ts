@@ -12,7 +12,6 @@ const withTarget = (part: object) => ({ routes: [forward({ target: { ...target, 
 /** A configuration with these options at each place that has options of later versions. */
 const at: Record<string, (part: object) => object> = {
   options: (part) => ({ routes: [], ...part }),
-  'forward action': (part) => ({ routes: [forward(part)] }),
   tls: (part) => ({ routes: [forward({ tls: { mode: 'passthrough', ...part } })] }),
   security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
 };
