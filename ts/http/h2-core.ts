@@ -121,7 +121,7 @@ export class H2Core implements IH2StreamHost {
   /** A fault of the peer that ends one stream (RFC 9113 §5.4.2). */
   faulted(stream: H2Stream, code: number): void {
     this.#sendReset(stream.id, code);
-    this.#close(stream, code, false);
+    this.#close(stream, code, false, true);
     this.spend('faults');
   }
 
@@ -133,7 +133,8 @@ export class H2Core implements IH2StreamHost {
 
   /** The peer's RST_STREAM. */
   peerReset(stream: H2Stream, code: number): void {
-    this.#close(stream, code, code === h2Error.refusedStream);
+    if (code === h2Error.noError && !this.isServer && stream.gotEnd) this.#sendNoMore(stream);
+    else this.#close(stream, code, code === h2Error.refusedStream, false);
   }
 
   /** A connection error, or the owner's wish: GOAWAY, and nothing more. */
@@ -170,7 +171,7 @@ export class H2Core implements IH2StreamHost {
     this.drains = true;
     if (!this.isServer) {
       for (const stream of [...this.table.live.values()]) {
-        if (stream.id > lastStream && !stream.over) this.#close(stream, h2Error.refusedStream, true);
+        if (stream.id > lastStream && !stream.over) this.#close(stream, h2Error.refusedStream, true, false);
       }
     }
     if (this.over) return;
@@ -215,6 +216,18 @@ export class H2Core implements IH2StreamHost {
     this.listener.sessionOver(h2Error.noError, 'drained');
   }
 
+  /** RFC 9113 §8.1: the whole answer is there, and the rest of the request is not wanted; the answer stays to be taken. */
+  #sendNoMore(stream: H2Stream): void {
+    this.sender.forget(stream);
+    stream.ending = true;
+    stream.sentEnd = true;
+    if (stream.full) {
+      stream.full = false;
+      stream.roomAgain();
+    }
+    this.ended(stream);
+  }
+
   #sendReset(id: number, code: number): void {
     if (id === 0) return;
     this.table.rememberReset(id);
@@ -222,13 +235,13 @@ export class H2Core implements IH2StreamHost {
     this.sender.later();
   }
 
-  #close(stream: H2Stream, code: number, isUnprocessed: boolean): void {
+  #close(stream: H2Stream, code: number, isUnprocessed: boolean, isOurs: boolean): void {
     if (stream.over) return;
     this.#forget(stream);
     const { owner } = stream;
     if (owner === null) stream.lostBy = code;
     else {
-      if (!stream.resetsAfter) owner.h2Closed(code, isUnprocessed || stream.id === 0);
+      if (!stream.resetsAfter) owner.h2Closed(code, isUnprocessed || stream.id === 0, isOurs);
       this.listener.streamOver(owner);
     }
     this.#endIfIdle();
@@ -251,7 +264,7 @@ export class H2Core implements IH2StreamHost {
     this.sender.stop();
     this.pings.stop();
     this.#ended();
-    for (const stream of [...this.table.live.values(), ...this.#unnumbered]) this.#close(stream, code, false);
+    for (const stream of [...this.table.live.values(), ...this.#unnumbered]) this.#close(stream, code, false, true);
   }
 }
 

@@ -178,7 +178,7 @@ export class H2Receiver {
     // It may have been answered, reset or lost with its connection before anyone took it.
     if (stream.over) {
       if (owner === null) return;
-      if (stream.lostBy >= 0) owner.h2Closed(stream.lostBy, false);
+      if (stream.lostBy >= 0) owner.h2Closed(stream.lostBy, false, true);
       core.listener.streamOver(owner);
     } else if (owner === null) {
       core.reset(stream, h2Error.refusedStream);

@@ -48,9 +48,9 @@ export interface IH2StreamOwner {
   /**
    * The stream is over before both sides were: by the peer's RST_STREAM, by a fault of the peer that we answered by one, or because
    * the connection ended. `unprocessed`: the peer has done nothing for it (REFUSED_STREAM, or above GOAWAY's last stream): safe
-   * to repeat.
+   * to repeat. `ours`: the code is what we told the peer, or would have; else what it told us.
    */
-  h2Closed(code: number, unprocessed: boolean): void;
+  h2Closed(code: number, unprocessed: boolean, ours: boolean): void;
   /** Nothing more comes in this turn. */
   h2Pause(): void;
 }
