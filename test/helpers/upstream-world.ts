@@ -193,6 +193,7 @@ export class UpstreamWorld implements AsyncDisposable {
       http: this.#http,
       connectionTimeoutMs: this.#parts.connectionTimeoutMs ?? 5_000,
       fresh: false,
+      upgrades: false,
       ...rest,
     };
   }

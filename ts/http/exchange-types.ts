@@ -4,7 +4,9 @@
 
 import type { Socket } from 'node:net';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
+import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
+import type { IRecordHome } from '../flow/pair-record.js';
 
 /** The client's side, as the exchange uses it. */
 export interface IClientSide {
@@ -40,8 +42,8 @@ export interface IClientSide {
    */
   original(): Buffer | null;
   /**
-   * After `head` with 101 (or 200 to CONNECT): the socket for the tunnel, and what it already sent behind its request. The
-   * side forgets the socket; listeners of its own are gone. null: this side has none to give (it was cut meanwhile).
+   * After `head` with 101 (HTTP/2: 200): the socket for the tunnel, or a stream in its place, and what it already sent behind
+   * its request. The side forgets the socket; listeners of its own are gone. null: it has none to give (it was cut meanwhile).
    */
   detach(): IDetached | null;
 }
@@ -49,6 +51,9 @@ export interface IClientSide {
 export interface IDetached {
   readonly socket: Socket;
   readonly bytes: Buffer | null;
+  /** The tunnel's record: of the client's connection, or of one stream of it; and where it is kept. */
+  readonly connection: Connection;
+  readonly connections: IRecordHome;
   /** Given where the proxy stops already: the milliseconds that connections have to end. */
   readonly graceMs?: number;
 }
@@ -93,7 +98,7 @@ export interface IAnswerListener {
   /** Nothing more comes in this turn. */
   answerPause(): void;
   originDrained(): void;
-  /** 101, or 2xx to CONNECT: the tunnel's socket is the listener's from here on, with what it already sent. */
+  /** 101 (HTTP/2: 2xx): the tunnel's socket, or a stream in its place, is the listener's from here on, with what it already sent. */
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void;
   /** It failed; `answerHead` may have been before. Nothing more comes. */
   originFailed(failure: IOriginFailure): void;
@@ -104,6 +109,9 @@ export interface IOriginFailure {
   readonly error: Error;
   /** True if the target cannot have seen anything of the request: it may be repeated, whatever it is. */
   readonly unsent: boolean;
-  /** True if the connection had served before and ended without a byte of an answer: it was stale. */
+  /**
+   * True if the connection is to blame, not the target: it had served before and ended without a byte of an answer, or takes no
+   * more requests (HTTP/2: GOAWAY, REFUSED_STREAM).
+   */
   readonly stale: boolean;
 }

@@ -110,7 +110,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (route === null || routes === null) return;
     this.#upgrades = upgrades;
     this.#limit();
-    this.#forwarding = new Forwarding(this, action, route, routes);
+    this.#forwarding = new Forwarding(this, action, route, routes, upgrades);
     this.#forwarding.start();
   }
 

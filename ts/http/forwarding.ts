@@ -24,6 +24,7 @@ export class Forwarding implements IUpstreamWant {
   readonly http: IResolvedHttp;
   readonly connectionTimeoutMs: number;
   fresh = false;
+  readonly upgrades: boolean;
   attempts = 0;
   #pick: ITargetPick | null = null;
   /** What failed last is nothing that the target did. */
@@ -37,7 +38,14 @@ export class Forwarding implements IUpstreamWant {
   #reached = false;
   #heldTrailers: TFields | null = null;
 
-  constructor(owner: IForwardingOwner, action: IResolvedForward, route: IResolvedRoute, routes: IHttpRoutes) {
+  constructor(
+    owner: IForwardingOwner,
+    action: IResolvedForward,
+    route: IResolvedRoute,
+    routes: IHttpRoutes,
+    upgrades: boolean,
+  ) {
+    this.upgrades = upgrades;
     const { request } = owner;
     const { head } = request;
     this.#routeKey = route.key;
@@ -49,7 +57,7 @@ export class Forwarding implements IUpstreamWant {
     this.http = routes.config.http;
     this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
     this.#contentDone = head.contentLength === 0;
-    if (!this.#contentDone && head.contentLength <= heldBytes && isIdempotent(head.method)) this.#held = [];
+    if (!this.#contentDone && head.contentLength <= heldBytes && mayBeRepeated(head.method, action)) this.#held = [];
   }
 
   get connection() {
@@ -94,20 +102,23 @@ export class Forwarding implements IUpstreamWant {
     this.#heldTrailers = trailers;
   }
 
-  /** Sends again what the last origin was given. True if there was anything: the end, at least, of content without a byte. */
+  /** Sends again what the last origin was given. True if that was all: nothing is to be asked of the client. */
   resend(origin: IOrigin): boolean {
-    if (this.attempts === 1 || this.#held === null || (this.#heldBytes === 0 && !this.#contentDone)) return false;
+    if (this.attempts === 1 || this.#held === null) return false;
     for (const chunk of this.#held) origin.data(chunk);
     if (this.#contentDone) origin.end(this.#heldTrailers);
-    return true;
+    return this.#contentDone;
   }
 
   /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
   again(failure: IOriginFailure): boolean {
     // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts.
-    this.#blameless = failure.stale;
-    if (!failure.stale) this.#pick?.lease.failed(failure.error);
-    if (!mayRepeat(this.#head, failure, this.#isWhole)) return false;
+    this.#blameless = failure.stale && !this.fresh;
+    if (!this.#blameless) this.#pick?.lease.failed(failure.error);
+    const isWhole = this.#isWhole;
+    if (!mayRepeat(this.#head, failure, isWhole || (failure.unsent && this.#held !== null))) return false;
+    // What comes while there is no origin would be lost.
+    if (!isWhole) this.#owner.side.hold();
     if (failure.stale && !this.fresh) return this.#sameAgain();
     return this.#hasAttemptsLeft && this.#affordable(failure.unsent) && this.#nextTarget();
   }
@@ -196,6 +207,10 @@ export class Forwarding implements IUpstreamWant {
     if (!this.again(failure)) this.#owner.unreachable(failure.error);
   };
 }
+
+/** By its nature; or because targets of HTTP/2 say of what they did not look at (RFC 9113 §8.7), whatever it is. */
+const mayBeRepeated = (method: string, { targets }: IResolvedForward): boolean =>
+  isIdempotent(method) || targets.some(({ backendProtocol }) => backendProtocol !== 'http1');
 
 /** What there is to say where no target fits a request. */
 const noTarget = (): ProxyError => new ProxyError('NO_TARGET', 'no target fits this request');
