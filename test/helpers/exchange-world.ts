@@ -13,6 +13,7 @@ import { takeSnapshot } from '../../ts/flow/snapshot.js';
 import type { IConnectionFacts } from '../../ts/flow/stages.js';
 import { Exchange } from '../../ts/http/exchange.js';
 import type { IAnswerListener, IClientSide, IDetached, IOrigin, IOriginFailure } from '../../ts/http/exchange-types.js';
+import { H2Tunnels } from '../../ts/http/h2-tunnels.js';
 import { HttpDate } from '../../ts/http/http-date.js';
 import { RetryBudget } from '../../ts/http/retry.js';
 import type { Upstreams } from '../../ts/http/upstream.js';
@@ -177,6 +178,7 @@ export class ExchangeWorld implements AsyncDisposable {
     const upstreams = { acquire: this.#acquire } as unknown as Upstreams;
     this.visitor = new Visitor(visit, config.http, {
       ...{ clock, logger, connections, upstreams },
+      tunnels: new H2Tunnels({ clock, logger }),
       guard: new Guard({ config, clock, live: () => [] }),
       retries: new RetryBudget(clock),
       requests: { requestEnded: (record) => void this.records.push(record), requestRefused() {} },

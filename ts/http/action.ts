@@ -12,7 +12,7 @@ import { applyRules } from './header-rules.js';
 import { redirectAnswer } from './redirect.js';
 import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
-import { checkUpgrade } from './websocket.js';
+import { checkUpgrade, opensBySuccess } from './websocket.js';
 
 export function act(exchange: IActing, route: IResolvedRoute): void {
   const { request } = exchange;
@@ -20,6 +20,7 @@ export function act(exchange: IActing, route: IResolvedRoute): void {
   const preflight = cors === null ? null : preflightAnswer(request.head, cors);
   if (preflight !== null) return exchange.answer({ head: preflight, body: noBody });
   const { action } = route;
+  if (opensBySuccess(request.head) && !mayRefuse(action)) return exchange.answer(errorAnswer(501, noTunnel));
   switch (action.type) {
     case 'forward':
       return forward(exchange, action);
@@ -33,6 +34,14 @@ export function act(exchange: IActing, route: IResolvedRoute): void {
     case 'socket-handler':
       return handOver(exchange, route, action);
   }
+}
+
+const noTunnel = 'nothing here speaks that protocol';
+
+/** Whether what the action answers opens no tunnel where nobody is at the other end. */
+function mayRefuse(action: TResolvedAction): boolean {
+  if (action.type === 'http-handler') return false;
+  return !(action.type === 'respond' || action.type === 'block') || action.status >= 300;
 }
 
 const noBody = Buffer.alloc(0);

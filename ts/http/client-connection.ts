@@ -145,8 +145,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#writer.flush();
     this.#leave();
     this.#exchange = null;
-    const detached = { socket: this.#socket, bytes: this.#reader.stop() };
-    return this.#graceMs === null ? detached : { ...detached, graceMs: this.#graceMs };
+    const { connection, connections } = this.#visitor;
+    return { socket: this.#socket, bytes: this.#reader.stop(), connection, connections, graceMs: this.#graceMs };
   }
 
   readonly #onData = (chunk: Buffer, owned: boolean): void => {

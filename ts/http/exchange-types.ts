@@ -54,8 +54,8 @@ export interface IDetached {
   /** The tunnel's record: of the client's connection, or of one stream of it; and where it is kept. */
   readonly connection: Connection;
   readonly connections: IRecordHome;
-  /** Given where the proxy stops already: the milliseconds that connections have to end. */
-  readonly graceMs?: number;
+  /** Where the proxy stops already: the milliseconds that connections have to end; else null. */
+  readonly graceMs: number | null;
 }
 
 /** What the client's side tells the exchange. */

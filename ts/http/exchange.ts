@@ -10,7 +10,7 @@ import { act } from './action.js';
 import { admitRequest } from './admit-request.js';
 import { AnswerRelay } from './answer-relay.js';
 import { errorAnswer, type IOwnAnswer } from './error-answer.js';
-import { clientError, knownError, overdue, statusOf } from './exchange-errors.js';
+import { clientError, knownError, notSwitched, overdue, statusOf } from './exchange-errors.js';
 import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
 import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
 import { Forwarding } from './forwarding.js';
@@ -19,6 +19,7 @@ import { responseFields } from './response-fields.js';
 import { switchToTunnel } from './switch-protocol.js';
 import { headForTarget } from './target-head.js';
 import type { Visitor } from './visitor.js';
+import { opensBySuccess } from './websocket.js';
 
 export class Exchange implements IRequestListener, IAnswerListener, IActing, IAnswering, IForwardingOwner {
   readonly visitor: Visitor;
@@ -63,7 +64,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     return this.#admission?.permit ?? null;
   }
 
-  /** Whether the client may have ended its side and still wait for the answer. */
+  /** The client may have ended its side and still wait. */
   get mayHalfClose(): boolean {
     return this.route?.timeouts.enableHalfOpen ?? false;
   }
@@ -88,10 +89,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
 
-  /** An answer of our own, complete. */
   answer({ head, body }: IOwnAnswer): void {
     this.#begin(head);
-    if (body.length > 0) this.answerData(body);
+    this.answerData(body);
     this.answerEnd(null);
   }
 
@@ -160,10 +160,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   clientGone(why: 'left' | 'malformed' | 'shutdown' | 'timeout'): void {
     if (this.#done) return;
-    const error = clientError(why);
-    this.#error = error;
+    this.#error = clientError(why);
     this.#stop();
-    this.#settle(error.status);
+    this.#settle(statusOf(this.#error));
   }
 
   answerInform(status: number, fields: TFields): void {
@@ -172,7 +171,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   answerHead(head: IResponseHead): void {
     try {
-      if (!this.#done && !this.#triesAgainAfter(head.status)) this.#begin(head);
+      if (this.#done || this.#triesAgainAfter(head.status)) return;
+      if (head.status < 300 && opensBySuccess(this.request.head)) this.#fail(notSwitched());
+      else this.#begin(head);
     } catch (error) {
       this.#failed(error);
     }
@@ -202,9 +203,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void {
     this.#origin = null;
     if (this.#done) return void socket.destroy();
-    const error = switchToTunnel(this, this.#sent, head, socket, bytes);
-    if (error === null) this.#settle(head.status, true);
-    else this.#fail(error);
+    const switched = switchToTunnel(this, this.#sent, head, socket, bytes);
+    if (typeof switched === 'number') this.#settle(switched, true);
+    else this.#fail(switched);
   }
 
   originFailed(failure: IOriginFailure): void {
@@ -248,12 +249,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (forwarding === null || !forwarding.mayTryAfter(status)) return false;
     const origin = this.#origin;
     this.#origin = null;
-    if (!forwarding.tryNext()) {
-      this.#origin = origin;
-      return false;
-    }
-    origin?.cancel();
-    return true;
+    const tries = forwarding.tryNext();
+    if (tries) origin?.cancel();
+    else this.#origin = origin;
+    return tries;
   }
 
   /** What no rule of the configuration foresees: it costs this request, nothing else. */

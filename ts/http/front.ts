@@ -8,6 +8,7 @@ import type { IHttpFront, IHttpVisit } from '../flow/http-front.js';
 import type { IRequestObserver } from '../flow/observer.js';
 import { ClientConnection } from './client-connection.js';
 import { H2ClientConnection } from './h2-client-connection.js';
+import { H2Tunnels } from './h2-tunnels.js';
 import { HttpDate } from './http-date.js';
 import { refusePreface, versionOf } from './http-version.js';
 import { RetryBudget } from './retry.js';
@@ -31,6 +32,7 @@ export class HttpFront implements IHttpFront {
     const { clock } = parts;
     this.#services = {
       ...parts,
+      tunnels: new H2Tunnels(parts),
       upstreams: new Upstreams({ clock }),
       retries: new RetryBudget(clock),
       date: new HttpDate(clock),

@@ -28,6 +28,8 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
   #pingDueMs = Number.POSITIVE_INFINITY;
   #heardBytes = 0;
   #phase: 'alive' | 'closing' | 'gone' = 'alive';
+  /** How long the rest may take, where the proxy stops. */
+  graceMs: number | null = null;
   /** What the connection ends with once all is said. */
   #closeEnd: TEnd | null = null;
 
@@ -56,8 +58,12 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     if (!isAdequate(connection)) this.#session.abort(h2Error.inadequateSecurity, 'the cipher is too weak for HTTP/2');
   }
 
-  /** It takes no more requests, and ends when those under way are answered. */
-  drain(): void {
+  /** It takes no more requests, and ends when those under way are answered. Tunnels end where the proxy stops. */
+  drain(graceMs?: number): void {
+    if (graceMs !== undefined) {
+      this.graceMs = graceMs;
+      for (const stream of this.#streams) stream.drain(graceMs);
+    }
     this.#drain(this.#streams.size === 0 ? 'shutdown' : 'normal');
   }
 
@@ -206,7 +212,6 @@ function limitsOf(http: IResolvedHttp): IH2Limits {
       maxFields: 2 * http.maxHeaders,
       settingsMs: http.headersTimeoutMs,
       headerBlockMs: http.headersTimeoutMs,
-      allowConnectProtocol: false,
     };
     known.set(http, limits);
   }

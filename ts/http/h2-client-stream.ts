@@ -3,17 +3,22 @@
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import { readTrailers, responseBlock, trailerBlock } from '../codec/http2-fields.js';
 import { h2Error } from '../codec/http2-frame.js';
+import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
 import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
+import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import type { Visitor } from './visitor.js';
+import { asOpening } from './websocket.js';
 
 /** The connection, as its streams need it. */
 export interface IH2StreamHost {
   readonly visitor: Visitor;
+  /** Given where the proxy stops: the milliseconds that are left. */
+  readonly graceMs: number | null;
   /** Calls `passed` once its `dueMs` has come. */
   watch(dueMs: number): void;
 }
@@ -45,6 +50,9 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** Nothing more is told to the exchange, or sent. */
   #done = false;
   #releases: (() => void)[] | null = null;
+  /** What it has become after its answer: a tunnel; its record. */
+  #socket: H2TunnelSocket | null = null;
+  #tunnel: Connection | null = null;
 
   /** `end`: the request is complete by its head. */
   constructor(host: IH2StreamHost, stream: IH2Stream, head: IRequestHead, end: boolean) {
@@ -52,13 +60,13 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.#stream = stream;
     this.#request = head;
     this.#received = end;
-    this.#exchange = new Exchange(host.visitor, this, head);
+    this.#exchange = new Exchange(host.visitor, this, asOpening(head));
   }
 
   start(): void {
     this.#exchange.start();
-    // Content that was announced as none is only the end to come.
-    if (!this.#received && this.#request.contentLength === 0) this.#stream.pull();
+    // Content that was announced as none is only the end to come, unless it is a tunnel's.
+    if (!this.#received && this.#request.contentLength === 0 && this.#request.upgrade === null) this.#stream.pull();
   }
 
   inform(status: number, fields: TFields): void {
@@ -140,9 +148,26 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     return null;
   }
 
-  /** A stream has no socket of its own. */
   detach(): IDetached | null {
-    return null;
+    if (this.#done) return null;
+    this.flush();
+    this.limit(0);
+    this.#done = true;
+    const { visitor, graceMs } = this.#host;
+    const { connection, services } = visitor;
+    const { tunnels, clock } = services;
+    const { clientIp: remoteAddress, clientPort: remotePort } = connection;
+    const socket = new H2TunnelSocket({ stream: this.#stream, clock, remoteAddress, remotePort });
+    const tunnel = tunnels.open(socket, connection, this.#stream.id);
+    this.#socket = socket;
+    this.#tunnel = tunnel;
+    if (this.#received) socket.h2End();
+    return { socket: socket.asSocket, bytes: null, connection: tunnel, connections: tunnels, graceMs };
+  }
+
+  /** The proxy stops. */
+  drain(graceMs: number): void {
+    this.#tunnel?.drainable?.drain(graceMs);
   }
 
   h2Headers(fields: string[], end: boolean): void {
@@ -153,6 +178,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   }
 
   h2Data(chunk: Buffer): void {
+    if (this.#socket !== null) return this.#socket.h2Data(chunk);
     const { contentLength } = this.#request;
     this.#receivedBytes += chunk.length;
     if (contentLength >= 0 && this.#receivedBytes > contentLength)
@@ -165,13 +191,15 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   }
 
   h2Drained(): void {
+    this.#socket?.h2Drained();
     this.#stallDueMs = never;
     this.#due();
     if (!this.#done) this.#exchange.clientDrained();
   }
 
-  h2Closed(): void {
+  h2Closed(code: number): void {
     this.#done = true;
+    this.#socket?.h2Closed(code);
     this.#exchange.clientGone(this.#host.visitor.connection.end === 'shutdown' ? 'shutdown' : 'left');
   }
 
@@ -192,6 +220,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** The last that it hears. */
   over(): void {
     this.#done = true;
+    this.#socket?.over();
     for (const release of this.#releases ?? []) release();
     this.#releases = null;
   }
@@ -210,6 +239,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     if (contentLength > 0 && this.#receivedBytes !== contentLength)
       return this.#malformed('less content than announced');
     this.#received = true;
+    this.#socket?.h2End();
     if (!this.#done && contentLength !== 0) this.#exchange.requestEnd(trailers);
   }
 
