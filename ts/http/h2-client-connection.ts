@@ -194,7 +194,8 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
 function endOf(code: number, why: string): TEnd {
   if (code === h2Error.internal) return 'internal_error';
   if (why === 'ping') return 'ping_timeout';
-  return why === 'settings' || why === 'header block' ? 'headers_timeout' : 'protocol_error';
+  // `settings` alone may be the budget of that name.
+  return code === h2Error.settingsTimeout || why === 'header block' ? 'headers_timeout' : 'protocol_error';
 }
 
 const known = new WeakMap<IResolvedHttp, IH2Limits>();

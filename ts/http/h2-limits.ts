@@ -24,6 +24,7 @@ export interface IH2Budgets {
   /** PRIORITY and PRIORITY_UPDATE; each stream gives two back. */
   readonly priorities: IH2Budget;
   readonly unknownFrames: IH2Budget;
+  readonly goaways: IH2Budget;
   /** DATA and header blocks for streams that we have reset. */
   readonly lateFrames: IH2Budget;
 }
@@ -46,7 +47,7 @@ export interface IH2Limits {
   readonly maxFields: number;
   /** CONTINUATION frames in one header block. */
   readonly maxContinuations: number;
-  /** Content that waits for one stream's windows before its owner is told to stop. */
+  /** Content that waits for one stream's windows before its owner is told to stop; a chunk of 64 kB may be the one that passes it. */
   readonly maxStreamUnsentBytes: number;
   /** The same for all streams of a connection together. */
   readonly maxUnsentBytes: number;
@@ -72,7 +73,7 @@ export const defaultH2Limits: IH2Limits = {
   maxHeaderBytes: 65_536,
   maxFields: 200,
   maxContinuations: 32,
-  maxStreamUnsentBytes: 65_536,
+  maxStreamUnsentBytes: 32_768,
   maxUnsentBytes: 4_194_304,
   maxUnreadBytes: 1_048_576,
   settingsMs: 10_000,
@@ -89,6 +90,7 @@ export const defaultH2Limits: IH2Limits = {
     windowUpdates: { burst: 1_000, perSecond: 100 },
     priorities: { burst: 500, perSecond: 50 },
     unknownFrames: { burst: 500, perSecond: 20 },
+    goaways: { burst: 16, perSecond: 1 },
     lateFrames: { burst: 2_000, perSecond: 500 },
   },
 };

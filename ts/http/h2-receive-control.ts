@@ -125,7 +125,7 @@ export class H2Control {
 
   #goaway({ stream, length, bytes, at }: FrameReader): void {
     if (!this.#onConnection(stream, 'GOAWAY') || !this.#sized('GOAWAY', length >= 8)) return;
-    this.#core.peerGoesAway(bytes.readUInt32BE(at) & maxWindow);
+    if (this.#core.spend('goaways')) this.#core.peerGoesAway(bytes.readUInt32BE(at) & maxWindow);
   }
 
   #windowUpdate({ stream: id, length, bytes, at }: FrameReader): void {

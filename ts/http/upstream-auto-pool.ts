@@ -23,9 +23,9 @@ export class UpstreamAutoPool implements IUpstreamPool, IHttp1Taker {
     this.#h2 = new UpstreamH2Pool(place, this);
   }
 
-  /** HTTP/1.1 can become anything, and every target of the web takes it. */
+  /** A connection that is there and allows it; else one of HTTP/1.1, which needs no permission. */
   get forUpgrades(): IUpstreamPool {
-    return this.pool;
+    return this.#h2.takesUpgrades ? this.#h2.forUpgrades : this.pool;
   }
 
   get stats(): TPoolStats {

@@ -58,7 +58,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   readonly scheme: 'http' | 'https';
   heard = 0;
   served = 0;
-  readonly #options: IUpstreamH2Options;
+  readonly options: IUpstreamH2Options;
   readonly #session: H2Session;
   readonly #madeMs: number;
   #phase: TPhase = 'opening';
@@ -77,7 +77,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   /** Takes over a connected socket. */
   constructor(options: IUpstreamH2Options) {
     const { socket, name, scheme, clock, http } = options;
-    this.#options = options;
+    this.options = options;
     this.name = name;
     this.scheme = scheme;
     this.#madeMs = clock.nowMs();
@@ -86,7 +86,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   }
 
   start(): void {
-    const { socket } = this.#options;
+    const { socket } = this.options;
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     socket.on('end', this.#onEnd);
@@ -104,6 +104,10 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     return this.#session.usable;
   }
 
+  get allowsUpgrade(): boolean {
+    return this.#session.allowsConnectProtocol;
+  }
+
   get streams(): number {
     return this.#session.streams;
   }
@@ -111,7 +115,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   /** A stream for one request; null if there is none now. */
   lend(): UpstreamH2Origin | null {
     if (!this.usable || this.#doubtedAt === this.heard) return null;
-    const { clock, http } = this.#options;
+    const { clock, http } = this.options;
     if (http.upstreamMaxAgeMs > 0 && clock.nowMs() - this.#madeMs >= http.upstreamMaxAgeMs) {
       this.retire();
       return null;
@@ -150,7 +154,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     const { code, ours, answered } = end;
     if (code === h2Error.http11Required && !ours && !answered && this.#loss === null) {
       const error = new ProxyError('TARGET_VERSION', `${this.name} wants this request in HTTP/1.1`);
-      return { error, unsent: true, stale: this.#options.home.wantsHttp1() };
+      return { error, unsent: true, stale: this.options.home.wantsHttp1() };
     }
     return streamFailure(this.name, end, this.#loss, this.served > 0);
   }
@@ -164,17 +168,17 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
 
   streamOver(): void {
     if (this.#session.streams === 0) {
-      this.#idleMs = this.#options.clock.nowMs();
+      this.#idleMs = this.options.clock.nowMs();
       if (this.#phase === 'retired') this.#session.drain();
     }
-    if (this.#phase === 'open') this.#options.home.room();
+    if (this.#phase === 'open') this.options.home.room();
   }
 
   settingsChanged(): void {
-    if (this.#phase !== 'opening') return this.#options.home.room();
+    if (this.#phase !== 'opening') return this.options.home.room();
     this.#phase = 'open';
     this.#lookIn(this.#firstLookMs);
-    this.#options.home.ready(this);
+    this.options.home.ready(this);
   }
 
   peerDrains(): void {
@@ -183,7 +187,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   }
 
   sessionOver(code: number, why: string): void {
-    const { socket, clock } = this.#options;
+    const { socket, clock } = this.options;
     const spoke = this.#phase !== 'opening';
     this.#phase = 'ended';
     this.#timer?.cancel();
@@ -209,12 +213,12 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   readonly #onClose = (): void => {
     this.#lost(null);
     this.#timer?.cancel();
-    this.#options.home.closed(this);
+    this.options.home.closed(this);
   };
 
   /** The connection is gone, whatever was under way. */
   #lost(cause: Error | null): void {
-    const { socket } = this.#options;
+    const { socket } = this.options;
     if (this.#phase !== 'ended') {
       const spoke = this.#phase !== 'opening';
       this.#phase = 'ended';
@@ -231,22 +235,22 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   #leave(error: ProxyError | null): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#options.home.left(this, error);
+    this.options.home.left(this, error);
   }
 
   get #firstLookMs(): number {
-    const { upstreamIdleTimeoutMs: idleMs } = this.#options.http;
+    const { upstreamIdleTimeoutMs: idleMs } = this.options.http;
     return idleMs > 0 ? Math.min(quietMs, idleMs) : quietMs;
   }
 
   #lookIn(ms: number): void {
-    this.#timer = this.#options.clock.setTimer(this.#look, ms);
+    this.#timer = this.options.clock.setTimer(this.#look, ms);
   }
 
   /** One timer for all, however often requests come and go. */
   readonly #look = (): void => {
     if (this.#phase === 'ended') return;
-    const { clock, http } = this.#options;
+    const { clock, http } = this.options;
     const nowMs = clock.nowMs();
     if (this.#session.streams > 0) {
       this.#lookAtQuiet(nowMs);

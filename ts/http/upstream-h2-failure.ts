@@ -1,5 +1,7 @@
 // Why a stream to a target has no (complete) answer, in the terms that retries and people understand.
 
+import type { Socket } from 'node:net';
+import type { IClock } from '../base/clock.js';
 import { messageOf, ProxyError } from '../base/errors.js';
 import { h2Error } from '../codec/http2-frame.js';
 import type { IOriginFailure } from './exchange-types.js';
@@ -9,6 +11,9 @@ export interface IUpstreamH2Host {
   /** For people: `a.test:443`. */
   readonly name: string;
   readonly scheme: 'http' | 'https';
+  readonly options: { readonly socket: Socket; readonly clock: IClock };
+  /** The target takes extended CONNECT. */
+  readonly allowsUpgrade: boolean;
   /** What was opened may be sent. */
   readonly live: boolean;
   /** How often a stream was told something of its answer. */

@@ -1,11 +1,12 @@
 // One request to a target on a stream of its HTTP/2 connection, as an exchange sees an origin.
 
 import { ProxyError } from '../base/errors.js';
-import type { IRequestHead, TFields } from '../codec/http-message.js';
+import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import { readTrailers, requestBlock, trailerBlock } from '../codec/http2-fields.js';
 import { h2Error } from '../codec/http2-frame.js';
 import { readResponse } from '../codec/http2-response.js';
 import type { IAnswerListener, IOrigin, IOriginFailure } from './exchange-types.js';
+import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import { type IUpstreamH2Host, malformed } from './upstream-h2-failure.js';
 
@@ -22,6 +23,10 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
   #listener: IAnswerListener | null = null;
   /** Of the request: HEAD has answers without content. */
   #isHead = false;
+  /** It is an extended CONNECT: what is sent and heard behind the heads is no content. */
+  #upgrades = false;
+  /** What it has become. */
+  #tunnel: H2TunnelSocket | null = null;
   /** Of the request's content: what is still to come, -1 where that is not known. */
   #owed = 0;
   #isSent = false;
@@ -39,6 +44,10 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
     this.#host = host;
   }
 
+  get allowsUpgrade(): boolean {
+    return this.#host.allowsUpgrade;
+  }
+
   /** Its stream, once; it is opened for this origin. */
   adopt(stream: IH2Stream): void {
     this.#stream = stream;
@@ -51,7 +60,8 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
     this.#listener = listener;
     this.#isHead = head.method === 'HEAD';
     this.#owed = head.contentLength;
-    this.#isSent = head.contentLength === 0;
+    this.#upgrades = head.upgrade !== null;
+    this.#isSent = head.contentLength === 0 && !this.#upgrades;
     this.#heardBefore = this.#host.heard;
     this.#busy = true;
     stream.sendHeaders(requestBlock(head, this.#host.scheme), this.#isSent);
@@ -105,7 +115,7 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
 
   h2Headers(fields: string[], end: boolean): void {
     const listener = this.#listener;
-    if (listener === null) return;
+    if (listener === null) return end ? this.#tunnel?.h2End() : undefined;
     this.#host.heard++;
     if (this.#answered) return this.#takeTrailers(fields, end);
     // The end of an answer to HEAD says nothing about the length of what it stands for.
@@ -118,6 +128,7 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
       return listener.answerInform(status, head.fields);
     }
     this.#answered = true;
+    if (this.#upgrades && status < 300) return this.#switch(listener, head, end);
     this.#left = this.#isHead || status === 204 || status === 304 ? 0 : head.contentLength;
     listener.answerHead(head);
     if (end && this.#listener === listener) this.#complete(listener, null);
@@ -125,7 +136,7 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     const listener = this.#listener;
-    if (listener === null) return;
+    if (listener === null) return this.#tunnel?.h2Data(chunk);
     this.#host.heard++;
     if (!this.#answered) return this.#malformed('content before its head');
     if (this.#left >= 0) {
@@ -137,12 +148,13 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
 
   h2End(): void {
     const listener = this.#listener;
-    if (listener === null) return;
+    if (listener === null) return this.#tunnel?.h2End();
     if (!this.#answered) return this.#malformed('content before its head');
     this.#complete(listener, null);
   }
 
   h2Drained(): void {
+    this.#tunnel?.h2Drained();
     this.#listener?.originDrained();
   }
 
@@ -155,6 +167,7 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
     this.#stream = null;
     this.#phase = 'over';
     this.#listener = null;
+    this.#tunnel?.h2Closed(code);
     if (listener === null) return;
     const isQuiet = this.#host.heard === this.#heardBefore;
     const failure = this.#host.failure({ code, unprocessed, ours, answered: this.#answered, isQuiet });
@@ -176,6 +189,22 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
     const trailers = readTrailers(fields);
     if ('fault' in trailers) return this.#malformed(trailers.fault);
     this.#complete(listener, trailers.length === 0 ? null : trailers);
+  }
+
+  /** RFC 8441 §5: the stream is the listener's from here on. Trailers would mean nothing in it. */
+  #switch(listener: IAnswerListener, head: IResponseHead, end: boolean): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    const { socket, clock } = this.#host.options;
+    const { remoteAddress, remotePort } = socket;
+    const tunnel = new H2TunnelSocket({ stream, clock, remoteAddress, remotePort });
+    this.#host.served++;
+    this.#tunnel = tunnel;
+    this.#phase = 'over';
+    this.#listener = null;
+    this.#stream = null;
+    if (end) tunnel.h2End();
+    listener.answerSwitched(head, tunnel.asSocket, null);
   }
 
   /** A request that is not sent to its end by now is wanted no more (RFC 9113 §8.1). */

@@ -3,15 +3,15 @@
 import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
 import { WaitQueue } from '../base/wait-queue.js';
-import type { IOrigin } from './exchange-types.js';
 import { negotiated } from './upstream-dial.js';
 import { type IUpstreamH2Home, UpstreamH2Connection } from './upstream-h2-connection.js';
+import type { UpstreamH2Origin } from './upstream-h2-origin.js';
+import { UpstreamH2Upgrades } from './upstream-h2-upgrades.js';
 import type { UpstreamPlace } from './upstream-place.js';
 import type { IUpstreamPool, TPoolStats } from './upstream-types.js';
 
 /** Who takes what turns out to speak HTTP/1.1. */
 export interface IHttp1Taker {
-  readonly pool: IUpstreamPool;
   /** The target chose it, on this connection if there is one. */
   speaksHttp1(socket: Socket | null): void;
 }
@@ -22,13 +22,14 @@ const maxConnections = 16;
 const slackMs = 1_000;
 
 export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
+  readonly forUpgrades = new UpstreamH2Upgrades(this);
   readonly #place: UpstreamPlace;
   readonly #http1: IHttp1Taker | null;
   /** Those that take requests, the oldest first: what is not needed any more becomes idle. */
   #taking: UpstreamH2Connection[] = [];
   /** Those whose sockets are open. */
   readonly #all = new Set<UpstreamH2Connection>();
-  readonly #queue: WaitQueue<IOrigin>;
+  readonly #queue: WaitQueue<UpstreamH2Origin>;
   #order = 0;
   /** One is made at a time. */
   #making: Making | null = null;
@@ -41,8 +42,13 @@ export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
     this.#queue = new WaitQueue(place.forward.clock);
   }
 
-  get forUpgrades(): IUpstreamPool | null {
-    return this.#http1?.pool ?? null;
+  get name(): string {
+    return this.#place.name;
+  }
+
+  /** Something is known of the target, and it takes them by HTTP/2. */
+  get takesUpgrades(): boolean {
+    return this.#taking.some(({ allowsUpgrade }) => allowsUpgrade);
   }
 
   get stats(): TPoolStats {
@@ -53,7 +59,7 @@ export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
   }
 
   /** Connections that may be dead with one that was are not lent: all are fresh. */
-  take(): IOrigin | null {
+  take(): UpstreamH2Origin | null {
     // A connection leaves the list where it is found to be too old.
     for (const connection of [...this.#taking]) {
       const origin = connection.lend();
@@ -62,7 +68,7 @@ export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
     return null;
   }
 
-  wait(_fresh: boolean, signal: AbortSignal): Promise<IOrigin> {
+  wait(_fresh: boolean, signal: AbortSignal): Promise<UpstreamH2Origin> {
     const { http, limitMs } = this.#place;
     if (this.#closed) return Promise.reject(new ProxyError('POOL_CLOSED', 'the connection pool is closed'));
     const isFull = !this.#mayMake && this.#making === null;

@@ -57,8 +57,8 @@ export interface IUpstreamPool {
   take(fresh: boolean): IOrigin | null;
   /** Rejects with ProxyError, or with the signal's reason. */
   wait(fresh: boolean, signal: AbortSignal): Promise<IOrigin>;
-  /** For requests that open WebSockets; null: this place takes none. */
-  readonly forUpgrades: IUpstreamPool | null;
+  /** For requests that open WebSockets. */
+  readonly forUpgrades: IUpstreamPool;
   /** Ends all of them, those in use too. */
   cleanup(): Promise<void>;
 }

@@ -67,7 +67,6 @@ export class Upstreams extends LifecycleComponent {
     const kept = want.pick.target.sendProxyProtocol === 0 ? this.#poolFor(want) : this.#ownPoolFor(want);
     kept.used = true;
     const pool = want.upgrades ? kept.pool.forUpgrades : kept.pool;
-    if (pool === null) return new Wait(() => Promise.reject(noUpgrade(kept.place)), got, failed);
     const origin = pool.take(want.fresh);
     if (origin === null) return new Wait((signal) => pool.wait(want.fresh, signal), got, failed);
     got(origin);
@@ -153,9 +152,6 @@ function poolFor(place: UpstreamPlace): IUpstreamPool {
   if (version === 'http1') return new UpstreamPool(place);
   return version === 'http2' ? new UpstreamH2Pool(place, null) : new UpstreamAutoPool(place);
 }
-
-const noUpgrade = ({ name }: UpstreamPlace): ProxyError =>
-  new ProxyError('TARGET_VERSION', `${name} is spoken to in HTTP/2, which takes no upgrade`);
 
 /** What makes two wishes share connections: where they lead, how they are secured, what bounds them. */
 function keyOf({ pick, http, forward, connectionTimeoutMs }: IUpstreamWant): string {
