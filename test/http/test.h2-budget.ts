@@ -8,6 +8,7 @@ import {
   rawContinuation,
   rawData,
   rawFrame,
+  rawGoaway,
   rawHeaders,
   rawPing,
   rawPriority,
@@ -76,6 +77,7 @@ const abuses: readonly IAbuse[] = [
   { budget: 'priorities', what: 'PRIORITY', each: (index) => rawPriority(own(index), 0) },
   { budget: 'priorities', what: 'PRIORITY_UPDATE', each: () => rawPriorityUpdate(1, 'u=1') },
   { budget: 'unknownFrames', what: 'frames of unknown types', each: () => rawFrame(0x77, 0, 0, Buffer.alloc(20)) },
+  { budget: 'goaways', what: 'GOAWAY', first: post(1), each: () => rawGoaway(0, 0) },
   {
     budget: 'lateFrames',
     what: 'content for a stream that we have reset',
