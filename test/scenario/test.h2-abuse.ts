@@ -274,7 +274,7 @@ const attacks: readonly IAttack[] = [
     each: (n) => join(post(own(n), 'content-length', '1'), rawData(own(n), 5)),
   },
   {
-    ...{ what: 'made you reset by too little content', by: 'faults', seen: faulty },
+    ...{ what: 'made you reset by too little content', by: 'faults', or: 'refusals', seen: faulty },
     each: (n) => join(post(own(n), 'content-length', '9'), rawData(own(n), 5, { end: true })),
   },
   {
