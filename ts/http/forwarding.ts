@@ -112,15 +112,18 @@ export class Forwarding implements IUpstreamWant {
 
   /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
   again(failure: IOriginFailure): boolean {
-    // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts.
-    this.#blameless = failure.stale && !this.fresh;
+    // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts. One that did
+    // nothing, and says so, is asked again as often as any other.
+    const isUntouched = failure.stale && failure.unsent && this.#hasAttemptsLeft;
+    this.#blameless = failure.stale && (!this.fresh || isUntouched);
     if (!this.#blameless) this.#pick?.lease.failed(failure.error);
     const isWhole = this.#isWhole;
     if (!mayRepeat(this.#head, failure, isWhole || (failure.unsent && this.#held !== null))) return false;
     // What comes while there is no origin would be lost.
     if (!isWhole) this.#owner.side.hold();
     if (failure.stale && !this.fresh) return this.#sameAgain();
-    return this.#hasAttemptsLeft && this.#affordable(failure.unsent) && this.#nextTarget();
+    if (!this.#hasAttemptsLeft || !this.#affordable(failure.unsent)) return false;
+    return this.#nextTarget() || (isUntouched && this.#sameAgain());
   }
 
   /** The same after an answer that counts as a failure. The caller cancels the origin before `tryNext`. */
