@@ -1,7 +1,7 @@
 // HTTP/2 by programs that others wrote: h2load and curl in front, nginx as a gRPC proxy in front, Node at both ends.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { startHttpOrigin, type TServe } from '../helpers/http-origins.js';
 import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
 import { makeFolder } from '../helpers/make-folder.js';
 import { closedPort } from '../helpers/origins.js';
+import { reportsOf } from '../helpers/requests.js';
 import { runProcess } from '../helpers/rig-process.js';
 import { nginxHttpFolders, startNginx } from '../helpers/rig-servers.js';
 import { startProxy } from '../helpers/start-proxy.js';
@@ -59,7 +60,7 @@ needs('h2load')('h2load gets each of its requests answered, many at a time, smal
   for (const { port, scheme } of at.ways) {
     for (const [path, requests, streams] of [
       ['/small', 3_000, 100],
-      ['/large', 60, 10],
+      ['/large', 20, 10],
     ] as const) {
       const report = await runProcess('h2load', [
         ...['-n', String(requests), '-c', '4', '-m', String(streams), '-t', '1', ...authority],
@@ -93,27 +94,32 @@ needs('h2load')('h2load uploads on all of its streams', async () => {
   }
 });
 
-needs('curl')('curl asks and uploads several at a time on one connection', async () => {
+needs('curl')('curl asks and uploads, several at a time on one connection', async () => {
   await using at = await world();
   await using folder = await makeFolder();
   const file = join(folder.path, 'content');
   await writeFile(file, large);
   for (const { name, port, scheme, args } of at.ways) {
-    const proxy = name === 'TLS' ? at.secure : at.plain;
-    const before = proxy.proxy.getMetrics().totals.connections;
+    const started = name === 'TLS' ? at.secure : at.plain;
+    const reports = reportsOf(started);
     const base = `${scheme}://a.test:${port}`;
     const common = ['--silent', '--show-error', '--noproxy', '*', '--resolve', `a.test:${port}:127.0.0.1`, ...args];
-    const one = ['--write-out', ' %{http_version} %{http_code}\n'];
-    const told = await runProcess('curl', [
-      ...['--parallel', '--parallel-max', '10', '--no-progress-meter', ...common, ...one, `${base}/[1-20]`],
-      ...['--next', ...common, ...one, '--upload-file', file, `${base}/up`],
-    ]);
-    // What several transfers say at a time is mixed by the piece.
-    expect(told.split(`GET 1.1 ${digest('')}`).length - 1).toEqual(20);
-    expect(told.split(`PUT 1.1 ${digest(large)}`).length - 1).toEqual(1);
-    expect(told.match(/ 2 200\n/g)?.length).toEqual(21);
+    const kept = (name: string): string => join(folder.path, name);
+    const up = [...common, '--output', kept('up'), '--upload-file', file, `${base}/up`];
+    if (name === 'TLS') {
+      const many = ['--parallel', '--parallel-max', '10', '--no-progress-meter', ...common, '--output', kept('#1')];
+      await runProcess('curl', [...many, `${base}/[1-20]`, '--next', ...up]);
+    } else {
+      // Debian 12's curl cannot use such a connection twice, whoever answers.
+      for (let n = 1; n <= 3; n++) await runProcess('curl', [...common, '--output', kept(`${n}`), `${base}/${n}`]);
+      await runProcess('curl', up);
+    }
+    const count = name === 'TLS' ? 20 : 3;
+    for (let n = 1; n <= count; n++) expect(await readFile(kept(`${n}`), 'utf8')).toEqual(`GET 1.1 ${digest('')}`);
+    expect(await readFile(kept('up'), 'utf8')).toEqual(`PUT 1.1 ${digest(large)}`);
+    expect(reports.all.map(({ version, status }) => `${version} ${status}`)).toEqual(Array(count + 1).fill('2 200'));
     // Those that curl begins before it knows the version get connections of their own.
-    expect(proxy.proxy.getMetrics().totals.connections - before).toBeLessThan(12);
+    if (name === 'TLS') expect(started.proxy.getMetrics().totals.connections).toBeLessThan(12);
   }
 });
 
