@@ -51,6 +51,7 @@ tap.test('a plain target gets its defaults, no probes and no ejection', () => {
     sticky: null,
     slowStartMs: 0,
     healthCheck: { active: null, passive: null },
+    grpcWeb: false,
     urlRewrite: null,
     retry: { attempts: 3, statuses: [], budget: 0.2 },
     circuitBreaker: null,

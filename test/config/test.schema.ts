@@ -304,6 +304,7 @@ const cases: Record<string, ICase> = {
       loadBalancing: { good: [{}], bad: ['round-robin'] },
       healthCheck: { good: [{}], bad: [true] },
       backendProtocol: { good: ['http1', 'http2', 'auto'], bad: ['h2', 2, null] },
+      grpcWeb: { good: [false], bad: ['yes', null] },
       sendProxyProtocol: proxyHeader,
       forwardingEngine: { good: ['node', 'nftables'], bad: ['kernel', true] },
       nftables: { good: [], bad: [true, 'tcp'] },

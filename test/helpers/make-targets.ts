@@ -65,6 +65,7 @@ const plainForward: IResolvedForward = {
   sticky: null,
   slowStartMs: 0,
   healthCheck: noChecks,
+  grpcWeb: false,
   urlRewrite: null,
   retry: { attempts: 3, statuses: [], budget: 0.2 },
   circuitBreaker: null,

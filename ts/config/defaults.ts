@@ -78,7 +78,7 @@ export const tlsDefaults = {
   sessionTimeout: 300,
 } as const;
 
-export const backendDefaults = { backendProtocol: 'http1' } as const;
+export const backendDefaults = { backendProtocol: 'http1', grpcWeb: false } as const;
 
 export const upstreamTlsDefaults = { rejectUnauthorized: true } as const;
 

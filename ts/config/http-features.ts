@@ -6,8 +6,8 @@ import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from '
 /** What must be valid for `httpFeatures` to read a route; its match must be an object. */
 export const featurePlaces = [
   ...['headers', 'compression', 'action.type', 'action.target', 'action.targets', 'action.loadBalancing'],
-  ...['action.backendProtocol', 'action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
-  ...['security.authentication', 'action.security.authentication'],
+  ...['action.backendProtocol', 'action.grpcWeb', 'action.urlRewrite', 'action.retry', 'action.circuitBreaker'],
+  ...['action.websocket', 'security.authentication', 'action.security.authentication'],
 ];
 
 /**
@@ -59,6 +59,7 @@ const hasKeys = (record: object | undefined): boolean => record !== undefined &&
 function addForward(action: IForwardAction, found: TKey[][]): void {
   const { loadBalancing, circuitBreaker, target, targets, backendProtocol } = action;
   if (isAsked(backendProtocol)) found.push(['action', 'backendProtocol']);
+  if (action.grpcWeb === true) found.push(['action', 'grpcWeb']);
   if (hasKeys(action.urlRewrite)) found.push(['action', 'urlRewrite']);
   if (hasKeys(action.retry)) found.push(['action', 'retry']);
   if (circuitBreaker !== undefined && circuitBreaker !== false) found.push(['action', 'circuitBreaker']);

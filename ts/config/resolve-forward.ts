@@ -82,6 +82,7 @@ export function resolveForward(
     sticky: stickyOf(action.loadBalancing?.sticky),
     slowStartMs: slowStart ?? loadBalancingDefaults.slowStart,
     healthCheck: resolveHealthCheck(action, targets),
+    grpcWeb: action.grpcWeb ?? backendDefaults.grpcWeb,
     urlRewrite: action.urlRewrite === undefined ? null : rewriteOf(action.urlRewrite),
     retry: action.retry === undefined ? usualRetry : deepFreeze({ ...retryDefaults, ...action.retry }),
     circuitBreaker: breakerOf(action.circuitBreaker),

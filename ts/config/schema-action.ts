@@ -100,6 +100,7 @@ export const actionSchema = zod.discriminatedUnion(
         'HTTP: the version that targets are spoken to in.',
         backendDefaults.backendProtocol,
       ),
+      grpcWeb: option(zod.boolean(), 'HTTP: gRPC-Web of browsers becomes gRPC for targets.', backendDefaults.grpcWeb),
       urlRewrite: option(urlRewriteSchema, 'HTTP: changes the path of requests before they go to a target.'),
       retry: option(retrySchema, 'HTTP: repeating what failed.'),
       circuitBreaker: option(circuitBreakerSchema, 'HTTP: sends no requests to a target that keeps failing.'),

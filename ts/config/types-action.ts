@@ -31,6 +31,8 @@ export interface IForwardAction {
   nftables?: INfTablesRules;
   /** What follows is for HTTP: the version that targets are spoken to in. Default 'http1'. */
   backendProtocol?: TBackendProtocol;
+  /** gRPC-Web of browsers becomes gRPC for targets, which need `backendProtocol` 'http2' or 'auto'. Default false. */
+  grpcWeb?: boolean;
   urlRewrite?: IUrlRewrite;
   retry?: IRetry;
   circuitBreaker?: boolean | ICircuitBreakerRule;

@@ -18,7 +18,7 @@ export function act(exchange: IActing, route: IResolvedRoute): void {
   const { request } = exchange;
   const cors = route.headers?.cors ?? null;
   const preflight = cors === null ? null : preflightAnswer(request.head, cors);
-  if (preflight !== null) return exchange.answer({ head: preflight, body: noBody });
+  if (preflight !== null) return exchange.answer({ head: preflight, body: noBody, isError: false });
   const { action } = route;
   if (opensBySuccess(request.head) && !mayRefuse(action)) return exchange.answer(errorAnswer(501, noTunnel));
   switch (action.type) {
@@ -53,8 +53,8 @@ function forward(exchange: IActing, action: IResolvedForward): void {
   if (head.upgrade === 'websocket') {
     const refused = checkUpgrade(head, action.websocket);
     if (refused !== null) {
-      const { head: own, body } = errorAnswer(refused.status, refused.why);
-      return exchange.answer({ head: { ...own, fields: [...own.fields, ...refused.fields] }, body });
+      const own = errorAnswer(refused.status, refused.why);
+      return exchange.answer({ ...own, head: { ...own.head, fields: [...own.head.fields, ...refused.fields] } });
     }
   }
   exchange.forward(action, head.upgrade === 'websocket');

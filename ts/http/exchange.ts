@@ -14,6 +14,7 @@ import { clientError, knownError, notSwitched, overdue, statusOf } from './excha
 import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
 import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
 import { Forwarding } from './forwarding.js';
+import { inKind } from './grpc-answer.js';
 import { RequestFacts } from './request-facts.js';
 import { responseFields } from './response-fields.js';
 import { switchToTunnel } from './switch-protocol.js';
@@ -89,7 +90,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
 
-  answer({ head, body }: IOwnAnswer): void {
+  answer(own: IOwnAnswer): void {
+    const { head, body } = inKind(own, this.request.head, this.#error);
     this.#begin(head);
     this.answerData(body);
     this.answerEnd(null);
@@ -286,9 +288,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (this.#done) return;
     this.#done = true;
     this.#forwarding?.settled(status, this.#error, tunnels);
-    const { permit } = this;
-    if (tunnels) this.side.whenOver(() => permit?.release());
-    else permit?.release();
+    if (tunnels) this.side.whenOver(() => this.permit?.release());
+    else this.permit?.release();
     this.request.leave(this.#error !== null);
     const { place = null, attempts = 0 } = this.#forwarding ?? {};
     this.visitor.ended(

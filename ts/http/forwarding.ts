@@ -8,6 +8,7 @@ import type { IPickSession, ITargetPick } from '../flow/forward/target-types.js'
 import type { IHttpRoutes } from '../flow/http-front.js';
 import type { IOrigin, IOriginFailure } from './exchange-types.js';
 import type { IForwardingOwner } from './exchange-view.js';
+import { bridged } from './grpc-web.js';
 import { isIdempotent, mayRepeat, mayRepeatAfter } from './retry.js';
 import type { IUpstreamTicket, IUpstreamWant } from './upstream-types.js';
 
@@ -202,7 +203,7 @@ export class Forwarding implements IUpstreamWant {
     this.#ticket = null;
     this.#reached = true;
     // The lease hears of the answer, not of the connection: a target that accepts and never answers is no good one.
-    this.#owner.connected(origin, this.pick);
+    this.#owner.connected(this.#action.grpcWeb ? bridged(origin, this.#head) : origin, this.pick);
   };
 
   readonly #failed = (failure: IOriginFailure): void => {

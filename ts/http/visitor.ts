@@ -187,8 +187,8 @@ export class Visitor {
   }
 
   /** An answer of ours that no route's rules apply to. */
-  dated({ head, body }: IOwnAnswer): IOwnAnswer {
-    return { head: { ...head, fields: responseFields(head.fields, this.services.date) }, body };
+  dated(own: IOwnAnswer): IOwnAnswer {
+    return { ...own, head: { ...own.head, fields: responseFields(own.head.fields, this.services.date) } };
   }
 
   /** A message was refused before it was a request. */
