@@ -1,9 +1,12 @@
 // Every fault of a target of HTTP/2 at every step of a stream: what its client gets, what is reported, which connections to the
 // target are kept, and that nothing is left.
 
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
 import { h2Error } from '../../ts/codec/http2-frame.js';
 import type { ISmartProxyOptions } from '../../ts/index.js';
+import { type ICertificate, makeCertificate } from '../helpers/certificates.js';
 import { connectH2, readH2 } from '../helpers/h2-clients.js';
 import { RawPeer, rawData, rawGoaway, rawHeaders, rawReset, rawSettings, rawSettingsAck } from '../helpers/h2-raw.js';
 import { openRawHttp } from '../helpers/http-clients.js';
@@ -166,9 +169,9 @@ class Target {
   }
 }
 
-function strike(fault: TFault, peer: RawPeer): void {
+function strike(fault: TFault, peer: RawPeer, raw: Socket): void {
   const { socket } = peer;
-  if (fault === 'RST') socket.resetAndDestroy();
+  if (fault === 'RST') raw.resetAndDestroy();
   else if (fault === 'FIN') socket.end();
   else if (fault === 'RST_STREAM') peer.send(rawReset(1, h2Error.internal));
   else if (fault === 'REFUSED') peer.send(rawReset(1, h2Error.refusedStream));
@@ -228,16 +231,18 @@ async function askBy2(port: number, isServed: boolean): Promise<IAsking> {
   };
 }
 
-async function runCell(cell: IRow, client: TClient): Promise<string> {
+async function runCell(cell: IRow, client: TClient, certificate: ICertificate | null): Promise<string> {
   const { step, fault } = cell;
   const kept = client === 'GET by 1.1' ? cell.kept : cell.keptByPost;
   const target = new Target(step);
   await using origin = await startOrigin((socket) => {
     // As servers do, it answers a FIN by its own.
-    socket.on('end', () => socket.end());
-    target.serve(new RawPeer(socket, true));
+    const top = certificate === null ? socket : secured(socket, certificate);
+    top.on('end', () => top.end());
+    target.serve(new RawPeer(top, true));
   });
-  const to = { host: '127.0.0.1', port: origin.port, backendProtocol: 'http2' } as const;
+  const secure = certificate === null ? {} : { tls: { ca: certificate.ca, servername: 'a.test' } };
+  const to = { host: '127.0.0.1', port: origin.port, backendProtocol: 'http2', ...secure } as const;
   await using proxy: IStartedProxy = await startProxy({
     ...limitsOf(cell),
     routes: [makeHttpRoute(0, { action: { type: 'forward', target: to } })],
@@ -254,7 +259,7 @@ async function runCell(cell: IRow, client: TClient): Promise<string> {
   // The rest of the request, and what the target said, are where they are to come.
   await delay(10);
   if (fault === 'client RST') asking.leave();
-  else strike(fault, target.peers[0] as RawPeer);
+  else strike(fault, target.peers[0] as RawPeer, origin.sockets[0] as Socket);
   const seen = fault === 'client RST' ? '-' : await asking.seen;
   if (isServed) await reports.next();
   const { status, code } = await reports.next();
@@ -267,14 +272,22 @@ async function runCell(cell: IRow, client: TClient): Promise<string> {
   return `${seen}, ${[status, code].filter((part) => part !== null).join(' ')}; ${origin.open} kept`;
 }
 
+function secured(raw: Socket, { cert, key }: ICertificate): Socket {
+  const secureContext = tls.createSecureContext({ cert, key });
+  return new tls.TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: ['h2'] });
+}
+
+/** Time is the same above TLS. */
+const isForTls = ({ fault, step }: IRow): boolean => fault !== 'silence' || step === 'settings';
+
 /** Gives a line for each cell whose outcome is another than the table's. */
-async function runTable(client: TClient): Promise<string[]> {
+async function runTable(client: TClient, certificate: ICertificate | null): Promise<string[]> {
   const wrong: string[] = [];
-  const left = [...table];
+  const left = certificate === null ? [...table] : table.filter(isForTls);
   const run = async () => {
     for (let cell = left.pop(); cell !== undefined; cell = left.pop()) {
       const want = client === 'GET by 1.1' ? `${cell.get}; ${cell.kept} kept` : `${cell.post}; ${cell.keptByPost} kept`;
-      const got = await runCell(cell, client).catch((error: Error) => error.message);
+      const got = await runCell(cell, client, certificate).catch((error: Error) => error.message);
       if (got !== want) wrong.push(`${cell.step}; ${cell.fault}: want ${want}, got ${got}`);
     }
   };
@@ -301,13 +314,21 @@ async function nothingLeft(inner: IInnerParts, before: string): Promise<void> {
 
 tap.timeout(60_000);
 
-for (const client of ['GET by 1.1', 'POST by 2'] as const) {
-  tap.test(`every fault of a target at every step of a stream does what the table says: ${client}`, async () => {
-    using inner = watchInnerParts();
-    const before = handles();
-    expect(await runTable(client)).toEqual([]);
-    await nothingLeft(inner, before);
-  });
+for (const [client, isTls] of [
+  ['GET by 1.1', false],
+  ['POST by 2', false],
+  ['GET by 1.1', true],
+] as const) {
+  tap.test(
+    `every fault at every step of a stream does what the table says: ${client}${isTls ? ', TLS' : ''}`,
+    async () => {
+      using inner = watchInnerParts();
+      const certificate = isTls ? await makeCertificate({ names: ['a.test'] }) : null;
+      const before = handles();
+      expect(await runTable(client, certificate)).toEqual([]);
+      await nothingLeft(inner, before);
+    },
+  );
 }
 
 export default tap.start();
