@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { IRouteConfig, IWebSocketRules } from '../../ts/index.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { makeFakeClock } from '../helpers/fake-clock.js';
-import { connectH2, type IH2Client } from '../helpers/h2-clients.js';
+import { connectH2, type IH2Client, readH2 } from '../helpers/h2-clients.js';
 import { askTunnel, connectFields, openH2WebSocket } from '../helpers/h2-websockets.js';
 import { startHttpOrigin } from '../helpers/http-origins.js';
 import { makeHttpRoute, makeHttpsRoute } from '../helpers/http-routes.js';
@@ -110,6 +110,22 @@ tap.test('who may not open one is refused before the target hears of it', async 
   expect(await refused({}, { 'sec-websocket-version': '8' })).toEqual(426);
   expect(await refused({}, { ':protocol': 'connect-udp' })).toEqual(501);
   expect([origin.opened.length, origin.sockets.size]).toEqual([0, 0]);
+});
+
+tap.test('what is sent behind an opening that is refused is nothing', async () => {
+  await using origin = await startWebSocketOrigin();
+  await using proxy = await startProxy({ routes: [makeRoute(origin.port, { enabled: false })], http: h2c });
+  const reports = reportsOf(proxy);
+  await using client = await connectH2(proxy.port);
+  const stream = client.session.request(connectFields('/'), { endStream: false });
+  stream.write('early');
+  const answered = readH2(stream);
+  stream.once('response', () => stream.end('late'));
+  expect([(await answered).status, stream.rstCode]).toEqual([403, 0]);
+  // One that nobody would ever answer: RFC 9110 §9.3.6 has the plain one.
+  const plain = client.session.request({ ':method': 'CONNECT', ':authority': 'a.test:443' }, { endStream: false });
+  expect((await readH2(plain)).status).toEqual(501);
+  expect(reports.all.map(({ status }) => status)).toEqual([403, 501]);
 });
 
 tap.test('routes are found as for GET; where nobody speaks WebSocket no answer looks like one', async () => {

@@ -93,7 +93,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   answer(own: IOwnAnswer): void {
     const { head, body } = inKind(own, this.request.head, this.#error);
     this.#begin(head);
-    this.answerData(body);
+    if (body.length > 0) this.answerData(body);
     this.answerEnd(null);
   }
 

@@ -32,6 +32,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   readonly #host: IH2StreamHost;
   readonly #stream: IH2Stream;
   readonly #request: IRequestHead;
+  /** Of its content; -1 where that is not known, or is no content but a tunnel's. */
+  readonly #length: number;
   readonly #exchange: Exchange;
   /** What the exchange waits for; and the client's windows, with what waited for them when they were last looked at. */
   #limitDueMs = never;
@@ -59,6 +61,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.#host = host;
     this.#stream = stream;
     this.#request = head;
+    this.#length = head.upgrade === null ? head.contentLength : -1;
     this.#received = end;
     this.#exchange = new Exchange(host.visitor, this, asOpening(head));
   }
@@ -66,7 +69,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   start(): void {
     this.#exchange.start();
     // Content that was announced as none is only the end to come, unless it is a tunnel's.
-    if (!this.#received && this.#request.contentLength === 0 && this.#request.upgrade === null) this.#stream.pull();
+    if (!this.#received && this.#length === 0) this.#stream.pull();
   }
 
   inform(status: number, fields: TFields): void {
@@ -179,10 +182,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     if (this.#socket !== null) return this.#socket.h2Data(chunk);
-    const { contentLength } = this.#request;
     this.#receivedBytes += chunk.length;
-    if (contentLength >= 0 && this.#receivedBytes > contentLength)
-      return this.#malformed('more content than announced');
+    if (this.#length >= 0 && this.#receivedBytes > this.#length) return this.#malformed('more content than announced');
     if (!this.#done) this.#exchange.requestData(chunk);
   }
 
@@ -262,8 +263,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
    * with NO_ERROR, for a fault. A little that is to come is taken, more is not waited for as long.
    */
   #leaveRest(): void {
-    const { contentLength } = this.#request;
-    const left = contentLength < 0 ? never : contentLength - this.#receivedBytes;
+    const left = this.#length < 0 ? never : this.#length - this.#receivedBytes;
     if (left > discardBytes) this.#stream.hold();
     else this.#stream.pull();
     this.limit(left > discardBytes ? lingerMs : this.#host.visitor.http.headersTimeoutMs);
