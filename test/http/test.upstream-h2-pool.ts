@@ -114,6 +114,14 @@ tap.test(
   },
 );
 
+tap.test('while a connection is made no more requests wait than it may take, and the queue', async () => {
+  await using silent = await startOrigin(() => {});
+  await using world = new UpstreamWorld({ http: { maxUpstreamQueue: 5 } });
+  const asked = Array.from({ length: 106 }, () => new Asked(world, silent.port));
+  expect(await asked[105]?.settled()).toEqual('POOL_EXHAUSTED');
+  expect([asked[104]?.fate, statsOf(world)]).toEqual(['waits', '1 open, 0 idle, 105 waiting']);
+});
+
 tap.test('a target may take more streams later, or none for a while', async () => {
   await using server = await startRawServer(h2Setting.maxConcurrentStreams, 0);
   await using world = new UpstreamWorld({ http: { maxUpstreamConnections: 1 } });

@@ -18,6 +18,8 @@ export interface IHttp1Taker {
 
 /** Connections to one place; targets that take few streams at a time would get any number of connections otherwise. */
 const maxConnections = 16;
+/** Requests that a connection on its way is going to take; targets should take no less at a time (RFC 9113 §6.5.2). */
+const streamsToCome = 100;
 /** A request waits so much longer than a connection may take to be made: its own error says more. */
 const slackMs = 1_000;
 
@@ -60,10 +62,13 @@ export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
 
   /** Connections that may be dead with one that was are not lent: all are fresh. */
   take(): UpstreamH2Origin | null {
-    // A connection leaves the list where it is found to be too old.
-    for (const connection of [...this.#taking]) {
+    const taking = this.#taking;
+    for (let at = 0; at < taking.length; ) {
+      const connection = taking[at] as UpstreamH2Connection;
       const origin = connection.lend();
       if (origin !== null) return origin;
+      // One that is found to be too old has left the list.
+      if (taking[at] === connection) at++;
     }
     return null;
   }
@@ -72,7 +77,8 @@ export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
     const { http, limitMs } = this.#place;
     if (this.#closed) return Promise.reject(new ProxyError('POOL_CLOSED', 'the connection pool is closed'));
     const isFull = !this.#mayMake && this.#making === null;
-    if (isFull && http.maxUpstreamQueue > 0 && this.#queue.size >= http.maxUpstreamQueue) {
+    const most = http.maxUpstreamQueue + (isFull ? 0 : streamsToCome);
+    if (http.maxUpstreamQueue > 0 && this.#queue.size >= most) {
       return Promise.reject(this.#exhausted('and too many wait for it'));
     }
     const waiting = this.#queue.wait({
