@@ -146,6 +146,44 @@ tap.test('interim answers, answers to HEAD, 204 and 304 pass', async () => {
   expect((await raw.readAnswer()).body).toEqual('late');
 });
 
+tap.test('what a target sends now reaches clients of both versions now, and both ways at once', async () => {
+  await using origin = await startH2Origin(
+    (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
+      stream.write('data: hello\n\n');
+      stream.on('data', (part: Buffer) => stream.write(`data: ${part}\n\n`));
+      stream.on('end', () => stream.end());
+    },
+    { readsItself: true },
+  );
+  await using proxy = await startProxy({ routes: [toH2(origin.port)], http: h2c });
+  await using client = await connectH2(proxy.port);
+  const two = client.open('/', { method: 'POST' });
+  let told = '';
+  two.on('data', (part: Buffer) => {
+    told += part;
+  });
+  await using raw = await openRawHttp(proxy.port);
+  raw.send('POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n');
+  await raw.when(() => raw.answers[0]?.body === 'data: hello\n\n');
+  raw.send('2\r\n11\r\n');
+  await raw.when(() => raw.answers[0]?.body === 'data: hello\n\ndata: 11\n\n');
+  await soon(
+    () => told === 'data: hello\n\n',
+    () => told,
+  );
+  two.write('22');
+  await soon(
+    () => told === 'data: hello\n\ndata: 22\n\n',
+    () => told,
+  );
+  raw.send('0\r\n\r\n');
+  two.end();
+  expect((await raw.readAnswer()).isComplete).toEqual(true);
+  await new Promise((resolve) => two.once('close', resolve));
+  expect([two.rstCode, origin.sessions.length]).toEqual([0, 1]);
+});
+
 tap.test('uploads and downloads of some megabytes arrive as they were sent, several at a time', async () => {
   await using origin = await startH2Origin(
     (stream) => {
