@@ -13,6 +13,7 @@ import { connections } from './rows/connections.mjs';
 import { http1Rows } from './rows/http1.mjs';
 import { http1Bodies } from './rows/http1-bodies.mjs';
 import { http1Uploads } from './rows/http1-upload.mjs';
+import { http2Rows } from './rows/http2.mjs';
 import { httpsHandshake } from './rows/https-handshake.mjs';
 import { idleMemory } from './rows/idle-memory.mjs';
 import { nftables } from './rows/nftables.mjs';
@@ -28,6 +29,7 @@ const rows = [
   ...http1Rows,
   ...http1Bodies,
   ...http1Uploads,
+  ...http2Rows,
   httpsHandshake,
   websocket,
   tcpRr,

@@ -2,7 +2,14 @@
 
 import { ConfigError, type IFault } from './base/errors.js';
 import { resolveConfig } from './config/resolve.js';
-import type { ICors, IRouteConfig, IRouteMatch, ISmartProxyOptions, TPortRange } from './config/types.js';
+import type {
+  ICors,
+  IRouteConfig,
+  IRouteMatch,
+  ISmartProxyOptions,
+  TBackendProtocol,
+  TPortRange,
+} from './config/types.js';
 import type { IPlan, IUpdateOptions } from './flow/plan.js';
 import type { IHostParts } from './host-parts.js';
 import { SmartProxy } from './smart-proxy.js';
@@ -26,20 +33,20 @@ export interface IHttpProxyOptions extends Omit<ISmartProxyOptions, 'routes' | '
   connectionPoolSize?: number;
   /** For routes that have no `headers.cors` of their own. */
   cors?: boolean | ICors;
-  /** What is spoken to targets: HTTP/1.1, in this version. */
-  backendProtocol?: 'http1';
+  /** What is spoken to the targets of routes that do not say it themselves. Default `'http1'`. */
+  backendProtocol?: TBackendProtocol;
 }
 
 /** Only HTTP gets in, plain or in the TLS that its routes terminate. All else is as for a SmartProxy. */
 export class HttpProxy extends SmartProxy {
   readonly #port: number;
-  readonly #cors: boolean | ICors | undefined;
+  readonly #shared: IShared;
 
   /** @throws ConfigError with every fault. */
   constructor(options: IHttpProxyOptions, parts: IHostParts = {}) {
     super(forSmartProxy(options), parts);
     this.#port = options.port;
-    this.#cors = options.cors;
+    this.#shared = { cors: options.cors, backendProtocol: options.backendProtocol };
   }
 
   /** The port as it turned out; 0 while it does not listen. */
@@ -53,11 +60,11 @@ export class HttpProxy extends SmartProxy {
   }
 
   override async updateRoutes(routes: readonly IHttpProxyRoute[], options: IUpdateOptions = {}): Promise<IPlan> {
-    return await super.updateRoutes(routesFor(this.#port, routes, this.#cors), options);
+    return await super.updateRoutes(routesFor(this.#port, routes, this.#shared), options);
   }
 
   override plan(routes: readonly IHttpProxyRoute[], options: IUpdateOptions = {}): IPlan {
-    return super.plan(routesFor(this.#port, routes, this.#cors), options);
+    return super.plan(routesFor(this.#port, routes, this.#shared), options);
   }
 }
 
@@ -67,8 +74,9 @@ function forSmartProxy(options: IHttpProxyOptions): ISmartProxyOptions {
   const faults: IFault[] = [];
   const portFits = Number.isInteger(port) && port >= 0 && port <= 65_535;
   if (!portFits) faults.push({ path: 'port', want: 'a whole number from 0 to 65535', got: String(port) });
-  if (backendProtocol !== undefined && backendProtocol !== 'http1') {
-    faults.push({ path: 'backendProtocol', want: "'http1': this version has no other", got: String(backendProtocol) });
+  const protocolFits = backendProtocol === undefined || protocols.includes(backendProtocol);
+  if (!protocolFits) {
+    faults.push({ path: 'backendProtocol', want: "'http1', 'http2' or 'auto'", got: String(backendProtocol) });
   }
   const http = {
     ...shared.http,
@@ -77,7 +85,8 @@ function forSmartProxy(options: IHttpProxyOptions): ISmartProxyOptions {
     ...(connectionPoolSize === undefined ? {} : { maxUpstreamConnections: connectionPoolSize }),
   };
   const usable = portFits ? port : 0;
-  const made = { ...shared, http, useHttpProxy: [usable], routes: routesFor(usable, routes ?? [], cors) };
+  const shares = { cors, backendProtocol: protocolFits ? backendProtocol : undefined };
+  const made = { ...shared, http, useHttpProxy: [usable], routes: routesFor(usable, routes ?? [], shares) };
   try {
     resolveConfig(made);
   } catch (error) {
@@ -86,6 +95,14 @@ function forSmartProxy(options: IHttpProxyOptions): ISmartProxyOptions {
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return made;
+}
+
+const protocols: readonly TBackendProtocol[] = ['http1', 'http2', 'auto'];
+
+/** What routes get that have none of their own. */
+interface IShared {
+  readonly cors: boolean | ICors | undefined;
+  readonly backendProtocol: TBackendProtocol | undefined;
 }
 
 /** Where our options stand in those of a SmartProxy. */
@@ -101,14 +118,20 @@ const placeOf = (path: string, options: IHttpProxyOptions): string =>
 function routesFor(
   port: number,
   routes: readonly IHttpProxyRoute[],
-  cors: boolean | ICors | undefined,
+  { cors, backendProtocol }: IShared,
 ): readonly IRouteConfig[] {
   if (routes.length === 0) return [nothingHere(port)];
   return routes.map((route) => {
     const takesCors =
       cors !== undefined && route.headers?.cors === undefined && route.action?.type !== 'socket-handler';
     const headers = takesCors ? { headers: { ...route.headers, cors } } : {};
-    return { ...route, ...headers, match: { protocol: 'http', ...route.match, ports: port } };
+    const takesProtocol =
+      backendProtocol !== undefined &&
+      route.action?.type === 'forward' &&
+      route.action.forwardingEngine !== 'nftables' &&
+      route.action.tls?.mode !== 'passthrough';
+    const action = takesProtocol ? { action: { backendProtocol, ...route.action } } : {};
+    return { ...route, ...headers, ...action, match: { protocol: 'http', ...route.match, ports: port } };
   });
 }
 

@@ -12,9 +12,10 @@ import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as process from 'node:process';
+import stream from 'node:stream';
 import * as url from 'node:url';
 
-export { childProcess, crypto, dns, events, fs, module, net, os, path, process, url };
+export { childProcess, crypto, dns, events, fs, module, net, os, path, process, stream, url };
 
 // --- configuration ---
 

@@ -13,7 +13,7 @@ const manyRequests = 1_000_000_000;
 export const httpFilesOf = ({ identity }) => (identity ? { 'identity.pem': identity.cert + identity.key } : {});
 
 /** Everything but the `http` block's inside is the caller's. */
-export function nginxHttpBlock(port, { target, identity }, folder) {
+export function nginxHttpBlock(port, { target, identity, http2 }, folder) {
   const ssl = identity
     ? [
         `ssl_certificate ${folder}/identity.pem;`,
@@ -27,7 +27,7 @@ export function nginxHttpBlock(port, { target, identity }, folder) {
     ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`),
     'map $http_upgrade $connection_field { default upgrade; "" ""; }',
     `upstream target { server ${at(target)}; keepalive ${keptConnections}; keepalive_requests ${manyRequests}; }`,
-    `server { listen 127.0.0.1:${port} backlog=4096${identity ? ' ssl' : ''}; server_name ${host};`,
+    `server { listen 127.0.0.1:${port} backlog=4096${identity ? ' ssl' : ''}${http2 ? ' http2' : ''}; server_name ${host};`,
     ...ssl,
     `keepalive_requests ${manyRequests};`,
     'client_max_body_size 0;',
@@ -50,8 +50,9 @@ export function nginxHttpBlock(port, { target, identity }, folder) {
 }
 
 /** All sections. `limits` are lines for the global one. */
-export function haproxyHttpConfig(port, { target, identity }, folder, limits) {
-  const secure = identity ? ` ssl crt ${folder}/identity.pem` : '';
+export function haproxyHttpConfig(port, { target, identity, http2 }, folder, limits) {
+  const alpn = http2 ? ' alpn h2,http/1.1' : '';
+  const secure = identity ? ` ssl crt ${folder}/identity.pem${alpn}` : http2 ? ' proto h2' : '';
   return [
     'global',
     ' nbthread 1',

@@ -70,6 +70,9 @@ function haproxyConfig(port, plan, folder) {
   return [...lines, ''].join('\n');
 }
 
+/** HTTP/2 without TLS is an option; with it, it is offered anyhow. */
+const httpOf = ({ http2, identity }) => (http2 && !identity ? { h2c: true } : {});
+
 /** The routes of a plan as our configuration writes them. */
 export function routesOf(plan, port) {
   if (plan.http) return httpRoutesOf(plan);
@@ -117,7 +120,7 @@ export const peers = {
     missing: () =>
       existsSync(new URL('../../dist_ts/index.js', import.meta.url)) ? null : 'not built: run `pnpm build` first',
     start: (plan, nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ')) =>
-      startNodePeer('peers/smartproxy.mjs', { routes: routesOf(plan, 0) }, nodeArgs),
+      startNodePeer('peers/smartproxy.mjs', { routes: routesOf(plan, 0), http: httpOf(plan) }, nodeArgs),
   },
   haproxy: programPeer('haproxy', haproxyConfig, haproxyArgs),
   nginx: programPeer('nginx', nginxConfig, nginxArgs),

@@ -56,9 +56,11 @@ tap.test('the servers of a context are made once', () => {
   const context = new TlsContext(makeTls({ certificate }), pair, Buffer.alloc(48, 1));
   expect(context.server).toBe(context.server);
   expect(context.serverWithoutAlpn).toBe(context.serverWithoutAlpn);
-  expect(context.server === context.serverWithoutAlpn).toEqual(false);
+  expect(context.serverWithoutH2).toBe(context.serverWithoutH2);
+  const servers = () => [context.server, context.serverWithoutAlpn, context.serverWithoutH2];
+  expect(new Set(servers()).size).toEqual(3);
   context.useTicketKeys(Buffer.alloc(48, 2));
-  expect([context.server, context.serverWithoutAlpn].map((server) => server.getTicketKeys()[0])).toEqual([2, 2]);
+  expect(servers().map((server) => server.getTicketKeys()[0])).toEqual([2, 2, 2]);
 });
 
 export default tap.start();

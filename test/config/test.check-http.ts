@@ -79,6 +79,21 @@ tap.test('a pattern and what replaces it come together', () => {
   expect(paths({ urlRewrite: { pattern: 'a', target: '' } })).toEqual([]);
 });
 
+tap.test('gRPC-Web needs a target that is spoken to in HTTP/2', () => {
+  const at = (backendProtocol?: string) => ({ host: 'a', port: 1, ...(backendProtocol ? { backendProtocol } : {}) });
+  expect(paths({ grpcWeb: true })).toEqual(['action.grpcWeb']);
+  expect(paths({ grpcWeb: true, backendProtocol: 'http1' })).toEqual(['action.grpcWeb']);
+  expect(paths({ grpcWeb: true, backendProtocol: 'http2', target: at('http1') })).toEqual(['action.grpcWeb']);
+  for (const action of [
+    { grpcWeb: false },
+    { grpcWeb: true, backendProtocol: 'http2' },
+    { grpcWeb: true, backendProtocol: 'auto' },
+    { grpcWeb: true, target: undefined, targets: [at(), at('http2')] },
+  ]) {
+    expect(paths(action)).toEqual([]);
+  }
+});
+
 tap.test('what probes by HTTP expect needs their path', () => {
   expect(paths({ healthCheck: { host: 'a', expect: {} } })).toEqual([
     'action.healthCheck.host',

@@ -34,6 +34,8 @@ tap.test('each criterion of requests, each rule and each action that answers is 
 
 tap.test('so is what is done to requests on their way to a target', () => {
   expect(ofForward({ urlRewrite: { addPrefix: '/a' } })).toEqual(['action.urlRewrite']);
+  expect(ofForward({ grpcWeb: true })).toEqual(['action.grpcWeb']);
+  expect(ofForward({ grpcWeb: false })).toEqual([]);
   expect(ofForward({ retry: { attempts: 1 } })).toEqual(['action.retry']);
   expect(ofForward({ circuitBreaker: true })).toEqual(['action.circuitBreaker']);
   expect(ofForward({ websocket: { enabled: true } })).toEqual(['action.websocket']);

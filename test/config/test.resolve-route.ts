@@ -37,6 +37,7 @@ const plainTarget: IResolvedTarget = {
   weight: 1,
   backup: false,
   sendProxyProtocol: 0,
+  backendProtocol: 'http1',
   tls: null,
   headers: [],
 };
@@ -50,6 +51,7 @@ tap.test('a plain target gets its defaults, no probes and no ejection', () => {
     sticky: null,
     slowStartMs: 0,
     healthCheck: { active: null, passive: null },
+    grpcWeb: false,
     urlRewrite: null,
     retry: { attempts: 3, statuses: [], budget: 0.2 },
     circuitBreaker: null,

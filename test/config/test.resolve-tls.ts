@@ -29,7 +29,8 @@ tap.test('a route that terminates has complete settings', () => {
     maxVersion: 'TLSv1.3',
     ciphers: null,
     honorCipherOrder: true,
-    alpn: ['http/1.1', 'http/1.0'],
+    alpn: ['h2', 'http/1.1', 'http/1.0'],
+    alpnIsUsual: true,
     sessionTimeoutSeconds: 300,
     clientAuth: null,
   });
@@ -55,6 +56,7 @@ tap.test('what is written is kept, with bytes as text', () => {
     ciphers: 'A:B',
     honorCipherOrder: false,
     alpn: ['x', 'http/1.1'],
+    alpnIsUsual: false,
     sessionTimeoutSeconds: 0,
     clientAuth: { required: false, ca: [samplePem.cert] },
   });
@@ -65,7 +67,7 @@ tap.test('equal settings are one object, however they are written', () => {
   const [a, b, c] = tlsOf(
     {},
     { certificate: { key, cert }, versions: ['TLSv1.3', 'TLSv1.2'] },
-    { alpn: ['http/1.1', 'http/1.0'] },
+    { alpn: ['h2', 'http/1.1', 'http/1.0'] },
   );
   expect(b).toBe(a);
   expect(c).toBe(a);

@@ -18,6 +18,7 @@ function makeTls(key: string, policyKey = 'p', more: Partial<IResolvedTls> = {})
     ciphers: null,
     honorCipherOrder: true,
     alpn: ['http/1.1'],
+    alpnIsUsual: false,
     sessionTimeoutSeconds: 300,
     clientAuth: null,
     ...more,

@@ -14,6 +14,7 @@ import { takeSnapshot } from '../../ts/flow/snapshot.js';
 import type { IConnectionFacts } from '../../ts/flow/stages.js';
 import { Exchange } from '../../ts/http/exchange.js';
 import type { IAnswerListener, IClientSide, IDetached, IOrigin, IOriginFailure } from '../../ts/http/exchange-types.js';
+import { H2Tunnels } from '../../ts/http/h2-tunnels.js';
 import { HttpDate } from '../../ts/http/http-date.js';
 import { RetryBudget } from '../../ts/http/retry.js';
 import type { Upstreams } from '../../ts/http/upstream.js';
@@ -34,6 +35,9 @@ export class FakeSide implements IClientSide {
   hasRoom = true;
   first: Buffer | null = null;
   detached: IDetached | null = null;
+  /** Whose connection has the limits of the request. */
+  visitor: Visitor | null = null;
+  readonly releases: (() => void)[] = [];
 
   inform(status: number): void {
     this.calls.push(`inform ${status}`);
@@ -61,6 +65,15 @@ export class FakeSide implements IClientSide {
   }
   hold(): void {
     this.calls.push('hold');
+  }
+  limit(limitMs: number, end: TEnd): void {
+    this.visitor?.limit(limitMs, end);
+  }
+  whenOver(release: () => void): void {
+    this.releases.push(release);
+  }
+  refuseVersion(): boolean {
+    return false;
   }
   original(): Buffer | null {
     return this.first;
@@ -166,6 +179,7 @@ export class ExchangeWorld implements AsyncDisposable {
     const upstreams = { acquire: this.#acquire } as unknown as Upstreams;
     this.visitor = new Visitor(visit, config.http, {
       ...{ clock, logger, connections, upstreams },
+      tunnels: new H2Tunnels({ clock, logger }),
       guard: new Guard({ config, clock, live: () => [] }),
       retries: new RetryBudget(clock),
       requests: { requestEnded: (record) => void this.records.push(record), requestRefused() {} },
@@ -177,6 +191,7 @@ export class ExchangeWorld implements AsyncDisposable {
 
   /** Begins a request on the connection. */
   ask(head: Partial<IRequestHead> = {}, side = new FakeSide()): { exchange: Exchange; side: FakeSide } {
+    side.visitor = this.visitor;
     const exchange = new Exchange(this.visitor, side, makeHead(head));
     exchange.start();
     return { exchange, side };

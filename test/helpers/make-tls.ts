@@ -33,6 +33,7 @@ const defaults: Omit<IResolvedTls, 'certificate'> = {
   ciphers: null,
   honorCipherOrder: true,
   alpn: ['http/1.1'],
+  alpnIsUsual: false,
   sessionTimeoutSeconds: 300,
   clientAuth: null,
 };
@@ -77,11 +78,19 @@ export interface ITerminatorParts {
   readonly clock?: IClock;
   readonly handshakeTimeoutMs?: number;
   readonly alpnOptional?: boolean;
+  readonly withoutH2?: boolean;
 }
 
 /** Peeks at the ClientHello, chooses by its name, terminates. Fails at disposal if a connection lives on. */
 export async function startTerminator(parts: ITerminatorParts): Promise<ITerminator> {
-  const { tls, serve = echo, clock = systemClock, handshakeTimeoutMs = 10_000, alpnOptional = false } = parts;
+  const {
+    tls,
+    serve = echo,
+    clock = systemClock,
+    handshakeTimeoutMs = 10_000,
+    alpnOptional = false,
+    withoutH2 = false,
+  } = parts;
   const ended: { connection: Connection; end: TEnd }[] = [];
   const errors: ProxyError[] = [];
   const observer = {
@@ -101,7 +110,7 @@ export async function startTerminator(parts: ITerminatorParts): Promise<ITermina
     onError: (error) => errors.push(error),
   });
   await source.attach(makeTlsConfig(...Object.values(tls)));
-  const deps = { source, handshakeTimeoutMs, connections, logger: silentLogger, clock, alpnOptional };
+  const deps = { source, handshakeTimeoutMs, connections, logger: silentLogger, clock, alpnOptional, withoutH2 };
   const take = (socket: Socket) => {
     const connection = connections.createConnection(socket);
     if (connection === null) return;

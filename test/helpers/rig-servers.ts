@@ -46,11 +46,12 @@ ${sections}\n`;
   return start(wish, config, (file) => [pathOf('haproxy'), ['-db', '-f', file]]);
 }
 
-/** `sites` are what stands in a Caddyfile below the global options. */
-export function startCaddy(sites: string, wish: IServerWish): Promise<IServer> {
+/** `sites` are what stands in a Caddyfile below the global options, `more` is added to these. */
+export function startCaddy(sites: string, wish: IServerWish, more = ''): Promise<IServer> {
   const config = `{
   admin off
   auto_https off
+  ${more}
 }
 ${sites}\n`;
   return start(wish, config, (file) => [pathOf('caddy'), ['run', '--adapter', 'caddyfile', '--config', file]]);

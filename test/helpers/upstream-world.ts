@@ -26,6 +26,10 @@ export const plainHttp: IResolvedHttp = {
   keepAliveTimeoutMs: 65_000,
   requestTimeoutMs: 0,
   maxRequestsPerConnection: 0,
+  maxConcurrentStreams: 128,
+  h2c: false,
+  pingIntervalMs: 0,
+  pingTimeoutMs: 10_000,
   maxUpstreamConnections: 1_024,
   maxUpstreamQueue: 1_024,
   upstreamIdleTimeoutMs: 55_000,
@@ -189,6 +193,7 @@ export class UpstreamWorld implements AsyncDisposable {
       http: this.#http,
       connectionTimeoutMs: this.#parts.connectionTimeoutMs ?? 5_000,
       fresh: false,
+      upgrades: false,
       ...rest,
     };
   }

@@ -1,6 +1,13 @@
-import type { IRequestHead, IResponseHead } from '../../ts/codec/http-message.js';
+import { fieldValue, type IRequestHead, type IResponseHead } from '../../ts/codec/http-message.js';
 import type { IResolvedWebSocket } from '../../ts/config/resolved.js';
-import { acceptOf, checkSwitched, checkUpgrade, rewriteUpgrade } from '../../ts/http/websocket.js';
+import {
+  acceptOf,
+  asOpening,
+  checkSwitched,
+  checkUpgrade,
+  opensBySuccess,
+  rewriteUpgrade,
+} from '../../ts/http/websocket.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { makeWebSocketRules } from '../helpers/websockets.js';
 
@@ -189,6 +196,44 @@ tap.test('a target that did not is found out', () => {
   for (const [what, head] of Object.entries(wrong)) {
     expect([what, typeof checkSwitched(opening, head)]).toEqual([what, 'string']);
   }
+});
+
+/** The same by HTTP/2. */
+const connect: IRequestHead = { ...without('Sec-WebSocket-Key'), version: '2', method: 'CONNECT' };
+
+tap.test('extended CONNECT is the GET that it stands for, and needs no key', () => {
+  expect(asOpening(connect)).toEqual({ ...connect, method: 'GET' });
+  expect(statusOf(asOpening(connect))).toBeNull();
+  expect(statusOf({ ...asOpening(connect), fields: [] })).toEqual(426);
+  for (const other of [
+    { ...connect, upgrade: 'connect-udp' },
+    { ...connect, upgrade: null },
+  ]) {
+    expect(asOpening(other)).toEqual(other);
+  }
+});
+
+tap.test('any success opens a tunnel there, and only there', () => {
+  expect([opensBySuccess(connect), opensBySuccess(asOpening(connect))]).toEqual([true, true]);
+  expect([opensBySuccess(opening), opensBySuccess({ ...connect, upgrade: null })]).toEqual([false, false]);
+});
+
+tap.test('a target gets a key that is new each time, and none of the client', () => {
+  const given = { ...asOpening(connect), fields: [...connect.fields, 'sec-websocket-key', 'x'] };
+  const keys = [1, 2].map(() => {
+    const { fields } = rewriteUpgrade(given, makeWebSocketRules(), values);
+    expect(fields.filter((name) => name.toLowerCase() === 'sec-websocket-key').length).toEqual(1);
+    return fieldValue(fields, 'sec-websocket-key') ?? '';
+  });
+  expect(keys[0] === keys[1]).toBeFalse();
+  for (const made of keys) expect(Buffer.from(made, 'base64').length).toEqual(16);
+});
+
+tap.test('a target of HTTP/2 proves nothing, but may choose only what was offered', () => {
+  expect(checkSwitched(opening, { ...switched, status: 200, fields: [] })).toBeNull();
+  expect(checkSwitched(opening, { ...switched, status: 200, fields: ['sec-websocket-protocol', 'a'] })).toContain(
+    'subprotocol',
+  );
 });
 
 export default tap.start();

@@ -161,49 +161,58 @@ function pinOf(cert: string): string {
   return createHash('sha256').update(spki).digest('base64');
 }
 
-needs('chromium')('Chromium loads a page with all that belongs to it', async () => {
-  const identity = await makeCertificate({ names: ['a.test'] });
-  await using origin = await startPage();
-  await using folder = await makeFolder();
-  await using started = await startProxy({ routes: [makeHttpsRoute(origin.port, identity)], settleMs: 5_000 });
-  await using browser = await startProcess(
-    'chromium',
-    [
-      ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
-      ...['--disable-breakpad', '--disable-background-networking', '--disable-component-update', '--no-proxy-server'],
-      ...[`--user-data-dir=${folder.path}/profile`, '--remote-debugging-port=0'],
-      `--host-resolver-rules=MAP a.test 127.0.0.1:${started.port}`,
-      `--ignore-certificate-errors-spki-list=${pinOf(identity.cert)}`,
-      'https://a.test/',
-    ],
-    { env: { ...process.env, HOME: folder.path } },
-  );
-  const early = browser.ended.then((end) => {
-    throw new Error(`Chromium ended with ${end}: ${browser.output()}`);
+/** Connections that Chromium may open: six to a host by HTTP/1.1, one for a WebSocket, and sometimes one ahead of need. */
+const versions = [
+  { protocol: 'http/1.1', alpn: ['http/1.1'], connections: 11 },
+  { protocol: 'h2', alpn: ['h2', 'http/1.1'], connections: 3 },
+] as const;
+
+for (const { protocol, alpn, connections } of versions)
+  needs('chromium')(`Chromium loads a page with all that belongs to it by ${protocol}`, async () => {
+    const identity = await makeCertificate({ names: ['a.test'] });
+    await using origin = await startPage();
+    await using folder = await makeFolder();
+    await using started = await startProxy({
+      routes: [makeHttpsRoute(origin.port, identity, { tls: { alpn: [...alpn] } })],
+      settleMs: 5_000,
+    });
+    await using browser = await startProcess(
+      'chromium',
+      [
+        ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
+        ...['--disable-breakpad', '--disable-background-networking', '--disable-component-update', '--no-proxy-server'],
+        ...[`--user-data-dir=${folder.path}/profile`, '--remote-debugging-port=0'],
+        `--host-resolver-rules=MAP a.test 127.0.0.1:${started.port}`,
+        `--ignore-certificate-errors-spki-list=${pinOf(identity.cert)}`,
+        'https://a.test/',
+      ],
+      { env: { ...process.env, HOME: folder.path } },
+    );
+    const early = browser.ended.then((end) => {
+      throw new Error(`Chromium ended with ${end}: ${browser.output()}`);
+    });
+    early.catch(() => {});
+    const late = once(AbortSignal.timeout(40_000), 'abort').then(() => {
+      const asked = origin.requests.map(({ url }) => url).join(' ');
+      throw new Error(`no report; asked for ${asked}; ${browser.output()}`);
+    });
+    late.catch(() => {});
+    const report = await Promise.race([origin.report, early, late]);
+    expect(report).toEqual({
+      scripts: 10,
+      styles: tens.map((n) => `${200 + n}px`),
+      images: tens.map((n) => 100 + n),
+      events: ['0', '1', '2'],
+      socket: ['', 'hello', 70_000, 4000, 'goodbye'],
+      uploaded: createHash('sha256').update('u'.repeat(upload)).digest('hex'),
+      streamed: 500_000,
+      status: 404,
+      protocol,
+    });
+    // That more than thirty requests needed no more says that we kept them open.
+    expect(started.proxy.getMetrics().totals.connections).toBeLessThan(connections + 1);
+    browser.signal('SIGTERM');
+    await browser.ended;
   });
-  early.catch(() => {});
-  const late = once(AbortSignal.timeout(40_000), 'abort').then(() => {
-    const asked = origin.requests.map(({ url }) => url).join(' ');
-    throw new Error(`no report; asked for ${asked}; ${browser.output()}`);
-  });
-  late.catch(() => {});
-  const report = await Promise.race([origin.report, early, late]);
-  expect(report).toEqual({
-    scripts: 10,
-    styles: tens.map((n) => `${200 + n}px`),
-    images: tens.map((n) => 100 + n),
-    events: ['0', '1', '2'],
-    socket: ['', 'hello', 70_000, 4000, 'goodbye'],
-    uploaded: createHash('sha256').update('u'.repeat(upload)).digest('hex'),
-    streamed: 500_000,
-    status: 404,
-    protocol: 'http/1.1',
-  });
-  // A browser opens six connections to a host, one for a WebSocket, and sometimes one ahead of need. That more than thirty
-  // requests needed no more says that we kept them open.
-  expect(started.proxy.getMetrics().totals.connections).toBeLessThan(12);
-  browser.signal('SIGTERM');
-  await browser.ended;
-});
 
 export default tap.start();

@@ -52,7 +52,8 @@ async function world() {
     base: `${scheme}://a.test:${port}`,
     args: ['--resolve', `a.test:${port}:127.0.0.1`, ...more],
   });
-  const ways = [way('http', plain.port, []), way('https', secure.port, ['--cacert', caFile])];
+  const byTls = way('https', secure.port, ['--cacert', caFile]);
+  const ways = [way('http', plain.port, []), byTls, way('https', secure.port, ['--cacert', caFile, '--http1.1'])];
   return {
     ...{ folder, origin, plain, secure, ways, caFile },
     async [Symbol.asyncDispose]() {
@@ -96,7 +97,10 @@ needs('curl')('curl hears at once that its upload is not wanted', async () => {
   for (const { base, args } of at.ways) {
     const put = [...args, '--write-out', ' %{http_code} %{size_upload}', '--upload-file', upload, `${base}/refuse`];
     const asking = ['--header', 'Expect: 100-continue', '--expect100-timeout', '30'];
-    expect(await curl(...asking, ...put)).toEqual('too much 413 0');
+    const [, uploaded] = /^too much 413 (\d+)$/.exec(await curl(...asking, ...put)) ?? [];
+    // By HTTP/2 it fills the window before it hears anything.
+    if (args.includes('--http1.1') || base.startsWith('http:')) expect(uploaded).toEqual('0');
+    expect(Number(uploaded)).toBeLessThan(1 << 20);
     const [, status, bytes] = /^too much (\d+) (\d+)$/.exec(await curl('--header', 'Expect:', ...put)) ?? [];
     expect(status).toEqual('413');
     expect(Number(bytes)).toBeLessThan(40 << 20);
@@ -206,7 +210,7 @@ needs('openssl')('openssl verifies the chain, agrees on HTTP/1.1 and resumes its
       'openssl',
       [
         ...['s_client', '-connect', `127.0.0.1:${at.secure.port}`, '-servername', 'a.test', '-CAfile', at.caFile],
-        ...['-verify_return_error', '-verify_hostname', 'a.test', '-alpn', 'h2,http/1.1', '-ign_eof', ...args],
+        ...['-verify_return_error', '-verify_hostname', 'a.test', '-alpn', 'other,http/1.1', '-ign_eof', ...args],
       ],
       { input: 'GET /s HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n' },
     );

@@ -6,6 +6,9 @@ import tls from 'node:tls';
 import { ConfigError, HttpProxy, type IHttpProxyOptions, NetworkProxy } from '../../ts/index.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { connectTcp, connectTls } from '../helpers/clients.js';
+import { startH2Origin } from '../helpers/h2-origins.js';
+import { fetchThrough } from '../helpers/http-clients.js';
+import { startHttpOrigin } from '../helpers/http-origins.js';
 import { startEcho } from '../helpers/origins.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
@@ -159,6 +162,20 @@ tap.test('its own options are those of the engine', async () => {
   expect((await client.end).toString()).toMatch(/^HTTP\/1.1 408 /);
 });
 
+tap.test('targets are spoken to in the version that is said for all, unless a route says another', async () => {
+  await using h2 = await startH2Origin();
+  await using old = await startHttpOrigin();
+  const to = (port: number, more: object = {}) =>
+    ({ type: 'forward', target: { host: '127.0.0.1', port }, ...more }) as const;
+  await using proxy = await start({
+    backendProtocol: 'http2',
+    routes: [{ match: { path: '/old' }, action: to(old.port, { backendProtocol: 'http1' }) }, { action: to(h2.port) }],
+  });
+  const port = proxy.getListeningPort();
+  expect([(await fetchThrough(port, '/')).status, (await fetchThrough(port, '/old')).status]).toEqual([200, 200]);
+  expect([h2.requests.length, old.requests.length]).toEqual([1, 1]);
+});
+
 tap.test('every fault is told at once, by its place', () => {
   const faultsOf = (options: object): string[] => {
     try {
@@ -168,12 +185,12 @@ tap.test('every fault is told at once, by its place', () => {
     }
     return [];
   };
-  expect(faultsOf({ port: 70_000, backendProtocol: 'http2', stallTimeout: -1 })).toEqual([
+  expect(faultsOf({ port: 70_000, backendProtocol: 'http3', stallTimeout: -1 })).toEqual([
     'port',
     'backendProtocol',
     'stallTimeout',
   ]);
-  expect(faultsOf({ port: 0, backendProtocol: 'auto' })).toEqual(['backendProtocol']);
+  expect(faultsOf({ port: 0, backendProtocol: 'auto' })).toEqual([]);
   expect(faultsOf({ port: 0, nonsense: 1 })).toEqual(['nonsense']);
   expect(faultsOf({ port: 0, keepAliveTimeout: -1, connectionPoolSize: 'many' })).toEqual([
     'keepAliveTimeout',

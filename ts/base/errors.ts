@@ -26,6 +26,7 @@ export const errorTable = {
   TARGET_TIMEOUT: { blame: 'upstream', status: 504, tryNext: true },
   TARGET_TLS: { blame: 'upstream', status: 502, tryNext: true },
   TARGET_BROKE: { blame: 'upstream', status: 502, tryNext: false },
+  TARGET_VERSION: { blame: 'operator', status: 502, tryNext: true },
   TARGET_MALFORMED: { blame: 'upstream', status: 502, tryNext: false },
   RESPONSE_TIMEOUT: { blame: 'upstream', status: 504, tryNext: false },
   REQUEST_MALFORMED: { blame: 'client', status: 400, tryNext: false },

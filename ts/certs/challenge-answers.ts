@@ -73,6 +73,7 @@ const settings: IResolvedTls = Object.freeze({
   ciphers: null,
   honorCipherOrder: true,
   alpn: [challengeProtocol],
+  alpnIsUsual: false,
   sessionTimeoutSeconds: 0,
   clientAuth: null,
 });

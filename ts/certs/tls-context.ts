@@ -13,6 +13,7 @@ export class TlsContext implements ITlsContext {
   readonly #alpn: readonly string[];
   #ticketKeys: Buffer;
   #server: Server | null = null;
+  #withoutH2: Server | null = null;
   #withoutAlpn: Server | null = null;
 
   constructor(tls: IResolvedTls, pair: IKeyPair, ticketKeys: Buffer) {
@@ -29,8 +30,13 @@ export class TlsContext implements ITlsContext {
   }
 
   get server(): Server {
-    this.#server ??= this.#make(this.#alpn.length === 0 ? {} : { ALPNProtocols: [...this.#alpn] });
+    this.#server ??= this.#make(this.#alpn);
     return this.#server;
+  }
+
+  get serverWithoutH2(): Server {
+    this.#withoutH2 ??= this.#make(this.#alpn.filter((name) => name !== 'h2'));
+    return this.#withoutH2;
   }
 
   /** Throws what OpenSSL says, if it does, now rather than at the first handshake. */
@@ -39,7 +45,7 @@ export class TlsContext implements ITlsContext {
   }
 
   get serverWithoutAlpn(): Server {
-    this.#withoutAlpn ??= this.#make({});
+    this.#withoutAlpn ??= this.#make([]);
     return this.#withoutAlpn;
   }
 
@@ -48,11 +54,13 @@ export class TlsContext implements ITlsContext {
     if (keys === this.#ticketKeys) return;
     this.#ticketKeys = keys;
     this.#server?.setTicketKeys(keys);
+    this.#withoutH2?.setTicketKeys(keys);
     this.#withoutAlpn?.setTicketKeys(keys);
   }
 
-  #make(more: TlsOptions): Server {
-    return plugins.requireTls().createServer({ ...this.#options, ...more, ticketKeys: this.#ticketKeys });
+  #make(alpn: readonly string[]): Server {
+    const offer = alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] };
+    return plugins.requireTls().createServer({ ...this.#options, ...offer, ticketKeys: this.#ticketKeys });
   }
 }
 

@@ -124,7 +124,7 @@ const joined = (before: string | null, value: string): string => (before === nul
 const maxLengthDigits = 15;
 
 /** RFC 9110 §8.6: digits and nothing else; -1 if it is not that. */
-function readLength(text: string): number {
+export function readLength(text: string): number {
   if (text.length === 0 || text.length > maxLengthDigits) return -1;
   let length = 0;
   for (let at = 0; at < text.length; at++) {

@@ -77,7 +77,7 @@ class RequestLine {
 }
 
 /** The longest registered one has 17. */
-const maxMethodLength = 32;
+export const maxMethodLength = 32;
 const space = 32;
 const slash = 47;
 

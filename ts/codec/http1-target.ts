@@ -51,3 +51,14 @@ export function targetEnd(bytes: Buffer, from: number): number {
   while (queryOctets[bytes[at] as number] === 1) at++;
   return at;
 }
+
+/** Whether a text is an origin form and nothing else, by the same rules. */
+export function isOriginForm(text: string): boolean {
+  if (text.charCodeAt(0) !== 47 || text.charCodeAt(1) === 47) return false;
+  let at = 1;
+  while (pathOctets[text.charCodeAt(at)] === 1) at++;
+  if (text.charCodeAt(at) !== 63) return at === text.length;
+  do at++;
+  while (queryOctets[text.charCodeAt(at)] === 1);
+  return at === text.length;
+}

@@ -110,7 +110,8 @@ const dropped = new Set([
 ]);
 const ofContent = new Set(['content-digest', 'content-md5']);
 
-function treatmentOf(name: string): 'keep' | 'drop' | 'refuse' {
+/** `name` is in lower case. */
+export function treatmentOf(name: string): 'keep' | 'drop' | 'refuse' {
   if (refused.has(name) || name.startsWith('x-forwarded-')) return 'refuse';
   if (name.startsWith('content-') && !ofContent.has(name)) return 'drop';
   // With an underscore: to some, a twin of the name with a hyphen.

@@ -23,7 +23,8 @@ export function writeRequestHead(head: IRequestHead, connection: 'keep-alive' | 
 }
 
 /** RFC 9110 §8.6: these say that they have none, too. */
-const hasContentByNature = (method: string): boolean => method === 'POST' || method === 'PUT' || method === 'PATCH';
+export const hasContentByNature = (method: string): boolean =>
+  method === 'POST' || method === 'PUT' || method === 'PATCH';
 
 /**
  * `connection`: '' writes none. Fields that frame the message, and Connection, are left out of `head.fields`; an Upgrade stays.

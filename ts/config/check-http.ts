@@ -114,6 +114,7 @@ function addForwardFaults(action: IForwardAction, usable: TUsable, faults: IPath
   if (websocket?.customHeaders !== undefined && usable('action.websocket')) {
     faults.push(...nameFaults(websocket.customHeaders, ['action', 'websocket', 'customHeaders']));
   }
+  if (action.grpcWeb === true && usable('action.target') && usable('action.targets')) addGrpcWebFault(action, faults);
   if (urlRewrite !== undefined && usable('action.urlRewrite')) addRewriteFault(urlRewrite, faults);
   if (loadBalancing !== undefined && usable('action.loadBalancing')) addKeyFault(loadBalancing, faults);
   if (healthCheck !== undefined && usable('action.healthCheck') && healthCheck.path === undefined) {
@@ -123,6 +124,15 @@ function addForwardFaults(action: IForwardAction, usable: TUsable, faults: IPath
       faults.push({ path, want: 'nothing without path: it is for probes by HTTP', got: gotText(healthCheck[name]) });
     }
   }
+}
+
+/** HTTP/1.1 cannot carry every call of gRPC, and its servers do not speak it. */
+function addGrpcWebFault({ target, targets, backendProtocol }: IForwardAction, faults: IPathFault[]): void {
+  const all = [...(target === undefined ? [] : [target]), ...(targets ?? [])];
+  const versions = all.length === 0 ? [backendProtocol] : all.map((each) => each.backendProtocol ?? backendProtocol);
+  if (!versions.every((version) => version === undefined || version === 'http1')) return;
+  const want = "false, or backendProtocol 'http2' or 'auto': gRPC is spoken in HTTP/2";
+  faults.push({ path: ['action', 'grpcWeb'], want, got: 'true' });
 }
 
 type TTarget = NonNullable<IForwardAction['target']>;

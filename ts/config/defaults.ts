@@ -75,7 +75,7 @@ export const tlsDefaults = {
   versions: ['TLSv1.2', 'TLSv1.3'],
   honorCipherOrder: true,
   // Clients of HTTP/1.0 say so (curl --http1.0), and offer nothing else.
-  alpn: ['http/1.1', 'http/1.0'],
+  alpn: ['h2', 'http/1.1', 'http/1.0'],
   sessionTimeout: 300,
 } as const;
 
@@ -88,6 +88,8 @@ export const acmeDefaults = {
   strictExpiry: false,
 } as const;
 
+export const backendDefaults = { backendProtocol: 'http1', grpcWeb: false } as const;
+
 export const upstreamTlsDefaults = { rejectUnauthorized: true } as const;
 
 export const httpDefaults = {
@@ -98,6 +100,10 @@ export const httpDefaults = {
   keepAliveTimeout: 65_000,
   requestTimeout: 0,
   maxRequestsPerConnection: 0,
+  maxConcurrentStreams: 128,
+  h2c: false,
+  pingInterval: 0,
+  pingTimeout: 10_000,
   maxUpstreamConnections: 1024,
   maxUpstreamQueue: 1024,
   upstreamIdleTimeout: 55_000,

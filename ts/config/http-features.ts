@@ -6,8 +6,8 @@ import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from '
 /** What must be valid for `httpFeatures` to read a route; its match must be an object. */
 export const featurePlaces = [
   ...['headers', 'compression', 'action.type', 'action.target', 'action.targets', 'action.loadBalancing'],
-  ...['action.urlRewrite', 'action.retry', 'action.circuitBreaker', 'action.websocket'],
-  ...['security.authentication', 'action.security.authentication'],
+  ...['action.backendProtocol', 'action.grpcWeb', 'action.urlRewrite', 'action.retry', 'action.circuitBreaker'],
+  ...['action.websocket', 'security.authentication', 'action.security.authentication'],
 ];
 
 /**
@@ -57,7 +57,9 @@ const hasHeaderRules = ({ request, response, cors, hsts }: NonNullable<IRouteCon
 const hasKeys = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0;
 
 function addForward(action: IForwardAction, found: TKey[][]): void {
-  const { loadBalancing, circuitBreaker, target, targets } = action;
+  const { loadBalancing, circuitBreaker, target, targets, backendProtocol } = action;
+  if (isAsked(backendProtocol)) found.push(['action', 'backendProtocol']);
+  if (action.grpcWeb === true) found.push(['action', 'grpcWeb']);
   if (hasKeys(action.urlRewrite)) found.push(['action', 'urlRewrite']);
   if (hasKeys(action.retry)) found.push(['action', 'retry']);
   if (circuitBreaker !== undefined && circuitBreaker !== false) found.push(['action', 'circuitBreaker']);
@@ -73,9 +75,13 @@ function addForward(action: IForwardAction, found: TKey[][]): void {
   });
 }
 
-function addTarget({ match, headers }: ITarget, place: readonly TKey[], found: TKey[][]): void {
+/** HTTP/1 is what targets are spoken to in anyway. */
+const isAsked = (version: ITarget['backendProtocol']): boolean => version !== undefined && version !== 'http1';
+
+function addTarget({ match, headers, backendProtocol }: ITarget, place: readonly TKey[], found: TKey[][]): void {
   for (const name of ['path', 'method', 'headers'] as const) {
     if (match?.[name] !== undefined) found.push([...place, 'match', name]);
   }
   if (hasKeys(headers)) found.push([...place, 'headers']);
+  if (isAsked(backendProtocol)) found.push([...place, 'backendProtocol']);
 }

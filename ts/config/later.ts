@@ -9,10 +9,6 @@ export const laterOptions: TLater = {
   options: {
     admin: 'the admin interface',
   },
-  'forward action': {
-    backendProtocol: 'HTTP/2 to targets',
-  },
-  target: { backendProtocol: 'HTTP/2 to targets' },
   security: {
     basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
     jwtAuth: 'HTTP authentication',
@@ -24,7 +20,6 @@ export const laterOptions: TLater = {
 /** Values by the option that takes them. */
 export const laterValues: TLater = {
   'match.transport': { udp: 'UDP', all: 'UDP' },
-  'tls.alpn': { h2: 'HTTP/2' },
 };
 
 /** What to expect instead of an option or value of a later version. */

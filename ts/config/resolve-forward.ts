@@ -2,6 +2,7 @@
 
 import { canBeProbed } from './check-route.js';
 import {
+  backendDefaults,
   circuitBreakerDefaults,
   healthCheckDefaults,
   loadBalancingDefaults,
@@ -39,6 +40,7 @@ import type {
   ITarget,
   IUrlRewrite,
   IWebSocketRules,
+  TBackendProtocol,
   TSendProxyProtocol,
 } from './types.js';
 
@@ -50,6 +52,7 @@ export interface IForwardSettings {
 /** What all targets of a route have where they say nothing else. */
 interface ITargetSettings {
   readonly version: TSendProxyProtocol;
+  readonly backendProtocol: TBackendProtocol;
   readonly upstreamTls: IResolvedUpstreamTls | null;
   readonly tlsSettings: TlsSettings;
   /** Of a route for the kernel, whoever serves it. */
@@ -64,6 +67,7 @@ export function resolveForward(
 ): IResolvedForward {
   const targets = targetsOf(action, options.defaults);
   const common: ITargetSettings = {
+    backendProtocol: action.backendProtocol ?? backendDefaults.backendProtocol,
     version: action.sendProxyProtocol ?? options.sendProxyProtocol ?? false,
     upstreamTls: tls?.mode === 'terminate-and-reencrypt' ? tlsSettings.upstream(tls.upstream ?? {}) : null,
     tlsSettings,
@@ -78,6 +82,7 @@ export function resolveForward(
     sticky: stickyOf(action.loadBalancing?.sticky),
     slowStartMs: slowStart ?? loadBalancingDefaults.slowStart,
     healthCheck: resolveHealthCheck(action, targets),
+    grpcWeb: action.grpcWeb ?? backendDefaults.grpcWeb,
     urlRewrite: action.urlRewrite === undefined ? null : rewriteOf(action.urlRewrite),
     retry: action.retry === undefined ? usualRetry : deepFreeze({ ...retryDefaults, ...action.retry }),
     circuitBreaker: breakerOf(action.circuitBreaker),
@@ -149,6 +154,7 @@ function resolveTarget(target: ITarget, common: ITargetSettings): IResolvedTarge
     weight: target.weight ?? targetDefaults.weight,
     backup: target.backup ?? targetDefaults.backup,
     sendProxyProtocol: versionOf(target.sendProxyProtocol ?? common.version),
+    backendProtocol: target.backendProtocol ?? common.backendProtocol,
     tls: upstreamTlsOf(target, common),
     headers: resolveRules(target.headers),
   });

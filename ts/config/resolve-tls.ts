@@ -84,13 +84,15 @@ export class TlsSettings {
 }
 
 function settingsOf(tls: IRouteTls) {
+  const alpn = [...new Set(tls.alpn ?? tlsDefaults.alpn)];
   const versions = (tls.versions ?? tlsDefaults.versions).map((version) => tlsVersions.indexOf(version));
   return {
     minVersion: versionAt(Math.min(...versions)),
     maxVersion: versionAt(Math.max(...versions)),
     ciphers: tls.ciphers ?? null,
     honorCipherOrder: tls.honorCipherOrder ?? tlsDefaults.honorCipherOrder,
-    alpn: [...new Set(tls.alpn ?? tlsDefaults.alpn)],
+    alpn,
+    alpnIsUsual: alpn.join() === tlsDefaults.alpn.join(),
     sessionTimeoutSeconds: tls.sessionTimeout ?? tlsDefaults.sessionTimeout,
     clientAuth: tls.clientAuth === undefined ? null : clientAuthOf(tls.clientAuth),
   };

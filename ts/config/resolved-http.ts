@@ -16,6 +16,10 @@ export interface IResolvedHttp {
   readonly keepAliveTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
+  readonly maxConcurrentStreams: number;
+  readonly h2c: boolean;
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
   readonly maxUpstreamConnections: number;
   readonly maxUpstreamQueue: number;
   readonly upstreamIdleTimeoutMs: number;

@@ -2,7 +2,7 @@
 
 import type { IResolvedHeaderRule, IResolvedPair } from './resolved-http.js';
 import type { IResolvedUpstreamTls } from './resolved-tls.js';
-import type { IPortSpan, IRouteContext } from './types.js';
+import type { IPortSpan, IRouteContext, TBackendProtocol } from './types.js';
 
 export interface IResolvedTarget {
   /** Fixed hosts, or a function asked once a connection. */
@@ -21,6 +21,8 @@ export interface IResolvedTarget {
   readonly backup: boolean;
   /** Header version; 0: none. */
   readonly sendProxyProtocol: 0 | 1 | 2;
+  /** Of HTTP. */
+  readonly backendProtocol: TBackendProtocol;
   /** null: plain. */
   readonly tls: IResolvedUpstreamTls | null;
   /** After the route's. */

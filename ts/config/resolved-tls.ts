@@ -17,6 +17,8 @@ export interface IResolvedTls {
   readonly ciphers: string | null;
   readonly honorCipherOrder: boolean;
   readonly alpn: readonly string[];
+  /** It is the default: `h2` is left out where a socket handler may get the connection. */
+  readonly alpnIsUsual: boolean;
   /** 0: no resumption. */
   readonly sessionTimeoutSeconds: number;
   readonly clientAuth: { readonly required: boolean; readonly ca: readonly (string | Uint8Array)[] } | null;

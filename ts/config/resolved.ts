@@ -160,6 +160,7 @@ export interface IResolvedForward {
   /** 0: none. */
   readonly slowStartMs: number;
   readonly healthCheck: IResolvedHealthCheck;
+  readonly grpcWeb: boolean;
   readonly urlRewrite: IResolvedRewrite | null;
   readonly retry: { readonly attempts: number; readonly statuses: readonly number[]; readonly budget: number };
   /** null: none. */

@@ -1,7 +1,7 @@
 // The schemas of actions, and of who may use a route.
 
 import * as plugins from '../plugins.js';
-import { blockDefaults, forwardDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import { backendDefaults, blockDefaults, forwardDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
 import { authenticationSchema } from './schema-authentication.js';
 import { checked, func, list, option, strict, whole, word } from './schema-base.js';
 import {
@@ -13,7 +13,13 @@ import {
 } from './schema-http.js';
 import { kernelSchema } from './schema-kernel.js';
 import { addressList } from './schema-match.js';
-import { healthCheckSchema, loadBalancingSchema, sendProxyProtocolSchema, targetSchema } from './schema-target.js';
+import {
+  backendProtocolSchema,
+  healthCheckSchema,
+  loadBalancingSchema,
+  sendProxyProtocolSchema,
+  targetSchema,
+} from './schema-target.js';
 import { templateFault } from './schema-text.js';
 import { tlsSchema } from './schema-tls.js';
 import type { THttpHandler, TSocketHandler } from './types.js';
@@ -89,6 +95,12 @@ export const actionSchema = zod.discriminatedUnion(
         forwardDefaults.forwardingEngine,
       ),
       nftables: option(kernelSchema, "For forwardingEngine: 'nftables'."),
+      backendProtocol: option(
+        backendProtocolSchema,
+        'HTTP: the version that targets are spoken to in.',
+        backendDefaults.backendProtocol,
+      ),
+      grpcWeb: option(zod.boolean(), 'HTTP: gRPC-Web of browsers becomes gRPC for targets.', backendDefaults.grpcWeb),
       urlRewrite: option(urlRewriteSchema, 'HTTP: changes the path of requests before they go to a target.'),
       retry: option(retrySchema, 'HTTP: repeating what failed.'),
       circuitBreaker: option(circuitBreakerSchema, 'HTTP: sends no requests to a target that keeps failing.'),

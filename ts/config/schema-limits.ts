@@ -1,7 +1,7 @@
 // The schema of the HTTP engine's limits.
 
 import { httpDefaults as defaults, maxByteLimit, maxConnectionLimit } from './defaults.js';
-import { milliseconds, option, strict, whole } from './schema-base.js';
+import { flag, milliseconds, option, strict, whole } from './schema-base.js';
 
 const count = (min: number) => whole(min, maxConnectionLimit);
 
@@ -33,6 +33,22 @@ export const httpLimitsSchema = strict('http', {
     'Requests of one connection; 0: no limit.',
     defaults.maxRequestsPerConnection,
   ),
+  maxConcurrentStreams: option(
+    whole(1, 100_000),
+    'Requests of one HTTP/2 connection at a time.',
+    defaults.maxConcurrentStreams,
+  ),
+  h2c: option(
+    flag(),
+    'HTTP/2 without TLS, with prior knowledge; false: such clients are told to come by HTTP/1.1.',
+    defaults.h2c,
+  ),
+  pingInterval: option(
+    milliseconds(0),
+    'Milliseconds without anything from an HTTP/2 client whose requests are under way until it is sent a PING; 0: none.',
+    defaults.pingInterval,
+  ),
+  pingTimeout: option(milliseconds(1), 'Milliseconds for its answer.', defaults.pingTimeout),
   maxUpstreamConnections: option(count(1), 'Connections to one target.', defaults.maxUpstreamConnections),
   maxUpstreamQueue: option(count(0), 'Requests that wait for a connection to one target.', defaults.maxUpstreamQueue),
   upstreamIdleTimeout: option(

@@ -26,6 +26,8 @@ export function normaliseTargetHost(text: string): string | null {
 /** true is version 1. */
 export const sendProxyProtocolSchema = zod.literal([true, false, 1, 2], { error: 'true, false, 1 or 2' });
 
+export const backendProtocolSchema = word(['http1', 'http2', 'auto']);
+
 export const targetSchema = strict('target', {
   host: zod
     .union(
@@ -59,6 +61,7 @@ export const targetSchema = strict('target', {
   weight: option(whole(1, 1000), 'Share among its peers.', targetDefaults.weight),
   backup: option(flag(), 'Used only while no other target is healthy.', targetDefaults.backup),
   sendProxyProtocol: option(sendProxyProtocolSchema, "PROXY header version; overrides the route's."),
+  backendProtocol: option(backendProtocolSchema, "HTTP: the version that is spoken to it; overrides the action's."),
   tls: option(
     zod.union([flag(), upstreamTlsSchema], { error: 'true, false or an object (upstream)' }),
     'TLS to this target, whatever the route does: true is all defaults, false none.',

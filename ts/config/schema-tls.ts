@@ -5,7 +5,7 @@ import * as plugins from '../plugins.js';
 import { tlsDefaults, upstreamTlsDefaults } from './defaults.js';
 import { acmeSchema } from './schema-acme.js';
 import { checked, flag, list, option, strict, whole, word } from './schema-base.js';
-import { alpnName, laterValue, tlsVersions } from './schema-match.js';
+import { alpnName, tlsVersions } from './schema-match.js';
 import { pemText } from './schema-text.js';
 
 const { zod } = plugins;
@@ -73,10 +73,7 @@ export const upstreamTlsSchema = strict('upstream', {
   passphrase: passphrase(),
 });
 
-const serverAlpn = list(
-  checked(alpnName, (name) => laterValue('tls.alpn', name) ?? null),
-  'protocol names',
-);
+const serverAlpn = list(alpnName, 'protocol names');
 
 export const tlsSchema = strict('tls', {
   mode: word(['passthrough', 'terminate', 'terminate-and-reencrypt']).meta({
@@ -92,7 +89,11 @@ export const tlsSchema = strict('tls', {
     "Cipher suites in OpenSSL's notation. Default: Node's.",
   ),
   honorCipherOrder: option(flag(), "Our order of ciphers decides, not the client's.", tlsDefaults.honorCipherOrder),
-  alpn: option(serverAlpn, 'Protocols that are offered by ALPN, in order.', tlsDefaults.alpn),
+  alpn: option(
+    serverAlpn,
+    'Protocols that are offered by ALPN, in order. The default leaves h2 out where a socket handler may get the connection.',
+    tlsDefaults.alpn,
+  ),
   sessionTimeout: option(
     whole(0, 604_800, 'seconds, a whole number'),
     'Seconds that a session can be resumed; 0: never.',

@@ -12,7 +12,7 @@ import type {
   IWebSocketRules,
 } from './types-http.js';
 import type { INfTablesRules } from './types-kernel.js';
-import type { IHealthCheck, ILoadBalancing, ITarget, TSendProxyProtocol } from './types-target.js';
+import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
 /** Forwards the connection to a target. */
@@ -29,7 +29,10 @@ export interface IForwardAction {
   forwardingEngine?: 'node' | 'nftables';
   /** For `forwardingEngine: 'nftables'`. */
   nftables?: INfTablesRules;
-  /** What follows is for HTTP. */
+  /** What follows is for HTTP: the version that targets are spoken to in. Default 'http1'. */
+  backendProtocol?: TBackendProtocol;
+  /** gRPC-Web of browsers becomes gRPC for targets, which need `backendProtocol` 'http2' or 'auto'. Default false. */
+  grpcWeb?: boolean;
   urlRewrite?: IUrlRewrite;
   retry?: IRetry;
   circuitBreaker?: boolean | ICircuitBreakerRule;

@@ -156,6 +156,19 @@ export interface IHttpLimits {
   requestTimeout?: number;
   /** Requests of one connection. Default 0, no limit. */
   maxRequestsPerConnection?: number;
+  /** Requests of one HTTP/2 connection at a time. Default 128. */
+  maxConcurrentStreams?: number;
+  /**
+   * HTTP/2 without TLS, with prior knowledge (RFC 9113 §3.3). Default false: such clients are told to come by HTTP/1.1. Over TLS
+   * it is agreed on by `tls.alpn`.
+   */
+  h2c?: boolean;
+  /**
+   * Milliseconds without anything from an HTTP/2 client whose requests are under way until it is sent a PING. Default 0, none.
+   */
+  pingInterval?: number;
+  /** Milliseconds for its answer. Default 10 000. */
+  pingTimeout?: number;
   /** Connections to one target, and requests that wait for one. Default 1 024 and 1 024. */
   maxUpstreamConnections?: number;
   maxUpstreamQueue?: number;

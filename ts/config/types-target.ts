@@ -8,6 +8,12 @@ import type { IUpstreamTls } from './types-tls.js';
 /** The version of the PROXY header sent to a target; `true` is 1, `false` none. */
 export type TSendProxyProtocol = boolean | 1 | 2;
 
+/**
+ * The version of HTTP that a target is spoken to in: `http1`; `http2`, which a plain target must take without being asked
+ * (RFC 9113 §3.3); `auto`: what the target chooses by ALPN, and `http1` where there is no TLS.
+ */
+export type TBackendProtocol = 'http1' | 'http2' | 'auto';
+
 /** One place to forward to. */
 export interface ITarget {
   /** An address, a name, a list of them (balanced), or a synchronous function that gives one of those. */
@@ -24,6 +30,8 @@ export interface ITarget {
   backup?: boolean;
   /** Overrides the route's. */
   sendProxyProtocol?: TSendProxyProtocol;
+  /** HTTP: the version that is spoken to it; overrides the action's. */
+  backendProtocol?: TBackendProtocol;
   /** TLS to this target, whatever the route does: `true` is all defaults, `false` none. */
   tls?: boolean | IUpstreamTls;
   /** For requests to this target, after the route's rules. */

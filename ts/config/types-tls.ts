@@ -69,8 +69,9 @@ export interface IRouteTls {
   /** Our order of ciphers decides, not the client's. Default true. */
   honorCipherOrder?: boolean;
   /**
-   * Protocols that are offered by ALPN, in order. Default `['http/1.1', 'http/1.0']`. A client that offers none of them is served
-   * without a protocol where its bytes are forwarded as they are, else refused.
+   * Protocols that are offered by ALPN, in order. Default `['h2', 'http/1.1', 'http/1.0']`, without `h2` where a socket handler may
+   * get the connection. A client that offers none of them is served without a protocol where its bytes are forwarded as they
+   * are, else refused.
    */
   alpn?: readonly string[];
   /** Seconds that a session can be resumed. Default 300; 0: never. */

@@ -202,7 +202,7 @@ function clientLeft(connection: Connection): TEnd {
  * otherwise see a clean FIN after a part of what was sent (RFC 9293 §3.9.1, ABORT). In TLS a FIN alone says that something
  * may be missing, and close_notify that nothing is (RFC 8446 §6.1): it is sent where that is so.
  */
-function closeSocket(socket: Socket, end: TEnd): void {
+export function closeSocket(socket: Socket, end: TEnd): void {
   if (socket.destroyed) return;
   if (end === 'client_error' || end === 'target_error' || socket.writableLength > 0) return resetSocket(socket);
   if (isSecure(socket) && isComplete(end) && !socket.writableEnded) socket.end();

@@ -215,7 +215,7 @@ export const endTable = {
     by: 'proxy',
     phases: ['transfer'],
     blame: 'client',
-    meaning: "a WebSocket's client did not answer a ping in time",
+    meaning: 'the client did not answer a ping of HTTP/2 or its WebSocket in time',
   },
   message_too_large: {
     by: 'proxy',

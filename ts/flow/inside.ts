@@ -32,9 +32,15 @@ export function goInside(
   const { connection, facts, bytes } = peeked;
   const need = table.needInside(facts, tls);
   const alpnOptional = table.engineInside({ ...facts, protocol: null }, tls) !== null;
-  terminate(connection, bytes, tls, { ...deps, alpnOptional }, (secure) => {
+  const withoutH2 = tls.alpnIsUsual && facts.alpn.includes('h2') && !table.servesRequests(facts, tls);
+  terminate(connection, bytes, tls, { ...deps, alpnOptional, withoutH2 }, (secure) => {
     const within: IConnectionFacts = { ...facts, tlsVersion: connection.tlsVersion };
-    if (isHttp(secure)) return inside.http({ ...within, protocol: 'http' }, null, tls);
+    const asHttp: IConnectionFacts = { ...within, protocol: 'http' };
+    // A handler whose route offers HTTP/2 speaks it.
+    if (secure.alpnProtocol === 'h2' && table.engineInside(asHttp, tls)?.kind === 'bytes') {
+      return inside.bytes({ connection, facts: asHttp, bytes: null }, tls);
+    }
+    if (isHttp(secure)) return inside.http(asHttp, null, tls);
     if (need === 'nothing') return inside.bytes({ connection, facts: { ...within, protocol: null }, bytes: null }, tls);
     waitForBytes(connection, deps);
     peekInside(connection, (protocol, first) => {
@@ -49,7 +55,8 @@ export function goInside(
 }
 
 /** RFC 7301: a client that agreed on it will speak it, now or after a while. */
-const isHttp = ({ alpnProtocol }: TLSSocket): boolean => alpnProtocol === 'http/1.1' || alpnProtocol === 'http/1.0';
+const isHttp = ({ alpnProtocol }: TLSSocket): boolean =>
+  alpnProtocol === 'http/1.1' || alpnProtocol === 'h2' || alpnProtocol === 'http/1.0';
 
 function waitForBytes(connection: Connection, { clock, connections, initialDataTimeoutMs }: IInsideDeps): void {
   connection.limitFromMs = clock.nowMs();

@@ -6,6 +6,8 @@ import type { TEnd } from './ends.js';
 /** One request and its answer, when it is over. */
 export interface IRequestRecord {
   readonly connection: Connection;
+  /** Of HTTP, as the client speaks it. */
+  readonly version: '1.0' | '1.1' | '2';
   readonly method: string;
   /** As the client named it. */
   readonly authority: string;

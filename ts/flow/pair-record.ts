@@ -2,13 +2,20 @@
 
 import type { IClock } from '../base/clock.js';
 import type { Connection } from './connection.js';
-import type { ConnectionManager } from './connection-manager.js';
+import type { Deadlines } from './deadlines.js';
 import type { TEnd } from './ends.js';
 import type { IPairHooks, TPairEnd } from './socket-utils.js';
 
+/** Where records are kept: of connections, or of what one connection carries many of. */
+export interface IRecordHome {
+  readonly deadlines: Deadlines;
+  /** Ends it, once: false if it had ended. */
+  cleanupConnection(connection: Connection, end: TEnd): boolean;
+}
+
 export interface IPairRecordDeps {
   readonly clock: IClock;
-  readonly connections: ConnectionManager;
+  readonly connections: IRecordHome;
 }
 
 export class PairRecord implements IPairHooks {

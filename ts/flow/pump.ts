@@ -1,6 +1,7 @@
 // One direction of a forwarded connection: bytes from one socket to another, as fast as the other takes them.
 
 import type { Socket } from 'node:net';
+import * as plugins from '../plugins.js';
 import { readInto } from './read-into.js';
 
 /**
@@ -47,13 +48,15 @@ let bulkTransfers = 0;
 
 /**
  * Whether nothing waits on either side, and nobody else would miss the `data` events. Not for TLS: after a pause Node still
- * gives out the records that it has decrypted, into the memory that is being written.
+ * gives out the records that it has decrypted, into the memory that is being written. A stream of HTTP/2 keeps what it was given
+ * for longer than its write takes.
  */
 const canReadInBulk = (from: Socket, to: Socket): boolean =>
   bulkTransfers < maxBulkTransfers &&
   from.readableLength === 0 &&
   to.writableLength === 0 &&
   from.listenerCount('data') === 1 &&
+  to instanceof plugins.net.Socket &&
   !('encrypted' in from);
 
 /**

@@ -49,12 +49,12 @@ export class SharedRead implements IReader {
     const { buffer } = this;
     const isShared = buffer === this.#shared;
     const chunk = bytes === buffer.length ? buffer : buffer.subarray(0, bytes);
-    const isLarge = bytes >= largeBytes;
-    if (isLarge) this.buffer = Buffer.allocUnsafeSlow(sharedBytes);
-    else if (!isShared) this.buffer = this.#shared;
     // What was read into the shared memory, large or not, is only lent.
     if (this.#read === null) return this.#socket.push(isShared ? Buffer.from(chunk) : chunk);
     this.#read(chunk, !isShared);
+    // Whoever was stopped by this has nothing to read into for a long time, perhaps.
+    if (bytes >= largeBytes && !this.#socket.isPaused()) this.buffer = Buffer.allocUnsafeSlow(sharedBytes);
+    else if (!isShared) this.buffer = this.#shared;
     return true;
   }
 

@@ -12,14 +12,15 @@ import { applyRules } from './header-rules.js';
 import { redirectAnswer } from './redirect.js';
 import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
-import { checkUpgrade } from './websocket.js';
+import { checkUpgrade, opensBySuccess } from './websocket.js';
 
 export function act(exchange: IActing, route: IResolvedRoute): void {
   const { request } = exchange;
   const cors = route.headers?.cors ?? null;
   const preflight = cors === null ? null : preflightAnswer(request.head, cors);
-  if (preflight !== null) return exchange.answer({ head: preflight, body: noBody });
+  if (preflight !== null) return exchange.answer({ head: preflight, body: noBody, isError: false });
   const { action } = route;
+  if (opensBySuccess(request.head) && !mayRefuse(action)) return exchange.answer(errorAnswer(501, noTunnel));
   switch (action.type) {
     case 'forward':
       return forward(exchange, action);
@@ -35,6 +36,14 @@ export function act(exchange: IActing, route: IResolvedRoute): void {
   }
 }
 
+const noTunnel = 'nothing here speaks that protocol';
+
+/** Whether what the action answers opens no tunnel where nobody is at the other end. */
+function mayRefuse(action: TResolvedAction): boolean {
+  if (action.type === 'http-handler') return false;
+  return !(action.type === 'respond' || action.type === 'block') || action.status >= 300;
+}
+
 const noBody = Buffer.alloc(0);
 
 function forward(exchange: IActing, action: IResolvedForward): void {
@@ -44,8 +53,8 @@ function forward(exchange: IActing, action: IResolvedForward): void {
   if (head.upgrade === 'websocket') {
     const refused = checkUpgrade(head, action.websocket);
     if (refused !== null) {
-      const { head: own, body } = errorAnswer(refused.status, refused.why);
-      return exchange.answer({ head: { ...own, fields: [...own.fields, ...refused.fields] }, body });
+      const own = errorAnswer(refused.status, refused.why);
+      return exchange.answer({ ...own, head: { ...own.head, fields: [...own.head.fields, ...refused.fields] } });
     }
   }
   exchange.forward(action, head.upgrade === 'websocket');

@@ -40,7 +40,7 @@ function proofFor({ services }: Visitor, target: string): IOwnAnswer | null {
   if (text === null) return null;
   const body = Buffer.from(text);
   const fields = ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'];
-  return { head: { status: 200, reason: '', fields, contentLength: body.length }, body };
+  return { head: { status: 200, reason: '', fields, contentLength: body.length }, body, isError: false };
 }
 
 function admit(
@@ -63,10 +63,10 @@ function admit(
 
 /** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */
 function challenge(route: IResolvedRoute): IAdmission {
-  const { head, body } = errorAnswer(401);
+  const own = errorAnswer(401);
   const realm = route.security.basic?.[0]?.realm ?? '';
-  const fields = [...head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
-  return { route, refusal: { head: { ...head, fields }, body }, routes: null, permit: null };
+  const fields = [...own.head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
+  return { route, refusal: { ...own, head: { ...own.head, fields } }, routes: null, permit: null };
 }
 
 const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({

@@ -8,7 +8,8 @@ import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
 import { SharedRead } from '../flow/shared-read.js';
 import { AnswerWriter } from './answer-writer.js';
-import { discardBytes, lingerMs, type TPhase } from './client-phase.js';
+import { sendEnd } from './client-close.js';
+import { discardBytes, isUnsettled, refusesSwitch, type TPhase } from './client-phase.js';
 import { errorAnswer } from './error-answer.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
@@ -75,10 +76,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
   head(head: IResponseHead): void {
     const request = this.#request;
     if (request === null) return;
-    // What a client sent behind the opening of a WebSocket or a tunnel was meant for that, not as requests (RFC 9931).
-    const opens = request.upgrade === 'websocket' || request.method === 'CONNECT';
-    const refusesSwitch = opens && head.status !== 101;
-    if (this.#unsettled(request) || refusesSwitch || this.#draining) this.#keepAlive = false;
+    const unsettled = isUnsettled(request, this.#reader, this.#continued, this.#pulling);
+    if (unsettled || refusesSwitch(request, head.status) || this.#draining) this.#keepAlive = false;
     if (!this.#writer.begin(head, request, this.#keepAlive)) this.#keepAlive = false;
   }
 
@@ -125,6 +124,18 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#socket.pause();
   }
 
+  limit(limitMs: number, end: TEnd): void {
+    this.#visitor.limit(limitMs, end);
+  }
+
+  whenOver(release: () => void): void {
+    this.#connection.whenEnded(release);
+  }
+
+  refuseVersion(): boolean {
+    return false;
+  }
+
   original(): Buffer | null {
     return this.#reader.original;
   }
@@ -134,8 +145,8 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#writer.flush();
     this.#leave();
     this.#exchange = null;
-    const detached = { socket: this.#socket, bytes: this.#reader.stop() };
-    return this.#graceMs === null ? detached : { ...detached, graceMs: this.#graceMs };
+    const { connection, connections } = this.#visitor;
+    return { socket: this.#socket, bytes: this.#reader.stop(), connection, connections, graceMs: this.#graceMs };
   }
 
   readonly #onData = (chunk: Buffer, owned: boolean): void => {
@@ -222,12 +233,6 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#finish('internal_error');
   }
 
-  /** What waits for 100 may never come, or be taken for the next request (RFC 9110 §10.1.1); too much is not waited for. */
-  #unsettled({ expectsContinue }: IRequestHead): boolean {
-    if (this.#reader.contentDone) return false;
-    return (expectsContinue && !this.#continued) || (!this.#pulling && this.#reader.contentLeft > discardBytes);
-  }
-
   #next(): void {
     if (this.#draining) return this.#close();
     if (this.#writer.isFull) return this.#waitForRoom();
@@ -265,16 +270,12 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#close();
   }
 
-  /** Sends our FIN behind the answer, which has the time of `#waitForRoom`. Then who still sends is heard for a while. */
+  /** The answer has the time of `#waitForRoom`. */
   #close(): void {
     this.#phase = 'closing';
     const sends = !this.#reader.contentDone || this.#reader.waits || this.#closeEnd !== 'normal';
-    const lingers = sends && !this.#socket.readableEnded;
     this.#reader.stop();
-    this.#visitor.limit(this.#connection.timeouts ? 0 : lingerMs, this.#closeEnd);
-    this.#listen();
-    const finished = () => (lingers ? this.#visitor.limit(lingerMs, this.#closeEnd) : this.#finish(this.#closeEnd));
-    this.#socket.once('finish', finished).end();
+    sendEnd(this.#visitor, this.#closeEnd, sends, () => this.#finish(this.#closeEnd));
   }
 
   #finish(end: TEnd): void {
@@ -282,7 +283,6 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#visitor.connections.cleanupConnection(this.#connection, end);
   }
 
-  /** The connection has ended, by whoever. */
   #ended(): void {
     this.#leave();
     this.#reader.stop();

@@ -1,4 +1,6 @@
-// How far a client's HTTP/1.1 connection has come, and how long and how much it waits for what nobody needs.
+// How far a client's HTTP/1.1 connection has come, and how much it reads of what nobody needs.
+
+import type { IRequestHead } from '../codec/http-message.js';
 
 /**
  * `idle`: nothing of the next request is there. `discard`: the answer is complete, the rest of the request's content is read
@@ -9,5 +11,18 @@ export type TPhase = 'idle' | 'head' | 'exchange' | 'discard' | 'full' | 'closin
 
 /** Content that nobody wanted is read to the end, to keep the connection, if it is no more than this. */
 export const discardBytes = 65_536;
-/** How long a client that still sends is listened to after our FIN, so that no reset takes the answer from it. */
-export const lingerMs = 2_000;
+
+/** What a client sent behind the opening of a WebSocket or a tunnel was meant for that, not as requests (RFC 9931). */
+export const refusesSwitch = ({ upgrade, method }: IRequestHead, status: number): boolean =>
+  status !== 101 && (upgrade === 'websocket' || method === 'CONNECT');
+
+/** What waits for 100 may never come, or be taken for the next request (RFC 9110 §10.1.1); too much is not waited for. */
+export function isUnsettled(
+  { expectsContinue }: IRequestHead,
+  { contentDone, contentLeft }: { readonly contentDone: boolean; readonly contentLeft: number },
+  continued: boolean,
+  pulling: boolean,
+): boolean {
+  if (contentDone) return false;
+  return (expectsContinue && !continued) || (!pulling && contentLeft > discardBytes);
+}

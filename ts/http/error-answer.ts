@@ -8,6 +8,8 @@ export interface IOwnAnswer {
   readonly head: IResponseHead;
   /** Empty where there is none. */
   readonly body: Buffer;
+  /** The proxy's own words, which clients of gRPC get in a form of theirs; else it is what a route says. */
+  readonly isError: boolean;
 }
 
 /** Characters of a detail. */
@@ -31,7 +33,11 @@ export function errorAnswer(status: number, detail = ''): IOwnAnswer {
 
 function make(status: number, detail: string): IOwnAnswer {
   if (hasNoContent(status))
-    return { head: { status, reason: '', fields: [], contentLength: lengthOf(status, 0) }, body: Buffer.alloc(0) };
+    return {
+      head: { status, reason: '', fields: [], contentLength: lengthOf(status, 0) },
+      body: Buffer.alloc(0),
+      isError: false,
+    };
   const text = detail === '' ? `${`${status} ${statusPhrase(status)}`.trim()}\n` : `${detail.slice(0, maxDetail)}\n`;
   const body = Buffer.from(text, 'utf8');
   // Most errors pass; a cache that kept one (RFC 9111 §4.2.2 lets it keep 404, 501 and others) would make it last.
@@ -43,7 +49,7 @@ function make(status: number, detail: string): IOwnAnswer {
     'X-Content-Type-Options',
     'nosniff',
   ];
-  return { head: { status, reason: '', fields, contentLength: body.length }, body };
+  return { head: { status, reason: '', fields, contentLength: body.length }, body, isError: status >= 400 };
 }
 
 /** RFC 9110 §6.4.1, and 205, which has none either (§15.3.6). */

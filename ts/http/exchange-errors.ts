@@ -27,3 +27,7 @@ export const clientError = (why: 'left' | 'malformed' | 'shutdown' | 'timeout'):
 
 /** What an error becomes where the client speaks HTTP. */
 export const statusOf = (error: Error): number => (error instanceof ProxyError ? error.status : 502);
+
+/** Where any success would open a tunnel, and nobody is at its other end. */
+export const notSwitched = (): ProxyError =>
+  new ProxyError('TARGET_MALFORMED', 'the target took the opening of a WebSocket for another request');

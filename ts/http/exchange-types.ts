@@ -4,7 +4,9 @@
 
 import type { Socket } from 'node:net';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
+import type { Connection } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
+import type { IRecordHome } from '../flow/pair-record.js';
 
 /** The client's side, as the exchange uses it. */
 export interface IClientSide {
@@ -26,14 +28,22 @@ export interface IClientSide {
   /** Starts, stops and continues the request's content; it begins stopped. After the answer the rest is the side's own affair. */
   pull(): void;
   hold(): void;
+  /** What the request waits for from now on, 0: nothing; when it has passed, the side calls `timedOut` of the exchange. */
+  limit(limitMs: number, end: TEnd): void;
+  /** Calls `release` when that is over which carries the request, and what it has become: a connection, or a stream. */
+  whenOver(release: () => void): void;
+  /**
+   * Only HTTP/1 will do: a side of another version tells the client so (RFC 9113 §7, HTTP_1_1_REQUIRED), and is done: true.
+   */
+  refuseVersion(): boolean;
   /**
    * The request as it came, with all that came behind it: for a socket handler, which reads it for itself. Only within the
    * exchange's `start`, and where it is the first of its connection; else null.
    */
   original(): Buffer | null;
   /**
-   * After `head` with 101 (or 200 to CONNECT): the socket for the tunnel, and what it already sent behind its request. The
-   * side forgets the socket; listeners of its own are gone. null: this side has none to give (it was cut meanwhile).
+   * After `head` with 101 (HTTP/2: 200): the socket for the tunnel, or a stream in its place, and what it already sent behind
+   * its request. The side forgets the socket; listeners of its own are gone. null: it has none to give (it was cut meanwhile).
    */
   detach(): IDetached | null;
 }
@@ -41,8 +51,11 @@ export interface IClientSide {
 export interface IDetached {
   readonly socket: Socket;
   readonly bytes: Buffer | null;
-  /** Given where the proxy stops already: the milliseconds that connections have to end. */
-  readonly graceMs?: number;
+  /** The tunnel's record: of the client's connection, or of one stream of it; and where it is kept. */
+  readonly connection: Connection;
+  readonly connections: IRecordHome;
+  /** Where the proxy stops already: the milliseconds that connections have to end; else null. */
+  readonly graceMs: number | null;
 }
 
 /** What the client's side tells the exchange. */
@@ -85,7 +98,7 @@ export interface IAnswerListener {
   /** Nothing more comes in this turn. */
   answerPause(): void;
   originDrained(): void;
-  /** 101, or 2xx to CONNECT: the tunnel's socket is the listener's from here on, with what it already sent. */
+  /** 101 (HTTP/2: 2xx): the tunnel's socket, or a stream in its place, is the listener's from here on, with what it already sent. */
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void;
   /** It failed; `answerHead` may have been before. Nothing more comes. */
   originFailed(failure: IOriginFailure): void;
@@ -96,6 +109,9 @@ export interface IOriginFailure {
   readonly error: Error;
   /** True if the target cannot have seen anything of the request: it may be repeated, whatever it is. */
   readonly unsent: boolean;
-  /** True if the connection had served before and ended without a byte of an answer: it was stale. */
+  /**
+   * True if the connection is to blame, not the target: it had served before and ended without a byte of an answer, or takes no
+   * more requests (HTTP/2: GOAWAY, REFUSED_STREAM).
+   */
   readonly stale: boolean;
 }

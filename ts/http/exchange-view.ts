@@ -34,8 +34,8 @@ export interface IActing extends IExchangeParts {
   send(origin: IOrigin, head: IRequestHead): void;
   /** Sends it to a target of the route, as soon as one takes it; `upgrades`: as the opening of a WebSocket. */
   forward(action: IResolvedForward, upgrades: boolean): void;
-  /** The client's socket is somebody else's from here on. */
-  leave(): void;
+  /** The client's side was told all there is: its socket is somebody else's, or it was sent away. `status` is for the record. */
+  leave(status: number): void;
   readonly routes: IHttpRoutes | null;
   readonly permit: IRequestPermit | null;
 }

@@ -10,15 +10,17 @@ import { act } from './action.js';
 import { admitRequest } from './admit-request.js';
 import { AnswerRelay } from './answer-relay.js';
 import { errorAnswer, type IOwnAnswer } from './error-answer.js';
-import { clientError, knownError, overdue, statusOf } from './exchange-errors.js';
+import { clientError, knownError, notSwitched, overdue, statusOf } from './exchange-errors.js';
 import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
 import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
 import { Forwarding } from './forwarding.js';
+import { inKind } from './grpc-answer.js';
 import { RequestFacts } from './request-facts.js';
 import { responseFields } from './response-fields.js';
 import { switchToTunnel } from './switch-protocol.js';
 import { headForTarget } from './target-head.js';
 import type { Visitor } from './visitor.js';
+import { opensBySuccess } from './websocket.js';
 
 export class Exchange implements IRequestListener, IAnswerListener, IActing, IAnswering, IForwardingOwner {
   readonly visitor: Visitor;
@@ -63,7 +65,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     return this.#admission?.permit ?? null;
   }
 
-  /** Whether the client may have ended its side and still wait for the answer. */
+  /** The client may have ended its side and still wait. */
   get mayHalfClose(): boolean {
     return this.route?.timeouts.enableHalfOpen ?? false;
   }
@@ -79,7 +81,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     }
   }
 
-  /** The limit that the connection was given for this exchange has passed. */
+  /** The limit that the client's side was given has passed. */
   timedOut(): void {
     if (this.#done) return;
     // Content that nobody asked for yet is no reproach either.
@@ -88,8 +90,8 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
 
-  /** An answer of our own, complete. */
-  answer({ head, body }: IOwnAnswer): void {
+  answer(own: IOwnAnswer): void {
+    const { head, body } = inKind(own, this.request.head, this.#error);
     this.#begin(head);
     if (body.length > 0) this.answerData(body);
     this.answerEnd(null);
@@ -109,13 +111,13 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { route, routes } = this;
     if (route === null || routes === null) return;
     this.#upgrades = upgrades;
-    this.visitor.limitRequest(this.#startedMs);
-    this.#forwarding = new Forwarding(this, action, route, routes);
+    this.#limit();
+    this.#forwarding = new Forwarding(this, action, route, routes, upgrades);
     this.#forwarding.start();
   }
 
-  leave(): void {
-    this.#settle(200);
+  leave(status: number): void {
+    this.#settle(status);
   }
 
   connected(origin: IOrigin, pick: ITargetPick): void {
@@ -143,7 +145,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (origin.data(chunk)) return this.#relay === null ? this.#watchAnswer() : undefined;
     this.side.hold();
     this.#stalled = true;
-    this.visitor.limitRequest(this.#startedMs, this.route?.timeouts.stallTimeoutMs ?? 0);
+    this.#limit(this.route?.timeouts.stallTimeoutMs);
   }
 
   requestEnd(trailers: TFields | null): void {
@@ -160,10 +162,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   clientGone(why: 'left' | 'malformed' | 'shutdown' | 'timeout'): void {
     if (this.#done) return;
-    const error = clientError(why);
-    this.#error = error;
+    this.#error = clientError(why);
     this.#stop();
-    this.#settle(error.status);
+    this.#settle(statusOf(this.#error));
   }
 
   answerInform(status: number, fields: TFields): void {
@@ -172,7 +173,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   answerHead(head: IResponseHead): void {
     try {
-      if (!this.#done && !this.#triesAgainAfter(head.status)) this.#begin(head);
+      if (this.#done || this.#triesAgainAfter(head.status)) return;
+      if (head.status < 300 && opensBySuccess(this.request.head)) this.#fail(notSwitched());
+      else this.#begin(head);
     } catch (error) {
       this.#failed(error);
     }
@@ -201,13 +204,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   answerSwitched(head: IResponseHead, socket: Socket, bytes: Buffer | null): void {
     this.#origin = null;
-    if (this.#done) {
-      socket.destroy();
-      return;
-    }
-    const error = switchToTunnel(this, this.#sent, head, socket, bytes);
-    if (error === null) this.#settle(head.status);
-    else this.#fail(error);
+    if (this.#done) return void socket.destroy();
+    const switched = switchToTunnel(this, this.#sent, head, socket, bytes);
+    if (typeof switched === 'number') this.#settle(switched, true);
+    else this.#fail(switched);
   }
 
   originFailed(failure: IOriginFailure): void {
@@ -229,7 +229,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   #begin(head: IResponseHead): void {
     this.#status = head.status;
-    this.visitor.limitRequest(this.#startedMs);
+    this.#limit();
     this.#relay = new AnswerRelay(this, this.#origin);
     this.#relay.head(head);
   }
@@ -239,7 +239,11 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { responseTimeoutMs = 0, stallTimeoutMs = 0 } = this.route?.timeouts ?? {};
     const isAwaited = this.#origin !== null && this.#relay === null;
     const nextMs = this.#received ? responseTimeoutMs : stallTimeoutMs;
-    this.visitor.limitRequest(this.#startedMs, isAwaited ? nextMs : 0);
+    this.#limit(isAwaited ? nextMs : 0);
+  }
+
+  #limit(answerMs = 0): void {
+    this.side.limit(this.visitor.requestLimitMs(this.#startedMs, answerMs), 'request_timeout');
   }
 
   #triesAgainAfter(status: number): boolean {
@@ -247,12 +251,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (forwarding === null || !forwarding.mayTryAfter(status)) return false;
     const origin = this.#origin;
     this.#origin = null;
-    if (!forwarding.tryNext()) {
-      this.#origin = origin;
-      return false;
-    }
-    origin?.cancel();
-    return true;
+    const tries = forwarding.tryNext();
+    if (tries) origin?.cancel();
+    else this.#origin = origin;
+    return tries;
   }
 
   /** What no rule of the configuration foresees: it costs this request, nothing else. */
@@ -281,15 +283,13 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.#forwarding?.cancel();
   }
 
-  /** Gives everything back and reports, once. */
-  #settle(status: number): void {
+  /** Gives everything back and reports, once; what a tunnel holds is given back when that is over. */
+  #settle(status: number, tunnels = false): void {
     if (this.#done) return;
     this.#done = true;
-    this.#forwarding?.settled(status, this.#error);
-    const { permit } = this;
-    // A tunnel is the route's until the connection ends.
-    if (status !== 101) permit?.release();
-    else this.visitor.connection.whenEnded(() => permit?.release());
+    this.#forwarding?.settled(status, this.#error, tunnels);
+    if (tunnels) this.side.whenOver(() => this.permit?.release());
+    else this.permit?.release();
     this.request.leave(this.#error !== null);
     const { place = null, attempts = 0 } = this.#forwarding ?? {};
     this.visitor.ended(

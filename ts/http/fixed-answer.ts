@@ -23,5 +23,6 @@ function responded({ status, headers, body: given }: Extract<TFixedAction, { typ
   return {
     head: { status, reason: '', fields: responseFields(headers, null), contentLength: lengthOf(status, body.length) },
     body,
+    isError: false,
   };
 }

@@ -8,6 +8,7 @@ import type { IPickSession, ITargetPick } from '../flow/forward/target-types.js'
 import type { IHttpRoutes } from '../flow/http-front.js';
 import type { IOrigin, IOriginFailure } from './exchange-types.js';
 import type { IForwardingOwner } from './exchange-view.js';
+import { bridged } from './grpc-web.js';
 import { isIdempotent, mayRepeat, mayRepeatAfter } from './retry.js';
 import type { IUpstreamTicket, IUpstreamWant } from './upstream-types.js';
 
@@ -24,6 +25,7 @@ export class Forwarding implements IUpstreamWant {
   readonly http: IResolvedHttp;
   readonly connectionTimeoutMs: number;
   fresh = false;
+  readonly upgrades: boolean;
   attempts = 0;
   #pick: ITargetPick | null = null;
   /** What failed last is nothing that the target did. */
@@ -37,7 +39,14 @@ export class Forwarding implements IUpstreamWant {
   #reached = false;
   #heldTrailers: TFields | null = null;
 
-  constructor(owner: IForwardingOwner, action: IResolvedForward, route: IResolvedRoute, routes: IHttpRoutes) {
+  constructor(
+    owner: IForwardingOwner,
+    action: IResolvedForward,
+    route: IResolvedRoute,
+    routes: IHttpRoutes,
+    upgrades: boolean,
+  ) {
+    this.upgrades = upgrades;
     const { request } = owner;
     const { head } = request;
     this.#routeKey = route.key;
@@ -49,7 +58,7 @@ export class Forwarding implements IUpstreamWant {
     this.http = routes.config.http;
     this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
     this.#contentDone = head.contentLength === 0;
-    if (!this.#contentDone && head.contentLength <= heldBytes && isIdempotent(head.method)) this.#held = [];
+    if (!this.#contentDone && head.contentLength <= heldBytes && mayBeRepeated(head.method, action)) this.#held = [];
   }
 
   get connection() {
@@ -94,22 +103,28 @@ export class Forwarding implements IUpstreamWant {
     this.#heldTrailers = trailers;
   }
 
-  /** Sends again what the last origin was given. True if there was anything: the end, at least, of content without a byte. */
+  /** Sends again what the last origin was given. True if that was all: nothing is to be asked of the client. */
   resend(origin: IOrigin): boolean {
-    if (this.attempts === 1 || this.#held === null || (this.#heldBytes === 0 && !this.#contentDone)) return false;
+    if (this.attempts === 1 || this.#held === null) return false;
     for (const chunk of this.#held) origin.data(chunk);
     if (this.#contentDone) origin.end(this.#heldTrailers);
-    return true;
+    return this.#contentDone;
   }
 
   /** Begins another attempt after a failure without an answer, if one is left and it repeats nothing. */
   again(failure: IOriginFailure): boolean {
-    // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts.
-    this.#blameless = failure.stale;
-    if (!failure.stale) this.#pick?.lease.failed(failure.error);
-    if (!mayRepeat(this.#head, failure, this.#isWhole)) return false;
+    // A stale connection says nothing about the target: the same one gets a new connection, once, beyond all counts. One that did
+    // nothing, and says so, is asked again as often as any other.
+    const isUntouched = failure.stale && failure.unsent && this.#hasAttemptsLeft;
+    this.#blameless = failure.stale && (!this.fresh || isUntouched);
+    if (!this.#blameless) this.#pick?.lease.failed(failure.error);
+    const isWhole = this.#isWhole;
+    if (!mayRepeat(this.#head, failure, isWhole || (failure.unsent && this.#held !== null))) return false;
+    // What comes while there is no origin would be lost.
+    if (!isWhole) this.#owner.side.hold();
     if (failure.stale && !this.fresh) return this.#sameAgain();
-    return this.#hasAttemptsLeft && this.#affordable(failure.unsent) && this.#nextTarget();
+    if (!this.#hasAttemptsLeft || !this.#affordable(failure.unsent)) return false;
+    return this.#nextTarget() || (isUntouched && this.#sameAgain());
   }
 
   /** The same after an answer that counts as a failure. The caller cancels the origin before `tryNext`. */
@@ -126,14 +141,13 @@ export class Forwarding implements IUpstreamWant {
     return this.#nextTarget();
   }
 
-  /** Something answered, or nobody waits any more. */
-  settled(status: number, error: Error | null): void {
+  /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
+  settled(status: number, error: Error | null, tunnels: boolean): void {
     const lease = this.#pick?.lease;
     if (error === null) lease?.answered(status < 500);
     else if (error instanceof ProxyError && error.blame === 'upstream' && !this.#blameless) lease?.failed(error);
-    // A tunnel has its target until the connection ends.
-    if (status !== 101) lease?.release();
-    else if (lease !== undefined) this.connection.whenEnded(() => lease.release());
+    if (!tunnels) lease?.release();
+    else if (lease !== undefined) this.#owner.side.whenOver(() => lease.release());
   }
 
   stickyCookie(): string | null {
@@ -189,7 +203,7 @@ export class Forwarding implements IUpstreamWant {
     this.#ticket = null;
     this.#reached = true;
     // The lease hears of the answer, not of the connection: a target that accepts and never answers is no good one.
-    this.#owner.connected(origin, this.pick);
+    this.#owner.connected(this.#action.grpcWeb ? bridged(origin, this.#head) : origin, this.pick);
   };
 
   readonly #failed = (failure: IOriginFailure): void => {
@@ -197,6 +211,10 @@ export class Forwarding implements IUpstreamWant {
     if (!this.again(failure)) this.#owner.unreachable(failure.error);
   };
 }
+
+/** By its nature; or because targets of HTTP/2 say of what they did not look at (RFC 9113 §8.7), whatever it is. */
+const mayBeRepeated = (method: string, { targets }: IResolvedForward): boolean =>
+  isIdempotent(method) || targets.some(({ backendProtocol }) => backendProtocol !== 'http1');
 
 /** What there is to say where no target fits a request. */
 const noTarget = (): ProxyError => new ProxyError('NO_TARGET', 'no target fits this request');

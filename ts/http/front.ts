@@ -8,7 +8,10 @@ import type { Guard } from '../flow/guard/guard.js';
 import type { IHttpFront, IHttpVisit } from '../flow/http-front.js';
 import type { IRequestObserver } from '../flow/observer.js';
 import { ClientConnection } from './client-connection.js';
+import { H2ClientConnection } from './h2-client-connection.js';
+import { H2Tunnels } from './h2-tunnels.js';
 import { HttpDate } from './http-date.js';
+import { refusePreface, versionOf } from './http-version.js';
 import { RetryBudget } from './retry.js';
 import type { IHttpServices } from './services.js';
 import { Upstreams } from './upstream.js';
@@ -31,6 +34,7 @@ export class HttpFront implements IHttpFront {
     const { clock } = parts;
     this.#services = {
       ...parts,
+      tunnels: new H2Tunnels(parts),
       upstreams: new Upstreams({ clock }),
       retries: new RetryBudget(clock),
       date: new HttpDate(clock),
@@ -53,7 +57,12 @@ export class HttpFront implements IHttpFront {
     connection.handled = false;
     connection.lastActivityMs = this.#services.clock.nowMs();
     connection.checkedMs = connection.lastActivityMs;
-    new ClientConnection(new Visitor(visit, routes.config.http, this.#services), visit.bytes).start();
+    const { http } = routes.config;
+    const version = versionOf(visit, http);
+    const visitor = new Visitor(visit, http, this.#services, version === '2');
+    if (version === '1') new ClientConnection(visitor, visit.bytes).start();
+    else if (version === '2') new H2ClientConnection(visitor).start(visit.bytes);
+    else refusePreface(visitor);
   }
 
   /** Lets the connections of HTTP end in peace: each after its present request. */

@@ -12,12 +12,13 @@ import type { IActing } from './exchange-view.js';
 export function handOver(exchange: IActing, route: IResolvedRoute, action: IResolvedSocketHandler): void {
   const { visitor, routes, side, permit, request } = exchange;
   const { connection, visit } = visitor;
+  if (side.refuseVersion()) return exchange.leave(421);
   const bytes = side.original();
   if (bytes === null || routes === null || permit === null) {
     return exchange.answer(errorAnswer(421, 'this connection was used for another route'));
   }
   if (side.detach() === null) return;
-  exchange.leave();
+  exchange.leave(200);
   request.handOver();
   connection.usingNetworkProxy = false;
   connection.routed = route;

@@ -11,5 +11,5 @@ export function redirectAnswer(template: readonly string[], status: number, valu
   if (location === null) return errorAnswer(400, 'The request names no host.');
   const body = Buffer.from(`${status} ${statusPhrase(status)}\n`);
   const fields = ['Location', location, 'Content-Type', 'text/plain; charset=utf-8'];
-  return { head: { status, reason: '', fields, contentLength: body.length }, body };
+  return { head: { status, reason: '', fields, contentLength: body.length }, body, isError: false };
 }

@@ -6,6 +6,7 @@ import type { IChallengeSource } from '../flow/challenge-source.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IRequestObserver } from '../flow/observer.js';
+import type { H2Tunnels } from './h2-tunnels.js';
 import type { HttpDate } from './http-date.js';
 import type { RetryBudget } from './retry.js';
 import type { Upstreams } from './upstream.js';
@@ -16,6 +17,7 @@ export interface IHttpServices {
   readonly logger: ILogger;
   readonly connections: ConnectionManager;
   readonly guard: Guard;
+  readonly tunnels: H2Tunnels;
   readonly upstreams: Upstreams;
   readonly retries: RetryBudget;
   readonly requests: IRequestObserver;

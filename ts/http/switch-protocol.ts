@@ -1,46 +1,65 @@
-// After a target's 101: the client is told, and both sockets become a tunnel.
+// After a target's 101, or its 200 in HTTP/2: the client is told, and both sockets become a tunnel.
 
 import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
-import type { IRequestHead, IResponseHead } from '../codec/http-message.js';
+import { fieldValue, type IRequestHead, type IResponseHead } from '../codec/http-message.js';
 import type { IAnswering } from './exchange-view.js';
+import { remove } from './hop-by-hop.js';
 import { fieldsForClient } from './response-fields.js';
 import { runTunnel } from './tunnel.js';
-import { checkSwitched } from './websocket.js';
+import { acceptOf, checkSwitched } from './websocket.js';
 
-/** Returns why not, where the target's answer is none to the handshake; nothing was sent to the client then. */
+/** Returns what the client was told; or why not, where the target's answer is none to the handshake, and nothing was. */
 export function switchToTunnel(
   exchange: IAnswering,
   sent: IRequestHead | null,
   head: IResponseHead,
   socket: Socket,
   bytes: Buffer | null,
-): ProxyError | null {
-  const { visitor, side, route } = exchange;
+): number | ProxyError {
+  const { visitor, side, route, request } = exchange;
   const action = route?.action;
   const wrong = sent === null || action?.type !== 'forward' ? 'it was not asked' : checkSwitched(sent, head);
   if (wrong !== null || action?.type !== 'forward' || route === null) {
     socket.destroy();
     return new ProxyError('TARGET_MALFORMED', `the target switched protocols wrongly: ${wrong}`);
   }
-  const fields = fieldsForClient(exchange, head.fields, exchange.stickyCookie());
-  // Ours to say, since Upgrade belongs to one connection.
-  fields.push('Upgrade', 'websocket');
-  side.head({ status: 101, reason: head.reason, fields, contentLength: 0 });
+  const own = request.head.version === '2' ? asTunnel(exchange, head) : asUpgrade(exchange, head);
+  side.head(own);
   const client = side.detach();
   if (client === null) {
     socket.destroy();
-    return null;
+    return own.status;
   }
-  const { connection, services } = visitor;
+  const { connection, connections } = client;
   connection.outgoing = socket;
   connection.routed = route;
   connection.timeouts = route.timeouts;
-  const { clock, connections } = services;
   const options = { websocket: action.websocket };
-  const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, { clock, connections });
+  const deps = { clock: visitor.services.clock, connections };
+  const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, deps);
   // A tunnel of a route that changed lives on: it is nobody's next request.
   connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {} };
-  if (client.graceMs !== undefined) tunnel.shutdown(client.graceMs);
-  return null;
+  if (client.graceMs !== null) tunnel.shutdown(client.graceMs);
+  return own.status;
+}
+
+/** For a client of HTTP/1.1. What a target of another version said is not the proof that it waits for (RFC 6455 §4.2.2). */
+function asUpgrade(exchange: IAnswering, { status, reason, fields: given }: IResponseHead): IResponseHead {
+  const fields = fieldsForClient(exchange, given, exchange.stickyCookie());
+  if (status !== 101) {
+    remove(fields, 'sec-websocket-accept');
+    const key = fieldValue(exchange.request.head.fields, 'sec-websocket-key') ?? '';
+    fields.push('Sec-WebSocket-Accept', acceptOf(key));
+  }
+  // Ours to say, since Upgrade belongs to one connection.
+  fields.push('Upgrade', 'websocket');
+  return { status: 101, reason: status === 101 ? reason : '', fields, contentLength: 0 };
+}
+
+/** RFC 8441 §5: 200, and no proof, which the client gave no key for. */
+function asTunnel(exchange: IAnswering, { fields: given }: IResponseHead): IResponseHead {
+  const fields = fieldsForClient(exchange, given, exchange.stickyCookie());
+  remove(fields, 'sec-websocket-accept');
+  return { status: 200, reason: '', fields, contentLength: -1 };
 }

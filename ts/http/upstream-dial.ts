@@ -24,6 +24,8 @@ export interface IUpstreamDial {
   readonly limitMs: number;
   /** Sent first; null: nothing. */
   readonly header: Buffer | null;
+  /** What TLS offers, in order. */
+  readonly alpn: readonly string[];
   /** Aborted: the dial is given up. */
   readonly signal: AbortSignal;
 }
@@ -112,12 +114,12 @@ class UpstreamDial {
 
   #connected(socket: Socket): void {
     if (this.#over || this.#socket !== socket) return;
-    const { forward, place, header } = this.#dial;
+    const { forward, place, header, alpn } = this.#dial;
     if (header !== null) socket.write(header);
     if (place.tls === null) return this.#succeed(socket);
     this.#limit(this.#dueMs - forward.clock.nowMs(), () => this.#fail(this.#tooLate()));
     try {
-      this.#secure = secureUpstream(socket, place.host, place.tls, http1, (error, secure) => {
+      this.#secure = secureUpstream(socket, place.host, place.tls, alpn, (error, secure) => {
         if (error !== null) this.#fail(error);
         else this.#succeed(secure);
       });
@@ -160,7 +162,11 @@ class UpstreamDial {
   }
 }
 
-const http1 = ['http/1.1'];
+/** What was agreed on by ALPN; null: nothing. */
+export function negotiated(socket: Socket): string | null {
+  const { alpnProtocol } = socket as { alpnProtocol?: string | false | null };
+  return alpnProtocol || null;
+}
 
 function unreachable({ host, port }: IUpstreamPlace, cause: NodeJS.ErrnoException): ProxyError {
   // The system's own time-out comes before ours where ours is long.

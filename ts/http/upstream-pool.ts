@@ -1,50 +1,31 @@
-// The connections to one place that may serve one another's requests: what a pool is for, how its connections are made.
+// The HTTP/1.1 connections to one place that may serve one another's requests: each serves one at a time.
 
+import type { Socket } from 'node:net';
 import type { IFactoryContext, IPooledConnection } from '../base/connection-pool-options.js';
 import { EnhancedConnectionPool } from '../base/enhanced-connection-pool.js';
-import type { IResolvedHttp, IResolvedTarget } from '../config/resolved.js';
-import type { Connection } from '../flow/connection.js';
-import type { IForwardDeps } from '../flow/forward/deps.js';
-import { targetHeader } from '../flow/forward/target-header.js';
-import { placeName } from '../flow/forward/target-state.js';
-import { dialUpstream } from './upstream-dial.js';
 import { type IUpstreamHome, UpstreamHttp1 } from './upstream-http1.js';
-import type { IUpstreamStats, IUpstreamWant } from './upstream-types.js';
+import type { UpstreamPlace } from './upstream-place.js';
+import type { IUpstreamPool, TPoolStats } from './upstream-types.js';
 
 /** Used connections that are given up for a request that wants a new one. */
 const maxGivenUp = 2;
 /** A request waits so much longer than a dial may take: the dial's own error says more. */
 const slackMs = 1_000;
 
-export class UpstreamPool {
-  /** Of the configuration that used it last. */
-  http: IResolvedHttp;
-  forward: IForwardDeps;
-  /** Since somebody looked for pools that are not. */
-  used = true;
-  /** Nobody may begin to use it any more. */
-  dropped = false;
+/** A connection that was made for this pool elsewhere waits so long for who wants it. */
+const spareMs = 1_000;
 
-  readonly #host: string;
-  readonly #port: number;
-  readonly #limitMs: number;
-  readonly #denyPrivate: boolean;
-  readonly #target: IResolvedTarget;
-  /** Whose address goes before; null: any client's requests may go here. */
-  readonly #client: Connection | null;
+export class UpstreamPool implements IUpstreamPool {
+  readonly forUpgrades = this;
+  readonly #place: UpstreamPlace;
   readonly #pool: EnhancedConnectionPool<Seat>;
+  /** Connected, and nobody's yet. */
+  #spare: Socket[] = [];
 
-  constructor(want: IUpstreamWant) {
-    const { pick, http, forward, connectionTimeoutMs } = want;
-    this.http = http;
-    this.forward = forward;
-    this.#host = pick.host;
-    this.#port = pick.port;
-    this.#limitMs = connectionTimeoutMs;
-    this.#denyPrivate = forward.denyPrivateTargets;
-    this.#target = pick.target;
-    this.#client = pick.target.sendProxyProtocol === 0 ? null : want.connection;
-    const { clock } = forward;
+  constructor(place: UpstreamPlace) {
+    this.#place = place;
+    const { http, limitMs } = place;
+    const { clock } = place.forward;
     const maxAgeMs = http.upstreamMaxAgeMs;
     this.#pool = new EnhancedConnectionPool<Seat>({
       clock,
@@ -56,36 +37,48 @@ export class UpstreamPool {
       maxQueueSize: orNone(http.maxUpstreamQueue),
       maxUseCount: orNone(http.upstreamMaxRequests),
       idleTimeout: orNone(http.upstreamIdleTimeoutMs),
-      queueTimeout: connectionTimeoutMs,
-      acquireTimeout: connectionTimeoutMs + slackMs,
+      queueTimeout: limitMs,
+      acquireTimeout: limitMs + slackMs,
     });
   }
 
-  get stats(): Omit<IUpstreamStats, 'pools'> {
+  get stats(): TPoolStats {
     const { size, idle, creating, waiting } = this.#pool.stats;
     return { open: size + creating, idle, waiting };
   }
 
-  /** For a target object and a configuration that it has served before: the same without building a key. */
-  serves(want: IUpstreamWant): boolean {
-    return (
-      this.http === want.http &&
-      this.#host === want.pick.host &&
-      this.#port === want.pick.port &&
-      this.#limitMs === want.connectionTimeoutMs &&
-      this.#denyPrivate === want.forward.denyPrivateTargets &&
-      !this.dropped
-    );
+  /** An idle connection, the one that came back last; null if there is none. */
+  take(fresh: boolean): UpstreamHttp1 | null {
+    return fresh ? null : this.#takeIdle();
   }
 
-  /** An idle connection, the one that came back last; null if there is none. */
-  take(): UpstreamHttp1 | null {
+  wait(fresh: boolean, signal: AbortSignal): Promise<UpstreamHttp1> {
+    return fresh ? this.#waitFresh(signal) : this.#wait(signal);
+  }
+
+  /** A connection that was made elsewhere, for the next one who would have one made. */
+  adopt(socket: Socket): void {
+    this.#spare.push(socket);
+    this.#place.forward.clock.setTimer(() => {
+      const at = this.#spare.indexOf(socket);
+      if (at < 0) return;
+      this.#spare.splice(at, 1);
+      socket.destroy();
+    }, spareMs);
+  }
+
+  cleanup(): Promise<void> {
+    for (const socket of this.#spare) socket.destroy();
+    this.#spare = [];
+    return this.#pool.cleanup();
+  }
+
+  #takeIdle(): UpstreamHttp1 | null {
     const loan = this.#pool.tryAcquire();
     return loan === undefined ? null : loan.connection.lend(loan);
   }
 
-  /** Rejects with ProxyError, or with the signal's reason. */
-  async wait(signal: AbortSignal): Promise<UpstreamHttp1> {
+  async #wait(signal: AbortSignal): Promise<UpstreamHttp1> {
     for (;;) {
       const loan = await this.#pool.acquire({ signal });
       const origin = loan.connection.lend(loan);
@@ -97,35 +90,33 @@ export class UpstreamPool {
    * The same, but for a connection that has not served. What is idle is given up for it: it has been idle for longer
    * than the connection that was found stale.
    */
-  async waitFresh(signal: AbortSignal): Promise<UpstreamHttp1> {
+  async #waitFresh(signal: AbortSignal): Promise<UpstreamHttp1> {
     for (let givenUp = 0; ; givenUp++) {
-      for (let idle = this.take(); idle !== null; idle = this.take()) idle.destroy();
-      const origin = await this.wait(signal);
+      for (let idle = this.#takeIdle(); idle !== null; idle = this.#takeIdle()) idle.destroy();
+      const origin = await this.#wait(signal);
       if (origin.served === 0 || givenUp === maxGivenUp) return origin;
       // The pool is full, and this one has just come back: in its place there is room for a new one.
       origin.destroy();
     }
   }
 
-  /** Ends all of them, those in use too. */
-  cleanup(): Promise<void> {
-    this.dropped = true;
-    return this.#pool.cleanup();
-  }
-
   async #make({ signal, lost }: IFactoryContext): Promise<Seat> {
-    const { forward, http } = this;
-    const { tls, sendProxyProtocol } = this.#target;
-    const client = this.#client;
-    const header = client === null || sendProxyProtocol === 0 ? null : targetHeader(client, sendProxyProtocol);
-    const place = { host: this.#host, port: this.#port, tls };
-    const socket = await dialUpstream({ place, forward, limitMs: this.#limitMs, header, signal });
+    const { forward, http, name } = this.#place;
+    const socket = this.#takeSpare() ?? (await this.#place.dial(http1, signal));
     const limits = { maxBytes: http.maxHeaderBytes, maxFields: http.maxHeaders };
-    const name = placeName(this.#host, this.#port);
     const adopt = (home: Seat) => new UpstreamHttp1(socket, name, limits, home);
     return new Seat(this.#pool, lost, forward.clock.nowMs(), adopt);
   }
+
+  #takeSpare(): Socket | null {
+    for (let socket = this.#spare.pop(); socket !== undefined; socket = this.#spare.pop()) {
+      if (!socket.destroyed) return socket;
+    }
+    return null;
+  }
 }
+
+const http1 = ['http/1.1'];
 
 /** A connection's place in its pool. */
 class Seat implements IUpstreamHome {

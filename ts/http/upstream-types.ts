@@ -1,4 +1,4 @@
-// What an exchange says when it wants a connection to a target, and what it gets.
+// What an exchange says when it wants a connection to a target, what it gets, and what connections are kept in.
 
 import type { IResolvedHttp } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
@@ -17,6 +17,8 @@ export interface IUpstreamWant {
   readonly connectionTimeoutMs: number;
   /** True: one that has not served yet, as after a stale one. */
   readonly fresh: boolean;
+  /** The request opens a WebSocket: only a connection that can become one will do. */
+  readonly upgrades: boolean;
 }
 
 /**
@@ -40,7 +42,23 @@ export interface IUpstreamStats {
   readonly pools: number;
   /** Connections, idle ones included. */
   readonly open: number;
+  /** Those that nobody uses: of HTTP/2, those without a stream. */
   readonly idle: number;
   /** Requests that wait for one. */
   readonly waiting: number;
+}
+
+export type TPoolStats = Omit<IUpstreamStats, 'pools'>;
+
+/** The connections to one place that may serve one another's requests, of whichever version. */
+export interface IUpstreamPool {
+  readonly stats: TPoolStats;
+  /** An origin that is at hand; null if there is none. `fresh` as wanted. */
+  take(fresh: boolean): IOrigin | null;
+  /** Rejects with ProxyError, or with the signal's reason. */
+  wait(fresh: boolean, signal: AbortSignal): Promise<IOrigin>;
+  /** For requests that open WebSockets. */
+  readonly forUpgrades: IUpstreamPool;
+  /** Ends all of them, those in use too. */
+  cleanup(): Promise<void>;
 }

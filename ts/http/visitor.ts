@@ -4,7 +4,7 @@ import { messageOf } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import { normaliseHost } from '../codec/host.js';
 import type { IRequestHead, TFields } from '../codec/http-message.js';
-import type { IResolvedHttp, IResolvedRoute } from '../config/resolved.js';
+import type { IResolvedHttp, IResolvedRoute, IResolvedTimeouts } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { TEnd } from '../flow/ends.js';
@@ -44,6 +44,8 @@ export class Visitor {
   readonly logger: ILogger;
   /** As they were when the connection came. */
   readonly http: IResolvedHttp;
+  /** Whether the connection carries several requests at a time. */
+  readonly isShared: boolean;
   /** Whether the peer's word about the client is taken. */
   readonly trusted: boolean;
   /** The last look-up: most requests of a connection ask for the same host and path. */
@@ -55,7 +57,7 @@ export class Visitor {
   #named = '';
   #name: string | null = null;
 
-  constructor(visit: IHttpVisit, http: IResolvedHttp, services: IHttpServices) {
+  constructor(visit: IHttpVisit, http: IResolvedHttp, services: IHttpServices, isShared = false) {
     const { connection } = visit;
     this.visit = visit;
     this.connection = connection;
@@ -63,6 +65,7 @@ export class Visitor {
     this.connections = services.connections;
     this.logger = services.logger;
     this.http = http;
+    this.isShared = isShared;
     this.trusted = http.trustedProxies?.matches(connection.clientIp) ?? false;
   }
 
@@ -109,7 +112,8 @@ export class Visitor {
     const routes = now();
     if (routes === null) return false;
     const engine = routes.table.engine({ ...facts, protocol: tls === null ? 'http' : 'tls' }, routes.plainHttp);
-    return tls === null ? engine?.kind === 'http' : engine?.kind === 'tls' && engine.route.tls?.key === tls.key;
+    if (tls === null) return engine?.kind === 'http' && (!this.isShared || routes.config.http.h2c);
+    return engine?.kind === 'tls' && engine.route.tls?.key === tls.key;
   }
 
   /** Whether a request for `route` may come over this connection's TLS: RFC 9110 §7.4, 421 otherwise. */
@@ -130,19 +134,22 @@ export class Visitor {
   }
 
   /**
-   * What a request has left: of `requestTimeout` since its beginning, or of `answerMs` from now on; 0: no such limit.
+   * The milliseconds that a request has left: of `requestTimeout` since its beginning, or `answerMs` from now on; 0: no such limit.
    */
-  limitRequest(startedMs: number, answerMs = 0): void {
+  requestLimitMs(startedMs: number, answerMs: number): number {
     const { requestTimeoutMs } = this.http;
-    if (requestTimeoutMs === 0) return this.limit(answerMs, 'request_timeout');
+    if (requestTimeoutMs === 0) return answerMs;
     const leftMs = Math.max(1, startedMs + requestTimeoutMs - this.nowMs());
-    this.limit(answerMs > 0 ? Math.min(answerMs, leftMs) : leftMs, 'request_timeout');
+    return answerMs > 0 ? Math.min(answerMs, leftMs) : leftMs;
   }
 
-  /** The connection is shown with its first route; its time limits are those of the present one. */
+  /**
+   * The connection is shown with its first route; its time limits are those of the present one, or those of all that let it be
+   * silent longest.
+   */
   routed(route: IResolvedRoute): void {
     const { connection } = this;
-    if (connection.timeouts !== route.timeouts) {
+    if (connection.timeouts !== route.timeouts && !(this.isShared && isPatient(connection.timeouts, route.timeouts))) {
       connection.timeouts = route.timeouts;
       this.connections.deadlines.reschedule(connection);
     }
@@ -155,6 +162,7 @@ export class Visitor {
   ended({ request, route, target, attempts }: IEndedExchange, { status, startedMs, error }: IRequestOutcome): void {
     this.services.requests.requestEnded({
       connection: this.connection,
+      version: request.head.version,
       method: request.head.method,
       authority: request.head.authority,
       path: request.path,
@@ -179,12 +187,18 @@ export class Visitor {
   }
 
   /** An answer of ours that no route's rules apply to. */
-  dated({ head, body }: IOwnAnswer): IOwnAnswer {
-    return { head: { ...head, fields: responseFields(head.fields, this.services.date) }, body };
+  dated(own: IOwnAnswer): IOwnAnswer {
+    return { ...own, head: { ...own.head, fields: responseFields(own.head.fields, this.services.date) } };
   }
 
   /** A message was refused before it was a request. */
   refused(status: number, why: string): void {
     this.services.requests.requestRefused(this.connection, status, why);
   }
+}
+
+/** Whether the connection's limits allow as long a silence as those of a route. */
+function isPatient(own: IResolvedTimeouts | null, { inactivityTimeoutMs }: IResolvedTimeouts): boolean {
+  if (own === null) return false;
+  return own.inactivityTimeoutMs === 0 || (inactivityTimeoutMs > 0 && own.inactivityTimeoutMs >= inactivityTimeoutMs);
 }

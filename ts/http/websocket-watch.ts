@@ -2,17 +2,11 @@
 // pings that show that.
 
 import type { Socket } from 'node:net';
-import type { IClock } from '../base/clock.js';
 import type { IResolvedWebSocket } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
-import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { TEnd } from '../flow/ends.js';
+import type { IPairRecordDeps } from '../flow/pair-record.js';
 import { FrameGate, type IGateListener } from './websocket-frames.js';
-
-export interface IWatchDeps {
-  readonly clock: IClock;
-  readonly connections: ConnectionManager;
-}
 
 /** RFC 6455 §7.4.1. */
 const closeCode = { goingAway: 1001, tooLarge: 1009, internalError: 1011 } as const;
@@ -28,7 +22,7 @@ export class WebSocketWatch implements IGateListener {
   readonly #client: Socket;
   readonly #target: Socket;
   readonly #rules: IResolvedWebSocket;
-  readonly #deps: IWatchDeps;
+  readonly #deps: IPairRecordDeps;
   /** The word that the connection ends with, once we have said Close. */
   #ending: TEnd | null = null;
   readonly #finishing = new Set<Socket>();
@@ -37,7 +31,13 @@ export class WebSocketWatch implements IGateListener {
   /** Since when a ping waits for a sign of life; 0: none does. */
   #waitsSinceMs = 0;
 
-  constructor(connection: Connection, client: Socket, target: Socket, rules: IResolvedWebSocket, deps: IWatchDeps) {
+  constructor(
+    connection: Connection,
+    client: Socket,
+    target: Socket,
+    rules: IResolvedWebSocket,
+    deps: IPairRecordDeps,
+  ) {
     this.#connection = connection;
     this.#client = client;
     this.#target = target;

@@ -16,17 +16,28 @@ export interface IUpgradeRefusal {
 }
 
 /**
+ * Extended CONNECT (RFC 8441 §4) asks for what GET with Upgrade asks for: routes, rules and targets are told the same of both.
+ * What it keeps is its version.
+ */
+export const asOpening = (head: IRequestHead): IRequestHead =>
+  head.upgrade === 'websocket' ? { ...head, method: 'GET' } : head;
+
+/** Whether any 2xx would open a tunnel (RFC 8441 §5), as in HTTP/1.1 101 alone does. */
+export const opensBySuccess = ({ version, upgrade }: IRequestHead): boolean => version === '2' && upgrade !== null;
+
+/**
  * Judges a request whose `upgrade` is `websocket` (RFC 6455 §4.2.1), before any target hears of it: only what is a WebSocket's
  * opening in every respect may become a tunnel, or a target that disagrees with us would read what follows as requests.
  */
 export function checkUpgrade(head: IRequestHead, rules: IResolvedWebSocket): IUpgradeRefusal | null {
   if (!rules.enabled) return refuse(403, 'the route has no WebSockets');
-  if (head.method !== 'GET' || head.version !== '1.1') return refuse(400, 'a WebSocket is opened by GET in HTTP/1.1');
+  if (head.method !== 'GET' || head.version === '1.0') return refuse(400, 'a WebSocket is opened by GET in HTTP/1.1');
   if (head.contentLength !== 0) return refuse(400, 'the opening of a WebSocket has no content');
   if (fieldValue(head.fields, 'sec-websocket-version') !== '13') {
     return refuse(426, 'the version of the WebSocket is not 13', ['Sec-WebSocket-Version', '13']);
   }
-  if (!isKey.test(fieldValue(head.fields, 'sec-websocket-key') ?? '')) {
+  // RFC 8441 §5: there is none in HTTP/2.
+  if (head.version !== '2' && !isKey.test(fieldValue(head.fields, 'sec-websocket-key') ?? '')) {
     return refuse(400, 'the key of the WebSocket is not 16 bytes in base64');
   }
   const { allowedOrigins } = rules;
@@ -65,9 +76,16 @@ export function rewriteUpgrade(head: IRequestHead, rules: IResolvedWebSocket, va
   const fields = [...head.fields];
   if (maxPayload > 0) remove(fields, 'sec-websocket-extensions');
   if (subprotocols !== null) keepProtocols(fields, subprotocols);
+  if (head.version === '2') giveKey(fields);
   applyRules(fields, customHeaders, values);
   const target = rewritePath === null ? head.target : rewrite(head.target, rewritePath, values);
   return { ...head, target, fields };
+}
+
+/** For a target of HTTP/1.1, which proves by it that it understood; one of HTTP/2 is not told. */
+function giveKey(fields: string[]): void {
+  remove(fields, 'sec-websocket-key');
+  fields.push('Sec-WebSocket-Key', plugins.crypto.randomBytes(16).toString('base64'));
 }
 
 function keepProtocols(fields: string[], allowed: readonly string[]): void {
@@ -85,15 +103,13 @@ function rewrite(target: string, template: readonly string[], values: ITemplateV
 
 /**
  * What is wrong with a target's 101, as RFC 6455 §4.1 has clients judge it; null: nothing. A target that did not understand
- * the opening cannot give the right Sec-WebSocket-Accept: then this is no WebSocket, and the answer to the client is 502.
+ * the opening cannot give the right Sec-WebSocket-Accept: then this is no WebSocket, and the answer to the client is 502. One of
+ * HTTP/2 has said that it understands, and answers 2xx.
  */
 export function checkSwitched(sent: IRequestHead, answer: IResponseHead): string | null {
   const { fields } = answer;
-  if (fieldValue(fields, 'upgrade')?.toLowerCase() !== 'websocket') return 'it switched to something else';
-  if (!listOf(fields, 'connection').some((name) => name.toLowerCase() === 'upgrade'))
-    return 'its Connection lacks upgrade';
-  const key = fieldValue(sent.fields, 'sec-websocket-key') ?? '';
-  if (fieldValue(fields, 'sec-websocket-accept') !== acceptOf(key)) return 'its Sec-WebSocket-Accept is wrong';
+  const unproven = answer.status === 101 ? checkProof(sent, fields) : null;
+  if (unproven !== null) return unproven;
   const protocol = fieldValue(fields, 'sec-websocket-protocol');
   if (protocol !== null && !listOf(sent.fields, 'sec-websocket-protocol').includes(protocol)) {
     return 'it chose a subprotocol that was not asked for';
@@ -101,6 +117,14 @@ export function checkSwitched(sent: IRequestHead, answer: IResponseHead): string
   const offered = new Set(listOf(sent.fields, 'sec-websocket-extensions').map(nameOf));
   const chosen = listOf(fields, 'sec-websocket-extensions').map(nameOf);
   return chosen.every((name) => offered.has(name)) ? null : 'it chose an extension that was not offered';
+}
+
+function checkProof(sent: IRequestHead, fields: TFields): string | null {
+  if (fieldValue(fields, 'upgrade')?.toLowerCase() !== 'websocket') return 'it switched to something else';
+  if (!listOf(fields, 'connection').some((name) => name.toLowerCase() === 'upgrade'))
+    return 'its Connection lacks upgrade';
+  const key = fieldValue(sent.fields, 'sec-websocket-key') ?? '';
+  return fieldValue(fields, 'sec-websocket-accept') === acceptOf(key) ? null : 'its Sec-WebSocket-Accept is wrong';
 }
 
 /** RFC 6455 §4.2.2 step 5.4. */

@@ -15,7 +15,10 @@ const algorithms = [
 const owner = { nowMs: () => 0, changed: () => {}, rescheduled: () => {}, circuitChanged: () => {} };
 
 function makeCandidate(host: string, weight = 1): ICandidate {
-  const state = new TargetState({ host, port: 80, check: noChecks, proxyHeader: 0, tls: null, breaker: null }, owner);
+  const state = new TargetState(
+    { host, port: 80, check: noChecks, proxyHeader: 0, tls: null, backendProtocol: 'http1', breaker: null },
+    owner,
+  );
   const hashes = { hash: hashText(host), otherHash: hashText(host, 7) };
   return { state, target: makeTarget({ host }), weight, fullWeight: weight, token: '', ...hashes, credit: 0 };
 }

@@ -13,7 +13,7 @@ import { expect, tap } from '../../helpers/tapbundle.js';
 const literal: IResolver = { resolve: (host) => [host] };
 const probe = makeProbe({ resolver: literal, denyPrivateTargets: false });
 const { signal } = new AbortController();
-const request = { host: '127.0.0.1', proxyHeader: 0, http: null, tls: null, signal } as const;
+const request = { host: '127.0.0.1', proxyHeader: 0, http: null, tls: null, backendProtocol: 'http1', signal } as const;
 
 async function failure(work: Promise<void>): Promise<string> {
   return work.then(

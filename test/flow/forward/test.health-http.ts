@@ -14,7 +14,15 @@ async function ask(
   tls: IResolvedUpstreamTls | null = null,
 ): Promise<string> {
   const { signal } = new AbortController();
-  const request = { host: '127.0.0.1', port, proxyHeader: 0, http: { ...plain, ...parts }, tls, signal } as const;
+  const request = {
+    host: '127.0.0.1',
+    port,
+    proxyHeader: 0,
+    http: { ...plain, ...parts },
+    tls,
+    backendProtocol: 'http1',
+    signal,
+  } as const;
   return await probe(request).then(
     () => 'well',
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -103,7 +111,14 @@ tap.test('a probe goes through TLS where the target has it, and tells a stranger
 tap.test('a probe of a target that never answers ends when it is aborted', async () => {
   await using origin = await startRecordingOrigin([]);
   const stop = new AbortController();
-  const request = { host: '127.0.0.1', port: origin.port, proxyHeader: 0, http: plain, tls: null } as const;
+  const request = {
+    host: '127.0.0.1',
+    port: origin.port,
+    proxyHeader: 0,
+    http: plain,
+    tls: null,
+    backendProtocol: 'http1',
+  } as const;
   const asked = probe({ ...request, signal: stop.signal }).then(
     () => 'well',
     (error: unknown) => String(error),

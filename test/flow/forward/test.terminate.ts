@@ -214,6 +214,23 @@ tap.test(
   },
 );
 
+tap.test('where HTTP/2 must not be agreed on, the other protocols are', async () => {
+  const both = makeTls({ certificate: own, alpn: ['h2', 'http/1.1'] });
+  const agreedOn = async (port: number, ...ALPNProtocols: string[]) => {
+    await using client = await connectTls(port, { servername: 'a.test', ALPNProtocols });
+    return (client.socket as tls.TLSSocket).alpnProtocol;
+  };
+  {
+    await using world = await startTerminator({ tls: { 'a.test': both }, withoutH2: true });
+    expect(await agreedOn(world.port, 'h2', 'http/1.1')).toEqual('http/1.1');
+    await expect(agreedOn(world.port, 'h2')).rejects.toThrow(/alert no application protocol/);
+    expect(await world.ends(2)).toContain('tls_error');
+  }
+  await using world = await startTerminator({ tls: { 'a.test': both }, withoutH2: true, alpnOptional: true });
+  expect(await agreedOn(world.port, 'h2')).toEqual(false);
+  await world.ends();
+});
+
 tap.test("our order of protocols decides, not the client's", async () => {
   const both = makeTls({ certificate: own, alpn: ['h2', 'http/1.1'] });
   await using world = await startTerminator({ tls: { 'a.test': both } });

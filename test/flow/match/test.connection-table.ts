@@ -18,6 +18,7 @@ function makeTls(key = 'k', policyKey = 'p'): IResolvedTls {
     maxVersion: 'TLSv1.3',
     ciphers: null,
     honorCipherOrder: true,
+    alpnIsUsual: false,
     alpn: ['http/1.1'],
     sessionTimeoutSeconds: 300,
     clientAuth: policyKey.startsWith('mutual') ? { required: true, ca: ['ca'] } : null,
@@ -49,6 +50,22 @@ tap.test('a hello is terminated or passed on by the best route for its name', as
   expect(ask('web.test')).toEqual('tls end');
   expect(ask('other.org')).toEqual('none');
 });
+
+tap.test(
+  'requests of any version are served where no socket handler may get them, and something takes requests',
+  () => {
+    const table = makeTable([
+      { name: 'web', match: { domains: ['web.test'] }, tls },
+      { name: 'raw', match: { domains: ['raw.test'] }, tls, action: handler },
+      { name: 'both', match: { domains: ['both.test'] }, tls },
+      { name: 'some', match: { domains: ['both.test'], path: '/raw', httpOnly: true }, tls, action: handler },
+      { name: 'bytes', match: { domains: ['bytes.test'], protocol: 'other' }, tls },
+      { name: 'elsewhere', match: { domains: ['web.test'] }, tls: makeTls('other'), action: handler },
+    ]);
+    const ask = (name: string) => table.servesRequests(hello(name), tls);
+    expect(['web.test', 'raw.test', 'both.test', 'bytes.test'].map(ask)).toEqual([true, false, false, false]);
+  },
+);
 
 tap.test(
   'what is asked of the connection chooses among routes that terminate, what is asked of requests does not',

@@ -4,7 +4,9 @@ import type { Socket } from 'node:net';
 import { ProxyError } from '../../base/errors.js';
 import { isPrivateAddress } from '../../codec/address.js';
 import { encodeProxyHeader } from '../../codec/proxy-protocol.js';
+import type { TBackendProtocol } from '../../config/types.js';
 import { createSocketWithErrorHandler } from '../socket-utils.js';
+import { askHealthH2 } from './health-h2.js';
 import { askHealth } from './health-http.js';
 import type { IProbeRequest, IResolver, TProbe } from './target-types.js';
 import { secureUpstream } from './upstream-tls.js';
@@ -76,12 +78,15 @@ function knock(address: string, request: IProbeRequest): Promise<void> {
 }
 
 function ask(socket: Socket, request: IProbeRequest, done: (error: unknown) => void): void {
-  const { http, tls } = request;
+  const { http, tls, backendProtocol } = request;
   if (http === null) return done(null);
+  if (tls === null && backendProtocol === 'http2') return askHealthH2(socket, http, request, 'http', done);
   if (tls === null) return askHealth(socket, http, request, done);
   try {
-    secureUpstream(socket, request.host, tls, ['http/1.1'], (error, secure) => {
+    secureUpstream(socket, request.host, tls, offered[backendProtocol], (error, secure) => {
       if (error !== null) done(error);
+      else if (secure.alpnProtocol === 'h2') askHealthH2(secure, http, request, 'https', done);
+      else if (backendProtocol === 'http2') done(new ProxyError('TARGET_VERSION', 'it does not take h2 by ALPN'));
       else askHealth(secure, http, request, done);
     });
   } catch (error) {
@@ -89,3 +94,10 @@ function ask(socket: Socket, request: IProbeRequest, done: (error: unknown) => v
     done(error);
   }
 }
+
+/** By ALPN. */
+const offered: Readonly<Record<TBackendProtocol, readonly string[]>> = {
+  http1: ['http/1.1'],
+  http2: ['h2'],
+  auto: ['h2', 'http/1.1'],
+};

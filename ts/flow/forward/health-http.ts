@@ -1,4 +1,4 @@
-// The HTTP probe: one request on a connection of its own, and whether the answer is what is expected.
+// The HTTP probe in HTTP/1.1: one request on a connection of its own, and whether the answer is what is expected.
 
 import type { Socket } from 'node:net';
 import { ProxyError } from '../../base/errors.js';
@@ -6,11 +6,9 @@ import { ChunkedReader } from '../../codec/http1-chunked.js';
 import { decodeResponseHead, type IHttp1Response } from '../../codec/http1-response.js';
 import { writeRequestHead } from '../../codec/http1-write.js';
 import type { IResolvedHttpProbe } from '../../config/resolved.js';
-import { placeName } from './target-state.js';
+import { judgeContent, judgeStatus, probeHead, type TVerdict } from './health-verdict.js';
 
 const limits = { maxBytes: 16_384, maxFields: 100 };
-/** Of the content, as far as it is looked at; the text that is expected must be in it. */
-const maxContentBytes = 65_536;
 
 /** Asks on a connected socket, and calls `done` once: with null, or with why the target is not well. Bounds no time. */
 export function askHealth(
@@ -29,26 +27,8 @@ export function askHealth(
   socket.on('data', (bytes: Buffer) => settle(reader.read(bytes)));
   socket.on('end', () => settle(reader.end()));
   socket.on('close', () => settle(reader.end()));
-  const authority = probe.host ?? placeName(place.host, place.port);
-  const text = writeRequestHead(
-    {
-      version: '1.1',
-      method: 'GET',
-      target: probe.path,
-      authority,
-      host: authority,
-      fields: ['User-Agent', 'smartproxy-health', 'Accept', '*/*'],
-      contentLength: 0,
-      expectsContinue: false,
-      upgrade: null,
-      close: true,
-    },
-    'close',
-  );
-  socket.write(text, 'latin1');
+  socket.write(writeRequestHead(probeHead(probe, place), 'close'), 'latin1');
 }
-
-type TVerdict = 'more' | 'well' | { readonly why: string };
 
 class HealthAnswer {
   readonly #probe: IResolvedHttpProbe;
@@ -82,12 +62,8 @@ class HealthAnswer {
   }
 
   #takeHead(head: IHttp1Response, rest: Buffer): TVerdict {
-    const { statuses, body } = this.#probe;
-    const { status } = head;
-    const isExpected = statuses === null ? status >= 200 && status <= 399 : statuses.includes(status);
-    if (!isExpected) return { why: `it answered ${status}` };
-    // Who wants no text needs no content.
-    if (body === null) return 'well';
+    const verdict = judgeStatus(this.#probe, head.status);
+    if (verdict !== 'more') return verdict;
     this.#head = head;
     this.#chunks = head.framing === 'chunked' ? new ChunkedReader() : null;
     return head.framing === 'none' ? this.#judge(true) : this.#readContent(head, rest);
@@ -107,10 +83,6 @@ class HealthAnswer {
   }
 
   #judge(isAll: boolean): TVerdict {
-    const wanted = Buffer.from(this.#probe.body ?? '');
-    const seen = this.#content.subarray(0, maxContentBytes);
-    if (seen.includes(wanted)) return 'well';
-    if (!isAll && this.#content.length < maxContentBytes) return 'more';
-    return { why: 'its answer lacks the expected text' };
+    return judgeContent(this.#probe, this.#content, isAll);
   }
 }

@@ -101,13 +101,14 @@ export class HealthWatch {
     const running = new AbortController();
     watch.running = running;
     watch.probeDueMs = this.#deps.clock.nowMs() + active.timeoutMs;
-    const { host, port, proxyHeader, tls } = state;
+    const { host, port, proxyHeader, tls, backendProtocol } = state;
     const { http } = active;
     const settled = (failure: string | null) => {
       // A probe that was given up may still answer.
       if (watch.running === running) this.#settled(watch, failure);
     };
-    const ask = async () => this.#deps.probe({ host, port, proxyHeader, http, tls, signal: running.signal });
+    const asked = { host, port, proxyHeader, http, tls, backendProtocol, signal: running.signal };
+    const ask = async () => this.#deps.probe(asked);
     ask().then(
       () => settled(null),
       (error: unknown) => settled(briefly(error)),

@@ -174,8 +174,8 @@ export class TargetPicker implements ITargetPicker, IPoolSource {
 
   #statePlace({ host, port, target }: IPlace): IStatePlace {
     const { healthCheck, circuitBreaker } = this.#action;
-    const { sendProxyProtocol, tls } = target;
-    return { host, port, check: healthCheck, proxyHeader: sendProxyProtocol, tls, breaker: circuitBreaker };
+    const { sendProxyProtocol: proxyHeader, tls, backendProtocol } = target;
+    return { host, port, check: healthCheck, proxyHeader, tls, backendProtocol, breaker: circuitBreaker };
   }
 
   #tierOf({ port, request }: IPickFacts): ITier | null {

@@ -1,6 +1,7 @@
 // What is known about one place to dial: is it up, how many connections it has. Shared by all routes that lead there.
 
 import type { IResolvedHealthCheck, IResolvedUpstreamTls } from '../../config/resolved.js';
+import type { TBackendProtocol } from '../../config/types.js';
 import { TargetBreaker, type TBreakerRule } from './target-breaker.js';
 
 /** What makes two targets share a state. */
@@ -13,6 +14,8 @@ export interface IStatePlace {
   readonly proxyHeader: 0 | 1 | 2;
   /** What HTTP probes go through; null: plain. */
   readonly tls: IResolvedUpstreamTls | null;
+  /** The version of HTTP probes. */
+  readonly backendProtocol: TBackendProtocol;
   /** null: no circuit breaker. */
   readonly breaker: TBreakerRule | null;
 }
@@ -29,9 +32,9 @@ export interface IStateOwner {
 }
 
 /** The key of a state: same place, same checks. */
-export function stateKey({ host, port, check, proxyHeader, tls, breaker }: IStatePlace): string {
+export function stateKey({ host, port, check, proxyHeader, tls, backendProtocol, breaker }: IStatePlace): string {
   const { active, passive } = check;
-  const how = active?.http ? JSON.stringify([active.http, tls?.key]) : '';
+  const how = active?.http ? JSON.stringify([active.http, tls?.key, backendProtocol]) : '';
   const probes = active
     ? `${active.intervalMs},${active.timeoutMs},${active.healthyThreshold},${active.unhealthyThreshold},${proxyHeader}${how}`
     : '';
@@ -54,6 +57,7 @@ export class TargetState implements IStatePlace {
   readonly check: IResolvedHealthCheck;
   readonly proxyHeader: 0 | 1 | 2;
   readonly tls: IResolvedUpstreamTls | null;
+  readonly backendProtocol: TBackendProtocol;
   readonly breaker: TBreakerRule | null;
   /** What the rule of its breaker says now; null: it has none. */
   readonly circuit: TargetBreaker | null;
@@ -90,6 +94,7 @@ export class TargetState implements IStatePlace {
     this.check = place.check;
     this.proxyHeader = place.proxyHeader;
     this.tls = place.tls;
+    this.backendProtocol = place.backendProtocol;
     this.breaker = place.breaker;
     this.circuit = place.breaker === null ? null : new TargetBreaker(place.breaker, () => owner.nowMs());
     this.upSinceMs = owner.nowMs();

@@ -2,7 +2,7 @@
 
 import type { TFields } from '../../codec/http-message.js';
 import type { IResolvedHttpProbe, IResolvedTarget, IResolvedUpstreamTls } from '../../config/resolved.js';
-import type { IRouteContext } from '../../config/types.js';
+import type { IRouteContext, TBackendProtocol } from '../../config/types.js';
 
 /** What a choice depends on. `IConnectionFacts` fits. */
 export interface IPickFacts {
@@ -98,6 +98,8 @@ export interface IProbeRequest {
   readonly http: IResolvedHttpProbe | null;
   /** What the HTTP probe goes through; null: plain. */
   readonly tls: IResolvedUpstreamTls | null;
+  /** What the HTTP probe speaks; `auto`: what the target chooses by ALPN, without TLS HTTP/1.1. */
+  readonly backendProtocol: TBackendProtocol;
   readonly signal: AbortSignal;
 }
 

@@ -25,7 +25,9 @@ export interface IContextSource {
 export interface ITlsContext {
   /** Refuses a client that offers ALPN without any of ours (RFC 7301 §3.2). */
   readonly server: Server;
-  /** Speaks no ALPN. Made when first asked for. */
+  /** The same but for HTTP/2. Made when first asked for, as the next one is. */
+  readonly serverWithoutH2: Server;
+  /** Speaks no ALPN. */
   readonly serverWithoutAlpn: Server;
   /** A certificate that the client shows must be valid, but it need not show one. */
   readonly clientAuthOptional: boolean;
@@ -42,6 +44,8 @@ export interface ITerminateDeps {
    * so it agrees on them with the target. Default false.
    */
   readonly alpnOptional?: boolean;
+  /** True where HTTP/2 must not be agreed on. Default false. */
+  readonly withoutH2?: boolean;
 }
 
 type THandshakeDeps = Omit<ITerminateDeps, 'source'>;
@@ -174,8 +178,11 @@ class Handshake {
   /** What the client offers is known from its hello, so the choice needs no callback that could throw. */
   #serverFor(tls: IResolvedTls | null): Server {
     const { alpn } = this.#connection;
-    const fits = tls === null || alpn.length === 0 || alpn.some((name) => tls.alpn.includes(name));
-    return fits || this.#deps.alpnOptional !== true ? this.#context.server : this.#context.serverWithoutAlpn;
+    const { alpnOptional = false, withoutH2 = false } = this.#deps;
+    const isOurs = (name: string) => tls === null || (tls.alpn.includes(name) && !(withoutH2 && name === 'h2'));
+    const fits = alpn.length === 0 || alpn.some(isOurs);
+    if (!fits && alpnOptional) return this.#context.serverWithoutAlpn;
+    return withoutH2 ? this.#context.serverWithoutH2 : this.#context.server;
   }
 
   #end(end: TEnd): void {

@@ -60,6 +60,13 @@ export class ConnectionTable {
     return route === undefined ? null : { kind: 'bytes', route };
   }
 
+  /** Whether requests of any version of HTTP can be served: no route that the connection may be for gives its bytes to a handler. */
+  servesRequests(facts: IConnectionFacts, tls: IResolvedTls): boolean {
+    const routes = this.routesInside(facts, tls);
+    if (routes.some(({ action }) => action.type === 'socket-handler')) return false;
+    return routes.some(({ match: { protocol } }) => protocol === null || protocol === 'http');
+  }
+
   /** `nothing` where the decrypted bytes decide nothing: protocols in which the server speaks first work then. */
   needInside(facts: IConnectionFacts, tls: IResolvedTls): TPeekNeed {
     const routes = this.routesInside(facts, tls);

@@ -73,6 +73,11 @@ export class PortTable {
     return this.#forConnections().needInside(facts, tls);
   }
 
+  /** Whether the connection can be served in any version of HTTP, as no socket handler may get its bytes. */
+  servesRequests(facts: IConnectionFacts, tls: IResolvedTls): boolean {
+    return this.#forConnectionsLike(facts).servesRequests(facts, tls);
+  }
+
   /**
    * What decrypted bytes are served by. `facts` are those of the connection, but `protocol` is that of the decrypted bytes;
    * null: they were not looked at. `tls`: the settings that TLS was terminated with.

@@ -1,0 +1,58 @@
+// HTTP/2, small answers by h2load: CPU time of the proxy for a request. The target speaks HTTP/1.1.
+
+import { checkHttp } from '../lib/ask.mjs';
+import { makeCertificate } from '../lib/certificate.mjs';
+import { isInstalled } from '../lib/children.mjs';
+import { runH2load } from '../lib/h2load.mjs';
+import { startHttpOrigin } from '../lib/http-origin.mjs';
+import { host } from '../lib/http-plan.mjs';
+import { coreShare, pick, takePreparedTurns } from '../lib/turns.mjs';
+
+const runSeconds = 4;
+/** Until V8 has compiled what it runs. */
+const warmUpSeconds = 3;
+
+const kinds = [
+  { name: 'h2', path: '/small', connections: 8, streams: 16, isTls: true },
+  { name: 'h2c', path: '/small', connections: 8, streams: 16, isTls: false },
+];
+
+const missing = () =>
+  ['h2load', 'nginx', 'openssl'].find((program) => !isInstalled(program))?.concat(' is not installed') ?? null;
+
+async function prepare(kind, { scale }) {
+  const origin = await startHttpOrigin();
+  const identity = kind.isTls ? makeCertificate(host) : undefined;
+  const load = (port, seconds) => runH2load({ ...kind, port, seconds });
+  return {
+    amount: { ...kind, seconds: runSeconds * scale },
+    makePlan: async () => ({ http: true, http2: true, target: { host: origin.host, port: origin.port }, identity }),
+    async warmUp(port) {
+      // What each does with a request shows by HTTP/1.1, too; nginx has no port for both without TLS.
+      if (kind.isTls) await checkHttp(port, kind.path, true);
+      await load(port, warmUpSeconds);
+    },
+    work: (port) => load(port, runSeconds * scale),
+    dispose: () => origin.dispose(),
+  };
+}
+
+const makeRow = (kind) => ({
+  name: kind.name,
+  missing,
+  prepare: (context) => prepare(kind, context),
+  async run(context) {
+    const { amount, runs } = await takePreparedTurns(['smartproxy', 'haproxy', 'nginx'], context, this.prepare);
+    return [
+      {
+        name: kind.name,
+        unit: 'us CPU/request',
+        samples: pick(runs, (run) => (run.cpuMs * 1_000) / run.done),
+        targets: [{ against: 'nginx', atMost: 1.7 }],
+        details: { amount, runs, coreShare: coreShare(runs) },
+      },
+    ];
+  },
+});
+
+export const http2Rows = kinds.map(makeRow);

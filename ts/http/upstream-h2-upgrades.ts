@@ -1,0 +1,47 @@
+// The HTTP/2 connections to one place, for requests that open WebSockets: those whose target allows it (RFC 8441 §3).
+
+import { ProxyError } from '../base/errors.js';
+import type { UpstreamH2Origin } from './upstream-h2-origin.js';
+import type { IUpstreamPool, TPoolStats } from './upstream-types.js';
+
+/** The pool whose connections they are. */
+export interface IUpgradeSource {
+  readonly name: string;
+  readonly stats: TPoolStats;
+  take(): UpstreamH2Origin | null;
+  wait(fresh: boolean, signal: AbortSignal): Promise<UpstreamH2Origin>;
+}
+
+export class UpstreamH2Upgrades implements IUpstreamPool {
+  readonly #source: IUpgradeSource;
+
+  constructor(source: IUpgradeSource) {
+    this.#source = source;
+  }
+
+  get forUpgrades(): IUpstreamPool {
+    return this;
+  }
+
+  get stats(): TPoolStats {
+    return this.#source.stats;
+  }
+
+  take(): UpstreamH2Origin | null {
+    const origin = this.#source.take();
+    if (origin === null || origin.allowsUpgrade) return origin;
+    origin.cancel();
+    return null;
+  }
+
+  async wait(fresh: boolean, signal: AbortSignal): Promise<UpstreamH2Origin> {
+    const origin = await this.#source.wait(fresh, signal);
+    if (origin.allowsUpgrade) return origin;
+    origin.cancel();
+    const { name } = this.#source;
+    throw new ProxyError('TARGET_VERSION', `${name} is spoken to in HTTP/2, and takes no WebSockets by it`);
+  }
+
+  /** They are the source's to end. */
+  async cleanup(): Promise<void> {}
+}
