@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 import { type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
 import type { IProcessState } from './proxy-process.js';
 
-const [options = {}, descriptors] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
+const [options = { routes: [] }, descriptors] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
   ISmartProxyOptions,
   number?,
 ];
