@@ -2,11 +2,10 @@
 
 import type { Socket } from 'node:net';
 import net from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { IRouteMatch, IRouteTimeouts, TEnd } from '../../ts/index.js';
 import { closedPort, startOrigin } from './origins.js';
 import { type IStartedProxy, makeForwardRoute, startProxy } from './start-proxy.js';
-import { until } from './until.js';
+import { someTurns, until } from './until.js';
 
 /** `burst`: bytes and a reset that arrive together. */
 type TAct = 'FIN' | 'RST' | 'answers' | 'burst';
@@ -127,7 +126,7 @@ class Side {
     for (let same = 0; same < 10; same++) {
       if (sent !== socket.bytesWritten - socket.writableLength) same = 0;
       sent = socket.bytesWritten - socket.writableLength;
-      await delay(50);
+      await someTurns(30);
     }
   }
 
@@ -153,7 +152,7 @@ async function reachStep(step: IStep, client: Side, targets: Side[], proxies: re
     () => `the connection is at ${step.at}`,
   );
   // Bytes that were sent before are with the proxy then.
-  if (step.at !== 'transfer') return await delay(30);
+  if (step.at !== 'transfer') return await someTurns(25);
   const [target] = targets;
   if (target === undefined) return;
   if (step.exchanged) {
@@ -177,8 +176,8 @@ async function act(fault: TFault, client: Side, targets: Side[]): Promise<void> 
   if (what === 'FIN') side.socket.end();
   else if (what !== 'answers') side.socket.resetAndDestroy();
   else side.socket.write('an answer');
-  // On loopback this is long enough to be seen before the next one.
-  await delay(15);
+  // To be seen by everybody before the next one.
+  await someTurns(15);
 }
 
 async function targetPort({ step, blackhole }: ICell, open: number): Promise<number> {

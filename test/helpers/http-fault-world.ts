@@ -1,7 +1,6 @@
 // One request through a proxy, at a given step of its life, with faults done to it.
 
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import type { IRouteConfig, ISmartProxyOptions } from '../../ts/index.js';
 import type { ICertificate } from './certificates.js';
@@ -10,7 +9,7 @@ import { makeHttpRoute, makeHttpsRoute } from './http-routes.js';
 import { type IOrigin, startOrigin } from './origins.js';
 import { type IReports, reportsOf } from './requests.js';
 import { type IStartedProxy, startProxy } from './start-proxy.js';
-import { until } from './until.js';
+import { someTurns, until } from './until.js';
 
 type TAct = 'FIN' | 'RST' | 'garbage';
 export type THttpFault = `${'client' | 'target'} ${TAct}`;
@@ -58,8 +57,7 @@ export interface IHttpOutcome {
   readonly kept: number;
 }
 
-/** Long enough for what is on its way on loopback. */
-const rest = () => delay(30);
+const rest = () => someTurns(25);
 
 export async function runHttpCell(cell: IHttpCell): Promise<IHttpOutcome> {
   const { step, faults, certificate } = cell;
@@ -174,7 +172,7 @@ async function flood(socket: Socket): Promise<void> {
   for (let same = 0; same < 10; same++) {
     if (sent !== socket.bytesWritten - socket.writableLength) same = 0;
     sent = socket.bytesWritten - socket.writableLength;
-    await delay(50);
+    await someTurns(30);
   }
 }
 

@@ -1,10 +1,18 @@
 // A proxy in a process of its own: see proxy-process.ts.
 
+import { execFileSync } from 'node:child_process';
 import { Socket } from 'node:net';
 import { type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
 import type { IProcessState } from './proxy-process.js';
 
-const options = JSON.parse(process.argv[2] ?? '{}') as ISmartProxyOptions;
+const [options = { routes: [] }, descriptors] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
+  ISmartProxyOptions,
+  number?,
+];
+// From here on: Node opens all modules of a program at once, which takes more.
+if (descriptors !== undefined) {
+  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${descriptors}:${descriptors}`]);
+}
 const proxy = new SmartProxy({ listenAddress: '127.0.0.1', ...options });
 
 function sockets(): Socket[] {

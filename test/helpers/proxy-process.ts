@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ISmartProxyOptions } from '../../ts/index.js';
-import { root } from './source-text.js';
 import { moduleUrl, nodeArgs } from './this-run.js';
 
 export interface IProcessState {
@@ -29,23 +28,15 @@ export interface IProxyProcess extends AsyncDisposable {
 }
 
 const compiled = [...nodeArgs, fileURLToPath(moduleUrl('test/helpers/proxy-process-child.ts'))];
-// Node opens all modules at once, tsx one after the other: with few descriptors only that works.
-const frugal = ['--import', 'tsx', `${root}test/helpers/proxy-process-child.ts`];
 
-/** `descriptors`: how many the process may have open. Its options must be JSON. At disposal it must end by itself. */
+/** `descriptors`: how many the process may have open once it is loaded. Its options must be JSON. At disposal it must end by itself. */
 export async function startProxyProcess(
   options: Partial<ISmartProxyOptions>,
   descriptors?: number,
 ): Promise<IProxyProcess> {
-  const command = [
-    process.execPath,
-    '--expose-gc',
-    ...(descriptors === undefined ? compiled : frugal),
-    JSON.stringify(options),
-  ];
-  const limit = descriptors === undefined ? [] : ['prlimit', `--nofile=${descriptors}:${descriptors}`];
-  const [program = '', ...args] = [...limit, ...command];
-  const running = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const limit = descriptors === undefined ? [] : [String(descriptors)];
+  const args = ['--expose-gc', ...compiled, JSON.stringify(options), ...limit];
+  const running = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const gone = once(running, 'exit').then(([code, signal]) => `the proxy's process ended with ${signal ?? code}`);
   const answer = async () => {
     const [state] = await Promise.race([once(running, 'message'), gone.then((how) => Promise.reject(new Error(how)))]);

@@ -12,3 +12,11 @@ export async function until(condition: () => boolean, withinMs: number, want: ()
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
+
+/**
+ * Lets what is on its way between sockets of this process arrive: that takes turns of its loop, and on a starved machine a time
+ * may pass with hardly one.
+ */
+export async function someTurns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+}

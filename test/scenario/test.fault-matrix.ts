@@ -116,11 +116,11 @@ const table: readonly IRow[] = [
 
 /** What must be short for the cell to see its limit. All others are longer than the test. */
 const limitOf: Partial<Record<TEnd, ICell['limits']>> = {
-  initial_data_timeout: { initialDataTimeout: 150 },
-  connection_timeout: { connectionTimeout: 150 },
-  inactivity_timeout: { inactivityTimeout: 150 },
-  half_open_timeout: { halfOpenTimeout: 150 },
-  stall_timeout: { stallTimeout: 1_500 },
+  initial_data_timeout: { initialDataTimeout: 400 },
+  connection_timeout: { connectionTimeout: 400 },
+  inactivity_timeout: { inactivityTimeout: 400 },
+  half_open_timeout: { halfOpenTimeout: 400 },
+  stall_timeout: { stallTimeout: 2_500 },
 };
 
 function cellOf({ step, faults, end }: IRow, proxies: 1 | 2, blackhole: number): ICell {
