@@ -15,6 +15,7 @@ import { http1Bodies } from './rows/http1-bodies.mjs';
 import { http1Uploads } from './rows/http1-upload.mjs';
 import { http2Rows } from './rows/http2.mjs';
 import { httpsHandshake } from './rows/https-handshake.mjs';
+import { idleHttps } from './rows/idle-https.mjs';
 import { idleMemory } from './rows/idle-memory.mjs';
 import { nftables } from './rows/nftables.mjs';
 import { sniHandshake } from './rows/sni-handshake.mjs';
@@ -37,6 +38,7 @@ const rows = [
   tcpChurn,
   sniHandshake,
   idleMemory,
+  idleHttps,
   connections,
   nftables,
   startTime,

@@ -29,7 +29,7 @@ export function nginxHttpBlock(port, { target, identity, http2 }, folder) {
     `upstream target { server ${at(target)}; keepalive ${keptConnections}; keepalive_requests ${manyRequests}; }`,
     `server { listen 127.0.0.1:${port} backlog=4096${identity ? ' ssl' : ''}${http2 ? ' http2' : ''}; server_name ${host};`,
     ...ssl,
-    `keepalive_requests ${manyRequests};`,
+    `keepalive_requests ${manyRequests}; keepalive_timeout 1h;`,
     'client_max_body_size 0;',
     'location / {',
     `allow ${allowed}; deny all;`,

@@ -70,8 +70,8 @@ function haproxyConfig(port, plan, folder) {
   return [...lines, ''].join('\n');
 }
 
-/** HTTP/2 without TLS is an option; with it, it is offered anyhow. */
-const httpOf = ({ http2, identity }) => (http2 && !identity ? { h2c: true } : {});
+/** HTTP/2 without TLS is an option; with it, it is offered anyhow. Silence is allowed, as the others allow it. */
+const httpOf = ({ http2, identity }) => ({ keepAliveTimeout: 3_600_000, ...(http2 && !identity ? { h2c: true } : {}) });
 
 /** The routes of a plan as our configuration writes them. */
 export function routesOf(plan, port) {

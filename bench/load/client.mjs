@@ -4,12 +4,26 @@ import { receive, send } from './bulk.mjs';
 import { churn } from './churn.mjs';
 import { handshake } from './handshake.mjs';
 import { close, open } from './hold.mjs';
+import { closeHttps, openHttps } from './hold-https.mjs';
 import { download } from './http-download.mjs';
 import { upload } from './http-upload.mjs';
 import { requestResponse } from './request-response.mjs';
 import { webSocket } from './web-socket.mjs';
 
-const works = { churn, close, download, handshake, open, receive, requestResponse, send, upload, webSocket };
+const works = {
+  churn,
+  close,
+  closeHttps,
+  download,
+  handshake,
+  open,
+  openHttps,
+  receive,
+  requestResponse,
+  send,
+  upload,
+  webSocket,
+};
 
 process.on('message', async ({ id, work, ...amount }) => {
   const startedMs = performance.now();

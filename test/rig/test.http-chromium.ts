@@ -9,6 +9,7 @@ import { needs } from '../helpers/debian.js';
 import { type IHttpOrigin, startHttpOrigin } from '../helpers/http-origins.js';
 import { makeHttpsRoute } from '../helpers/http-routes.js';
 import { makeFolder } from '../helpers/make-folder.js';
+import { reportsOf } from '../helpers/requests.js';
 import { startProcess } from '../helpers/rig-process.js';
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -176,6 +177,7 @@ for (const { protocol, alpn, connections } of versions)
       routes: [makeHttpsRoute(origin.port, identity, { tls: { alpn: [...alpn] } })],
       settleMs: 5_000,
     });
+    const reports = reportsOf(started);
     await using browser = await startProcess(
       'chromium',
       [
@@ -198,6 +200,9 @@ for (const { protocol, alpn, connections } of versions)
     });
     late.catch(() => {});
     const report = await Promise.race([origin.report, early, late]);
+    // RFC 8441: as a stream among the others.
+    const socket = reports.all.find(({ path }) => path === '/socket');
+    expect([socket?.version, socket?.status]).toEqual(protocol === 'h2' ? ['2', 200] : ['1.1', 101]);
     expect(report).toEqual({
       scripts: 10,
       styles: tens.map((n) => `${200 + n}px`),

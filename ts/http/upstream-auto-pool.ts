@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { IOrigin } from './exchange-types.js';
 import { type IHttp1Taker, SpeaksHttp1, UpstreamH2Pool } from './upstream-h2-pool.js';
+import { UpstreamH2Upgrades } from './upstream-h2-upgrades.js';
 import type { UpstreamPlace } from './upstream-place.js';
 import { UpstreamPool } from './upstream-pool.js';
 import type { IUpstreamPool, TPoolStats } from './upstream-types.js';
@@ -14,6 +15,7 @@ export class UpstreamAutoPool implements IUpstreamPool, IHttp1Taker {
   readonly pool: UpstreamPool;
   readonly #place: UpstreamPlace;
   readonly #h2: UpstreamH2Pool;
+  readonly #upgrades: UpstreamH2Upgrades;
   /** Until then HTTP/1.1 is what it speaks. */
   #http1UntilMs = Number.NEGATIVE_INFINITY;
 
@@ -21,11 +23,12 @@ export class UpstreamAutoPool implements IUpstreamPool, IHttp1Taker {
     this.#place = place;
     this.pool = new UpstreamPool(place);
     this.#h2 = new UpstreamH2Pool(place, this);
+    this.#upgrades = new UpstreamH2Upgrades(this.#h2, this.pool);
   }
 
   /** A connection that is there and allows it; else one of HTTP/1.1, which needs no permission. */
   get forUpgrades(): IUpstreamPool {
-    return this.#h2.takesUpgrades ? this.#h2.forUpgrades : this.pool;
+    return this.#h2.takesUpgrades ? this.#upgrades : this.pool;
   }
 
   get stats(): TPoolStats {

@@ -24,7 +24,7 @@ const streamsToCome = 100;
 const slackMs = 1_000;
 
 export class UpstreamH2Pool implements IUpstreamPool, IUpstreamH2Home {
-  readonly forUpgrades = new UpstreamH2Upgrades(this);
+  readonly forUpgrades = new UpstreamH2Upgrades(this, null);
   readonly #place: UpstreamPlace;
   readonly #http1: IHttp1Taker | null;
   /** Those that take requests, the oldest first: what is not needed any more becomes idle. */
