@@ -5,12 +5,12 @@ import { resolveConfig } from '../ts/config/resolve.js';
 import type { IResolvedAcme } from '../ts/config/resolved.js';
 import { type IAcmeOptions, type IRouteConfig, SmartProxy } from '../ts/index.js';
 import { makeCertificateWorld, makeNeed } from './helpers/certificate-world.js';
-import { makeCertificate } from './helpers/certificates.js';
 import { startChallengeWorld } from './helpers/challenge-world.js';
 import { connectTls } from './helpers/clients.js';
 import { faultsOf } from './helpers/config-faults.js';
 import { makeFakeDisk } from './helpers/fake-store.js';
 import { freePorts } from './helpers/free-port.js';
+import { loadTestCertificates, makeCertificate } from './helpers/helpers.certificates.js';
 import { fetchThrough } from './helpers/http-clients.js';
 import { startHttpOrigin } from './helpers/http-origins.js';
 import { expect, tap } from './helpers/tapbundle.js';
@@ -149,6 +149,27 @@ tap.test('HTTP-01 works on a port of useHttpProxy, beside what is forwarded ther
     `${(await fetchThrough(httpPort, path, { headers: { host: 'shop.test' } })).body}`;
   expect(await get('/.well-known/acme-challenge/a-token')).toEqual(keyAuthorization);
   expect(await get('/')).toEqual('from the target');
+});
+
+tap.test('the placeholder pair of the package is served by nobody who does not say so', async () => {
+  const { cert, key } = await loadTestCertificates();
+  const [port = 0] = await freePorts(1);
+  const proxy = new SmartProxy({
+    listenAddress: '127.0.0.1',
+    acme: { email, challenges: ['tls-alpn-01'], directoryUrl: 'https://127.0.0.1:1/directory' },
+    certificateStore: makeFakeDisk().open(),
+    routes: [routeFor(port)],
+  });
+  await proxy.start();
+  // Nothing is there yet, and nothing stands in for it.
+  await expect(connectTls(port, { servername: 'shop.test' })).rejects.toThrow(/unrecognized name/);
+  const given = { mode: 'terminate', certificate: { cert, key } } as const;
+  await proxy.updateRoutes([
+    { name: 'shop', match: { ports: port }, action: { type: 'respond', respond: { status: 200 }, tls: given } },
+  ]);
+  await using client = await connectTls(port, { servername: 'shop.test' });
+  expect(client.received.length).toEqual(0);
+  await proxy.stop({ graceMs: 0 });
 });
 
 export default tap.start();

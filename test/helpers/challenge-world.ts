@@ -6,7 +6,7 @@ import { ChallengeAnswers } from '../../ts/certs/challenge-answers.js';
 import type { IChallengeToShow } from '../../ts/certs/manager/manager-types.js';
 import { resolveConfig } from '../../ts/config/resolve.js';
 import { takeSnapshot } from '../../ts/flow/snapshot.js';
-import type { ISmartProxyOptions } from '../../ts/index.js';
+import { endTable, type IConnectionRecord, type ISmartProxyOptions, type TEnd } from '../../ts/index.js';
 import { makeProxyParts } from '../../ts/proxy-parts.js';
 import { makeAcme } from './certificate-world.js';
 import { makeFakeDisk } from './fake-store.js';
@@ -36,7 +36,11 @@ export async function startChallengeWorld(options: Partial<ISmartProxyOptions>):
   emitter.on('error', (error: unknown) =>
     errors.push(error instanceof ProxyError ? error : new ProxyError('LISTEN_FAILED', String(error))),
   );
-  emitter.on('connection-end', (_: unknown, end: string) => ends.push(end));
+  emitter.on('connection-end', ({ phase }: IConnectionRecord, end: TEnd) => {
+    ends.push(end);
+    const { phases }: { phases: readonly string[] } = endTable[end];
+    if (!phases.includes(phase)) errors.push(new ProxyError('LISTEN_FAILED', `${end} in phase ${phase}`));
+  });
   const parts = makeProxyParts({ config, logger: undefined, host: {}, emitter, snapshot: () => snapshot });
   const snapshot = takeSnapshot(config, parts.forward);
   await parts.certificates.attach(config);

@@ -19,4 +19,19 @@ test("Caddy's authority gives certificates for names, wildcards and addresses by
   ]);
 });
 
+test("a whole proxy keeps itself in certificates of Caddy's authority", async () => {
+  const told = await runBesideCaddy(new URL('../helpers/acme-caddy-proxy-child.ts', import.meta.url), 50_000);
+  expect(told.trim().split('\n')).toEqual([
+    'a.proxy.test DNS:a.proxy.test',
+    'b.proxy.test DNS:b.proxy.test',
+    'c.proxy.test DNS:*.c.proxy.test, DNS:c.proxy.test',
+    'x.c.proxy.test DNS:*.c.proxy.test, DNS:c.proxy.test',
+    'a.proxy.test http-01',
+    '127.0.0.1 http-01',
+    'b.proxy.test tls-alpn-01',
+    'c.proxy.test *.c.proxy.test dns-01',
+    'renewed true',
+  ]);
+});
+
 export default tap.start();

@@ -149,6 +149,27 @@ tap.test('who is on a block list gets the answer to a challenge while one is ope
   await expect(connectTls(tlsPort, { servername: 'b.test' })).rejects.toThrow();
   await world.answers.http.cleanup(shown);
   await expect(ask(httpPort, `${place}token-1`)).rejects.toThrow();
+  expect(world.errors).toEqual([]);
+});
+
+tap.test('limits hold for blocked addresses too while a challenge is open', async () => {
+  const [tlsPort, httpPort] = await makePorts();
+  await using world = await startChallengeWorld({
+    acme: { ...acme, port: httpPort },
+    defaults: { security: { ipBlockList: ['127.0.0.0/8'] } },
+    maxConnectionsPerIP: 2,
+    routes: [ordered(tlsPort)],
+  });
+  await world.present('http-01', 'a.test');
+  await using first = await openRawHttp(httpPort);
+  await using second = await openRawHttp(httpPort);
+  await using third = await openRawHttp(httpPort);
+  await third.ended;
+  expect(world.ends).toEqual(['connection_limit']);
+  for (const client of [first, second]) {
+    client.send(`GET ${place}token-1 HTTP/1.1\r\nHost: a.test\r\n\r\n`);
+    expect((await client.readAnswer()).body).toEqual('token-1.thumbprint');
+  }
 });
 
 tap.test('HTTP-01 is answered on a port of useHttpProxy, whose other requests go on as before', async () => {

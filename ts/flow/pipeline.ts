@@ -92,7 +92,8 @@ export class Pipeline {
   #admitClient(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
     try {
       const refusal = this.#guard.admitClient(connection);
-      if (refusal !== null && !this.#mayProve(refusal)) return this.#end(connection, refusal);
+      const over = refusal !== null && this.#mayProve(refusal) ? this.#guard.admitProver(connection) : refusal;
+      if (over !== null) return this.#end(connection, over);
       const table = snapshot.tableAt(point);
       if (table === undefined) return this.#end(connection, 'no_route');
       const plainHttp = snapshot.isHttpPort(point, connection.localPort);
@@ -110,14 +111,14 @@ export class Pipeline {
   #choose(peeked: IPeeked, arrival: IArrival): void {
     const { connection, bytes } = peeked;
     try {
-      connection.phase = 'guard';
       if (this.#proves(peeked)) return;
-      if (arrival.refusal !== null && connection.isTLS) return this.#end(connection, arrival.refusal);
       // Behind a trusted proxy each request states its client.
       const facts = this.#isTrusted(connection, arrival) ? { ...peeked.facts, fromTrusted: true } : peeked.facts;
       const engine = arrival.table.engine(facts, arrival.plainHttp);
+      // Of HTTP only a request tells what is wanted.
+      if (arrival.refusal !== null && engine?.kind !== 'http') return this.#end(connection, arrival.refusal);
+      connection.phase = 'guard';
       if (engine === null) return this.#refuse(connection);
-      if (engine.kind === 'bytes' && arrival.refusal !== null) return this.#end(connection, arrival.refusal);
       if (engine.kind === 'bytes') return this.#forward(peeked, engine.route, arrival);
       if (engine.kind === 'http') return this.#serve(connection, facts, bytes, null, arrival);
       const { tls } = engine.route;

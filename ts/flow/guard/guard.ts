@@ -65,6 +65,11 @@ export class Guard {
   admitClient(connection: Connection): TEnd | null {
     const lists = this.#defaultLists;
     if (lists !== null && !SecurityManager.passes(connection.clientIp, lists)) return 'ip_blocked';
+    return this.admitProver(connection);
+  }
+
+  /** Who is on a list, and may be an authority that looks for a challenge: limits hold all the same. As `admitClient`. */
+  admitProver(connection: Connection): TEnd | null {
     if (this.#limits.active) {
       const refusal = this.#limits.enter(limitKey(connection.clientIp));
       if (refusal !== null) return refusal;
