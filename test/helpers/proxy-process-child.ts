@@ -1,10 +1,12 @@
 // A proxy in a process of its own: see proxy-process.ts.
 
+import { existsSync, readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
+import { type IRouteConfig, type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
 import type { IProcessState } from './proxy-process.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ISmartProxyOptions;
+const folder = '/proc/self/fd';
 const proxy = new SmartProxy({ listenAddress: '127.0.0.1', ...options });
 
 function sockets(): Socket[] {
@@ -29,14 +31,17 @@ function state(): IProcessState {
     heapBytes: heapUsed,
     bufferBytes: arrayBuffers,
     mostQueuedBytes: Math.max(0, ...sockets().map(queuedBytes)),
+    // One of them reads the folder.
+    descriptors: existsSync(folder) ? readdirSync(folder).length - 1 : 0,
     live: connections.active,
     ends: { ...ends },
     refused: { ...refused },
   };
 }
 
-process.on('message', async (question) => {
-  if (question === 'state') return void process.send?.(state());
+process.on('message', async (question: 'state' | 'stop' | { readonly routes: IRouteConfig[] }) => {
+  if (typeof question === 'object') await proxy.updateRoutes(question.routes);
+  if (question !== 'stop') return void process.send?.(state());
   await proxy.stop({ graceMs: 0 });
   process.disconnect();
 });
