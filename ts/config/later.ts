@@ -17,7 +17,6 @@ export const laterOptions: TLater = {
     basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
     jwtAuth: 'HTTP authentication',
     forwardAuth: 'HTTP authentication',
-    rateLimit: 'a limit of HTTP requests; new connections are limited by connectionRateLimitPerMinute',
   },
 };
 

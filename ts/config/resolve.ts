@@ -13,6 +13,7 @@ import { featurePlaces } from './http-features.js';
 import { resolveBasic, withoutPasswords } from './resolve-basic.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
+import { resolveRequestLimits } from './resolve-request-limits.js';
 import {
   type IRouteContextOptions,
   resolveAction,
@@ -155,6 +156,9 @@ function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolve
     maxHeaderBytes: limits.maxHeaderBytes,
     maxHeaders: limits.maxHeaders,
     maxBodyBytes: limits.maxBodyBytes,
+    minRequestBytesPerSecond: limits.minRequestBytesPerSecond,
+    minResponseBytesPerSecond: limits.minResponseBytesPerSecond,
+    rateGraceMs: limits.rateGrace,
     headersTimeoutMs: limits.headersTimeout,
     keepAliveTimeoutMs: limits.keepAliveTimeout,
     requestTimeoutMs: limits.requestTimeout,
@@ -181,6 +185,7 @@ function buildRoutes(
   const security = deepFreeze({
     lists: [],
     maxConnections: options.defaults?.security?.maxConnections ?? null,
+    requests: resolveRequestLimits({ action: { type: 'block' } }, options.defaults?.security),
     basic: resolveBasic([options.defaults?.security]),
   });
   const context: IRouteContextOptions = { options, lists, timeouts, security, tlsSettings };

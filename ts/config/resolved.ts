@@ -170,8 +170,35 @@ export interface IResolvedSecurity {
   readonly lists: readonly IResolvedLists[];
   /** null: no limit. */
   readonly maxConnections: number | null;
+  /** Limits that count requests; null: none of them. */
+  readonly requests: IResolvedRequestLimits | null;
   /** HTTP Basic authentication: all of them must let a request pass. null: none is needed. */
   readonly basic: readonly IResolvedBasic[] | null;
+}
+
+export interface IResolvedRequestLimits {
+  /** Under way at a time; null: no limit. */
+  readonly maxInFlight: number | null;
+  /** Of a request's content; 0: no limit; null: that of the HTTP engine. */
+  readonly maxBodyBytes: number | null;
+  /** All of them count each request, in this order. */
+  readonly rates: readonly IResolvedRateLimit[];
+}
+
+/** How often a route may be asked. */
+export interface IResolvedRateLimit {
+  /** Where it was given: with the key of the route it names what is counted. */
+  readonly place: 'route' | 'action' | 'defaults';
+  readonly maxRequests: number;
+  readonly windowMs: number;
+  readonly keyBy: 'ip' | 'path' | 'header';
+  /** In lower case; `''` unless `keyBy` is `header`. */
+  readonly headerName: string;
+  /** null: a window that slides. */
+  readonly burst: number | null;
+  readonly status: number;
+  readonly failOpen: boolean;
+  readonly storeTimeoutMs: number;
 }
 
 export interface IResolvedBasic {

@@ -12,6 +12,7 @@ import type {
   IWebSocketRules,
 } from './types-http.js';
 import type { INfTablesRules } from './types-kernel.js';
+import type { IRateLimit } from './types-rate-limit.js';
 import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
@@ -110,6 +111,12 @@ export interface IRouteSecurity {
   ipBlockList?: readonly string[];
   /** Connections that this route may have at a time. */
   maxConnections?: number;
+  /** HTTP only: requests of this route that may be under way at a time, WebSockets included; more are answered by 503. */
+  maxInFlight?: number;
+  /** HTTP only: bytes of a request's body, in place of `http.maxBodyBytes`; more is answered by 413. 0: no limit. */
+  maxBodyBytes?: number;
+  /** HTTP only: how often the route may be asked. Given at several places, each of them applies. */
+  rateLimit?: IRateLimit;
   /** HTTP only: a route that has it takes nothing else, and its requests need credentials, or are answered by 401. */
   authentication?: IBasicAuthentication;
 }
