@@ -44,7 +44,7 @@ function admit(
   if (typeof permit === 'string') return refuse(route, 403, '');
   // They are for this proxy; nobody behind it is to learn them.
   if (route.security.basic !== null) request.hideCredentials();
-  return { route, refusal: null, routes, permit };
+  return { route, refusal: null, routes, permit, pending: null };
 }
 
 /** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */
@@ -52,7 +52,7 @@ function challenge(route: IResolvedRoute): IAdmission {
   const { head, body } = errorAnswer(401);
   const realm = route.security.basic?.[0]?.realm ?? '';
   const fields = [...head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
-  return { route, refusal: { head: { ...head, fields }, body }, routes: null, permit: null };
+  return { route, refusal: { head: { ...head, fields }, body }, routes: null, permit: null, pending: null };
 }
 
 const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({
@@ -60,4 +60,5 @@ const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdm
   refusal: errorAnswer(status, why),
   routes: null,
   permit: null,
+  pending: null,
 });

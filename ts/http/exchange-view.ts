@@ -24,6 +24,16 @@ export interface IAdmission {
   readonly refusal: IOwnAnswer | null;
   readonly routes: IHttpRoutes | null;
   readonly permit: IRequestPermit | null;
+  /** Null where nothing has to be waited for; else all others but `route` are null, and it will say what they are. */
+  readonly pending: IPendingAdmission | null;
+}
+
+/** A judgement that takes time. */
+export interface IPendingAdmission {
+  /** Begins. Calls `known` once, with what is pending no more, in this tick or later; never after `cancel`. Throws nothing. */
+  wait(known: (admission: IAdmission) => void): void;
+  /** Nobody waits any more: the client left, or its time is up. */
+  cancel(): void;
 }
 
 /** A request that was admitted, for the action of its route. */

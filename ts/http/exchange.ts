@@ -27,7 +27,6 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   readonly #startedMs: number;
   /** null until the guard was asked. */
   #admission: IAdmission | null = null;
-  #upgrades = false;
   #forwarding: Forwarding | null = null;
   #origin: IOrigin | null = null;
   /** The head that went to the origin. */
@@ -68,11 +67,13 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     return this.route?.timeouts.enableHalfOpen ?? false;
   }
 
-  start(): void {
+  /** `known`: the admission, where it had to be waited for. */
+  start(known?: IAdmission): void {
     try {
-      this.#admission = admitRequest(this.visitor, this.request);
-      const { refusal, route } = this.#admission;
-      if (refusal !== null) this.answer(refusal);
+      this.#admission = known ?? admitRequest(this.visitor, this.request);
+      const { refusal, route, pending } = this.#admission;
+      if (pending !== null) pending.wait((admission) => this.start(admission));
+      else if (refusal !== null) this.answer(refusal);
       else if (route !== null) act(this, route);
     } catch (error) {
       this.#failed(error);
@@ -84,7 +85,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (this.#done) return;
     // Content that nobody asked for yet is no reproach either.
     const received = this.#received || this.#stalled || this.#origin === null;
-    const place = this.#forwarding?.place ?? null;
+    const { place = null } = this.#forwarding ?? {};
     this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
   }
 
@@ -108,7 +109,6 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   forward(action: IResolvedForward, upgrades: boolean): void {
     const { route, routes } = this;
     if (route === null || routes === null) return;
-    this.#upgrades = upgrades;
     this.#limit();
     this.#forwarding = new Forwarding(this, action, route, routes, upgrades);
     this.#forwarding.start();
@@ -120,7 +120,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   connected(origin: IOrigin, pick: ITargetPick): void {
     try {
-      this.send(origin, headForTarget(this, pick, this.#upgrades));
+      this.send(origin, headForTarget(this, pick, this.#forwarding?.upgrades ?? false));
     } catch (error) {
       origin.cancel();
       this.#failed(error);
@@ -248,12 +248,10 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     if (forwarding === null || !forwarding.mayTryAfter(status)) return false;
     const origin = this.#origin;
     this.#origin = null;
-    if (!forwarding.tryNext()) {
-      this.#origin = origin;
-      return false;
-    }
-    origin?.cancel();
-    return true;
+    const tries = forwarding.tryNext();
+    if (tries) origin?.cancel();
+    else this.#origin = origin;
+    return tries;
   }
 
   /** What no rule of the configuration foresees: it costs this request, nothing else. */
@@ -277,6 +275,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   #stop(): void {
     const origin = this.#origin;
     this.#origin = null;
+    this.#admission?.pending?.cancel();
     this.#relay?.cancel();
     origin?.cancel();
     this.#forwarding?.cancel();
