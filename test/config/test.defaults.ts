@@ -54,6 +54,7 @@ const headings: Record<string, string> = {
   clientAuth: 'Client certificates',
   upstream: 'TLS to targets',
   security: 'Security',
+  rateLimit: 'Rate limits',
   authentication: 'Authentication',
   credentials: 'Credentials',
 };

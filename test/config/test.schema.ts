@@ -45,6 +45,7 @@ const interfaces: Record<string, readonly string[]> = {
   upstream: ['IUpstreamTls'],
   security: ['IRouteSecurity'],
   authentication: ['IBasicAuthentication'],
+  rateLimit: ['IRateLimit'],
   credentials: ['IBasicCredentials'],
   timeouts: ['IRouteTimeouts'],
 };
@@ -115,6 +116,9 @@ const withBlock = (part: object) => withRoute({ action: { type: 'block', ...part
 
 const withTls = (part: object) => withAction({ tls: { mode: 'terminate', certificate: pem, ...part } });
 const withUpstream = (upstream: object) => withAction({ target: { ...target, tls: upstream } });
+const rate = { maxRequests: 10, window: 60, keyBy: 'ip' };
+const keyed = ({ keyBy, headerName }: { keyBy?: unknown; headerName?: unknown }) =>
+  keyBy === 'header' ? { headerName: 'x' } : headerName === undefined ? {} : { keyBy: 'header' };
 const withHeaders = (headers: object) => withRoute({ headers });
 
 const certPem = '-----BEGIN CERTIFICATE-----\nMII=';
@@ -508,6 +512,9 @@ const cases: Record<string, ICase> = {
       maxHeaderBytes: bytes(1024),
       maxHeaders: { good: [1, 10_000], bad: [0, 10_001] },
       maxBodyBytes: bytes(0),
+      minRequestBytesPerSecond: bytes(0),
+      minResponseBytesPerSecond: bytes(0),
+      rateGrace: milliseconds(0),
       headersTimeout: milliseconds(1),
       keepAliveTimeout: milliseconds(1),
       requestTimeout: milliseconds(0),
@@ -673,7 +680,26 @@ const cases: Record<string, ICase> = {
       ipAllowList: { good: addresses.good, bad: [...addresses.bad, []] },
       ipBlockList: { good: [...addresses.good, []], bad: addresses.bad },
       maxConnections: connections(1),
+      maxInFlight: connections(1),
+      maxBodyBytes: bytes(0),
+      rateLimit: {
+        good: [rate, { ...rate, keyBy: 'header', headerName: 'X-Key' }],
+        bad: [7, {}, [], { ...rate, keyBy: 'header' }, { ...rate, headerName: 'a' }],
+      },
       authentication: { good: [basic], bad: [true, {}, [basic]] },
+    },
+  },
+  rateLimit: {
+    config: (part) => withRoute({ security: { rateLimit: { ...rate, ...keyed(part), ...part } } }),
+    options: {
+      maxRequests: connections(1),
+      window: { good: [1, 86_400], bad: [0, 86_401, 0.5, '1', undefined] },
+      keyBy: { good: ['ip', 'path', 'header'], bad: ['IP', 7, undefined] },
+      headerName: { good: ['X-Key', 'a'], bad: ['', 'a b', 7] },
+      burst: connections(1),
+      status: { good: [400, 429, 503, 599], bad: [200, 399, 600, '429'] },
+      failOpen: flags,
+      storeTimeout: { good: [1, 60_000], bad: [0, 60_001, 1.5] },
     },
   },
   authentication: {
@@ -753,6 +779,9 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'credentials',
       'username',
       'password',
+      'maxRequests',
+      'window',
+      'keyBy',
     ];
     for (const option of Object.keys(options)) {
       if (required.includes(option) || (place === 'respond' && option === 'status')) continue;

@@ -12,7 +12,7 @@ import type {
   IWebSocketRules,
 } from './types-http.js';
 import type { INfTablesRules } from './types-kernel.js';
-import type { IRateLimit } from './types-rate-limit.js';
+import type { IRateLimit } from './types-limits.js';
 import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 

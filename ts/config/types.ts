@@ -11,8 +11,8 @@ export type * from './types-action.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
 export type * from './types-kernel.js';
+export type * from './types-limits.js';
 export type * from './types-match.js';
-export type * from './types-rate-limit.js';
 export type * from './types-target.js';
 export type * from './types-tls.js';
 
