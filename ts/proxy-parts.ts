@@ -71,7 +71,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     idPrefix,
     observers: [metrics, reporter],
   });
-  const guard = new Guard({ config, clock, live });
+  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits });
   const registry = new TargetRegistry({
     clock,
     logger,

@@ -6,6 +6,7 @@ import type { IHttpRoutes } from '../flow/http-front.js';
 import { guardedOtherwise } from '../flow/match/other-readings.js';
 import { errorAnswer } from './error-answer.js';
 import type { IAdmission } from './exchange-view.js';
+import { rateRequest } from './rate-request.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Visitor } from './visitor.js';
 
@@ -36,15 +37,23 @@ function admit(
   routes: IHttpRoutes,
   contentLength: number,
 ): IAdmission {
-  const { maxBodyBytes } = visitor.http;
+  const maxBodyBytes = visitor.maxBodyBytes(route);
   if (maxBodyBytes > 0 && contentLength > maxBodyBytes) return refuse(route, 413, 'the content is too large');
-  const permit = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp, request);
-  if (permit === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
-  if (permit === 'unauthenticated') return challenge(route);
-  if (typeof permit === 'string') return refuse(route, 403, '');
+  const { requests } = route.security;
+  if (requests === null || requests.rates.length === 0) return permit(visitor, request, route, routes);
+  if (visitor.services.guard.refusesAddress(visitor.connection, route, request.clientIp)) return refuse(route, 403, '');
+  return rateRequest(visitor, request, route, () => permit(visitor, request, route, routes));
+}
+
+function permit(visitor: Visitor, request: RequestFacts, route: IResolvedRoute, routes: IHttpRoutes): IAdmission {
+  const given = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp, request);
+  if (given === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
+  if (given === 'in_flight_limit') return refuse(route, 503, 'the route has too many requests under way');
+  if (given === 'unauthenticated') return challenge(route);
+  if (typeof given === 'string') return refuse(route, 403, '');
   // They are for this proxy; nobody behind it is to learn them.
   if (route.security.basic !== null) request.hideCredentials();
-  return { route, refusal: null, routes, permit, pending: null };
+  return { route, refusal: null, routes, permit: given, pending: null };
 }
 
 /** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */

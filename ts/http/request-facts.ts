@@ -5,6 +5,7 @@ import type { IResolvedRoute } from '../config/resolved.js';
 import type { IRouteContext, TProtocol, TTlsVersion } from '../config/types.js';
 import type { IHelloFacts } from '../flow/connection.js';
 import type { IPickRequest } from '../flow/forward/target-types.js';
+import type { IRateVerdict } from '../flow/guard/rate-store.js';
 import type { IRequestFacts } from '../flow/stages.js';
 import type { IForwardFacts } from './forwarded.js';
 import { remove } from './hop-by-hop.js';
@@ -28,6 +29,8 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
   head: IRequestHead;
   fields: TFields;
   path = '';
+  /** What is left of the route's limits on requests; null: it has none, or they were not asked. */
+  rate: IRateVerdict | null = null;
   query = '';
   #route: IResolvedRoute | null = null;
   #requestId = '';

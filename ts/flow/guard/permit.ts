@@ -20,8 +20,11 @@ export interface IRequestPermit {
   release(): void;
 }
 
-/** Why a request is refused: as a connection would be, or because it lacks credentials that the route takes. */
-export type TRequestRefusal = TEnd | 'unauthenticated';
+/**
+ * Why a request is refused: as a connection would be, because it lacks credentials that the route takes, or because the route has
+ * enough requests under way.
+ */
+export type TRequestRefusal = TEnd | 'unauthenticated' | 'in_flight_limit';
 
 /** Nothing makes one but `admit` and `admitRequest`, which check first; the `#` field keeps look-alikes out. */
 export class Permit {
