@@ -45,6 +45,11 @@ const interfaces: Record<string, readonly string[]> = {
   upstream: ['IUpstreamTls'],
   security: ['IRouteSecurity'],
   authentication: ['IBasicAuthentication'],
+  basicAuth: ['IBasicAuth'],
+  'basicAuth user': ['IBasicUser'],
+  jwtAuth: ['IJwtAuth'],
+  jwks: ['IJwks'],
+  forwardAuth: ['IForwardAuth'],
   rateLimit: ['IRateLimit'],
   credentials: ['IBasicCredentials'],
   timeouts: ['IRouteTimeouts'],
@@ -169,6 +174,30 @@ const seconds = (min: number) => ({ good: [min, 600], bad: [min - 1, 1.5, '5'] }
 const security = { ipBlockList: ['10.0.0.1'] };
 const pair = { username: 'ann', password: 'secret' };
 const basic = { type: 'basic', credentials: [pair] };
+const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'a' };
+const token = { secret: 'x'.repeat(64), algorithms: ['HS256'] };
+const asked = { url: 'http://127.0.0.1:9091/verify?rd=x' };
+const scrypt = '$scrypt$ln=15,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA';
+const bcrypt = '$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW';
+const excluded = {
+  good: [[], ['/public/*', '/a/:b']],
+  bad: ['/a', ['a'], ['/../a'], [7], Array.from({ length: 101 }, () => '/a')],
+};
+const ownedNames = ['Host', 'Connection', 'content-length', 'authorization', 'X-Forwarded-For', 'a b', 'X_User', ''];
+const urls = {
+  good: ['http://a.test', 'https://a.test:8443/x?y=@', 'http://[::1]:80/', 'http://10.0.0.1/'],
+  bad: [
+    'a.test',
+    'ftp://a.test',
+    'https://me:word@a.test',
+    'http://@a.test/',
+    'http://a.test/#x',
+    'http://a b/',
+    '',
+    7,
+    'http://010.0.0.1.5/',
+  ],
+};
 const tls = { mode: 'passthrough' };
 const terminated = { mode: 'terminate', certificate: pem };
 const milliseconds = (min: number) => ({
@@ -687,6 +716,9 @@ const cases: Record<string, ICase> = {
         bad: [7, {}, [], { ...rate, keyBy: 'header' }, { ...rate, headerName: 'a' }],
       },
       authentication: { good: [basic], bad: [true, {}, [basic]] },
+      basicAuth: { good: [{ users: [pair] }], bad: [true, {}, [pair]] },
+      jwtAuth: { good: [token], bad: [true, {}, { ...token, jwks: 'https://a.test/' }, { algorithms: ['HS256'] }] },
+      forwardAuth: { good: [asked], bad: [true, {}, asked.url, { ...asked, tls: {} }] },
     },
   },
   rateLimit: {
@@ -716,6 +748,103 @@ const cases: Record<string, ICase> = {
       },
     },
   },
+  basicAuth: {
+    config: (part) => withRoute({ security: { basicAuth: { users: [pair], ...part } } }),
+    options: {
+      users: {
+        good: [[pair], { ann: 'secret' }, [{ ...pair, password: scrypt }], { ann: bcrypt, bob: scrypt, eve: 'text' }],
+        bad: [
+          [],
+          {},
+          pair.username,
+          { 'a:b': 'c' },
+          { ann: '' },
+          { ann: 7 },
+          Array.from({ length: 1001 }, () => pair),
+          undefined,
+        ],
+      },
+      realm: { good: ['restricted'], bad: ['', 'a"b', 'é', 7] },
+      excludePaths: excluded,
+    },
+  },
+  'basicAuth user': {
+    config: (part) => withRoute({ security: { basicAuth: { users: [{ ...pair, ...part }] } } }),
+    options: {
+      username: { good: ['a', 'Ä b'], bad: ['', 'a:b', 'a\tb', 7, null, undefined] },
+      password: {
+        good: ['a', 'a:b', '€', '$', '$2', scrypt, bcrypt],
+        bad: [
+          ...[
+            '',
+            'a\nb',
+            7,
+            null,
+            undefined,
+            '$2b$12$short',
+            '$2x$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW',
+          ],
+          ...[bcrypt.replace('$12$', '$31$'), scrypt.replace('ln=15', 'ln=18'), scrypt.replace('ln=15', 'ln=2')],
+          ...[
+            scrypt.replace(',p=1', ''),
+            scrypt.replace('p=1', 'r=1'),
+            '$argon2id$v=19$x',
+            '$6$salt$hash',
+            '{SSHA}abc=',
+          ],
+        ],
+      },
+    },
+  },
+  jwtAuth: {
+    config: (part) => withRoute({ security: { jwtAuth: withKeys(part) } }),
+    options: {
+      secret: { good: ['x'.repeat(32), '€'.repeat(11)], bad: ['', 'x'.repeat(31), 7] },
+      jwks: { good: [{ keys: [jwk] }, 'https://a.test/keys'], bad: [...urls.bad, { keys: [] }, [jwk]] },
+      algorithms: {
+        good: [['HS256'], ['HS256', 'HS512']],
+        bad: [[], ['none'], ['RS256'], ['HS255'], 'HS256', undefined],
+      },
+      issuer: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
+      audience: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
+      clockTolerance: { good: [0, 600], bad: [-1, 601, 1.5] },
+      excludePaths: excluded,
+      forwardClaims: {
+        good: [{}, { sub: 'X-User', 'https://a.test/role': 'X-Forwarded-Role' }],
+        bad: [...ownedNames.map((name) => ({ sub: name })), { sub: 7 }, { a: 'X-A', b: 'x-a' }, ['X-A']],
+      },
+      forwardToken: flags,
+      tls: { good: [{}, { rejectUnauthorized: false }], bad: [true, { cert: certPem }] },
+    },
+  },
+  jwks: {
+    config: (part) => withRoute({ security: { jwtAuth: withKeys({ jwks: part }) } }),
+    options: {
+      keys: {
+        good: [[jwk], [jwk, { ...jwk, kid: 'b' }]],
+        bad: [
+          ...[[], jwk, undefined, [{ ...jwk, d: 'x' }], [{ kty: 'oct', k: 'eHh4' }], [{ ...jwk, x: 'short' }], [7]],
+          [{ kty: 'RSA', e: 'AQAB', n: `0${'A'.repeat(170)}` }],
+        ],
+      },
+    },
+  },
+  forwardAuth: {
+    config: (part) =>
+      withRoute({
+        security: { forwardAuth: { ...asked, ...('tls' in part ? { url: 'https://a.test/' } : {}), ...part } },
+      }),
+    options: {
+      url: { good: urls.good, bad: [...urls.bad, undefined] },
+      requestHeaders: { good: [[], ['Cookie', 'X-A']], bad: ['Cookie', ['a b'], [7]] },
+      responseHeaders: {
+        good: [[], ['X-User', 'X-Forwarded-User']],
+        bad: [...ownedNames.map((name) => [name]), ['X-A', 'x-a'], 'X-A'],
+      },
+      timeout: { good: [1, 600_000], bad: [0, 600_001, '5s'] },
+      tls: { good: [{}, { rejectUnauthorized: false }], bad: [true, { key: keyPem }] },
+    },
+  },
   credentials: {
     config: (part) => withRoute({ security: { authentication: { ...basic, credentials: [{ ...pair, ...part }] } } }),
     options: {
@@ -729,6 +858,13 @@ const cases: Record<string, ICase> = {
       },
     },
   },
+};
+
+/** Either a secret or public keys. */
+const withKeys = (part: object): object => {
+  const asksKeys = 'jwks' in part || 'tls' in part;
+  const jwks = 'tls' in part ? { jwks: 'https://a.test/keys' } : {};
+  return { ...(asksKeys ? { algorithms: ['EdDSA', 'RS256'], ...jwks } : token), ...part };
 };
 
 /** `pattern` and `target` come together. */
@@ -777,6 +913,7 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'mode',
       'socketHandler',
       'credentials',
+      ...['users', 'algorithms', 'keys', 'url', 'secret', 'jwks'],
       'username',
       'password',
       'maxRequests',

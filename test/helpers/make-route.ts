@@ -26,7 +26,7 @@ export function makeRoute({ match = {}, security = {}, ...parts }: IRouteParts =
     tls: null,
     headers: null,
     compression: null,
-    security: { lists: [], maxConnections: null, requests: null, basic: null, ...security },
+    security: { lists: [], maxConnections: null, requests: null, basic: null, asks: null, ...security },
     timeouts,
     kernel: null,
     source: { match: { ports: 443 }, action: { type: 'block' } },

@@ -115,6 +115,13 @@ export const basicDefaults = { realm: 'restricted' } as const;
 
 export const rateLimitDefaults = { status: 429, failOpen: true, storeTimeout: 100 } as const;
 
+export const jwtDefaults = { clockTolerance: 5, forwardToken: false } as const;
+
+export const forwardAuthDefaults = {
+  requestHeaders: ['Accept', 'Authorization', 'Cookie', 'User-Agent', 'X-Requested-With'],
+  timeout: 5000,
+} as const;
+
 /** Of one rule: each request is compared with every one of them. */
 export const maxCredentials = 1000;
 

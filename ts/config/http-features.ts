@@ -4,7 +4,10 @@ import type { TKey } from './faults.js';
 import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
 
 /** Options of `security` that judge requests. */
-export const requestRules = ['authentication', 'rateLimit', 'maxInFlight', 'maxBodyBytes'] as const;
+export const requestRules = [
+  ...(['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth'] as const),
+  ...(['rateLimit', 'maxInFlight', 'maxBodyBytes'] as const),
+] as const;
 
 /** What must be valid for `httpFeatures` to read a route; its match must be an object. */
 export const featurePlaces = [

@@ -13,11 +13,6 @@ export const laterOptions: TLater = {
     admin: 'the admin interface',
   },
   tls: { acme: 'certificates from an ACME authority' },
-  security: {
-    basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
-    jwtAuth: 'HTTP authentication',
-    forwardAuth: 'HTTP authentication',
-  },
 };
 
 /** Values by the option that takes them. */

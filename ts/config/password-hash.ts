@@ -41,7 +41,8 @@ export function parsePasswordHash(text: string): TPasswordHash | null {
 
 /** A cost above 14 takes seconds; below 4 there is none. */
 const bcrypt = /^\$2[aby]\$(?:0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$/;
-const scrypt = /^\$scrypt\$((?:(?:ln|r|p)=[1-9]\d{0,3},?\b){3})\$([A-Za-z0-9+/]{8,128})\$([A-Za-z0-9+/]{22,128})$/;
+const scrypt =
+  /^\$scrypt\$((?:ln|r|p)=[1-9]\d{0,3}(?:,(?:ln|r|p)=[1-9]\d{0,3}){2})\$([A-Za-z0-9+/]{8,128})\$([A-Za-z0-9+/]{22,128})$/;
 
 function isBearable({ cost, blockSize, parallelization, salt, digest }: IScryptHash): boolean {
   if (cost < 2 ** 8 || blockSize < 1 || parallelization < 1) return false;

@@ -2,6 +2,7 @@
 
 import { blockDefaults, maxMs, redirectDefaults, timeoutDefaults } from './defaults.js';
 import { deepFreeze } from './freeze.js';
+import { resolveAsks } from './resolve-auth.js';
 import { resolveBasic } from './resolve-basic.js';
 import { type IForwardSettings, resolveForward } from './resolve-forward.js';
 import type { AddressLists } from './resolve-match.js';
@@ -71,6 +72,7 @@ export function resolveSecurity(route: IRouteConfig, context: IRouteContextOptio
     maxConnections: limits.length > 0 ? Math.min(...limits) : context.security.maxConnections,
     requests: resolveRequestLimits(route, context.options.defaults?.security),
     basic: resolveBasic([...given, context.options.defaults?.security]),
+    asks: resolveAsks([...given, context.options.defaults?.security], context.tlsSettings),
   });
 }
 

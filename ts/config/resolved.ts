@@ -1,6 +1,7 @@
 // The configuration as the code reads it: complete, normalised, compiled, deeply frozen. Raw input stops before it.
 
 import type { AddressSet } from '../codec/address.js';
+import type { IResolvedAsks, IResolvedBasic } from './resolved-auth.js';
 import type {
   IResolvedHeaders,
   IResolvedHttp,
@@ -22,6 +23,7 @@ import type {
   TTlsVersion,
 } from './types.js';
 
+export type * from './resolved-auth.js';
 export type * from './resolved-http.js';
 export type * from './resolved-kernel.js';
 export type * from './resolved-target.js';
@@ -91,7 +93,7 @@ export interface IResolvedRoute {
   readonly timeouts: IResolvedTimeouts;
   /** null: this process serves the route. Else the kernel does, and nothing listens for it. */
   readonly kernel: IResolvedKernel | null;
-  /** What the user wrote, but for passwords. */
+  /** What the user wrote, but for passwords and their like. */
   readonly source: IRouteConfig;
 }
 
@@ -172,8 +174,10 @@ export interface IResolvedSecurity {
   readonly maxConnections: number | null;
   /** Limits that count requests; null: none of them. */
   readonly requests: IResolvedRequestLimits | null;
-  /** HTTP Basic authentication: all of them must let a request pass. null: none is needed. */
+  /** HTTP Basic authentication by passwords that are text: all of them must let a request pass. null: none. */
   readonly basic: readonly IResolvedBasic[] | null;
+  /** What takes time to judge, or does not hold for all paths; null: nothing does. */
+  readonly asks: IResolvedAsks | null;
 }
 
 export interface IResolvedRequestLimits {
@@ -199,10 +203,4 @@ export interface IResolvedRateLimit {
   readonly status: number;
   readonly failOpen: boolean;
   readonly storeTimeoutMs: number;
-}
-
-export interface IResolvedBasic {
-  readonly realm: string;
-  /** SHA-256 of each `username:password`. */
-  readonly digests: readonly Uint8Array[];
 }

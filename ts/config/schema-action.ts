@@ -9,6 +9,7 @@ import {
   maxConnectionLimit,
   redirectDefaults,
 } from './defaults.js';
+import { basicAuthSchema, forwardAuthSchema, jwtAuthSchema } from './schema-auth.js';
 import { authenticationSchema } from './schema-authentication.js';
 import { checked, func, list, option, strict, whole, word } from './schema-base.js';
 import {
@@ -47,6 +48,9 @@ export const securitySchema = strict('security', {
   ),
   rateLimit: option(rateLimitSchema, 'HTTP only: how often the route may be asked.'),
   authentication: option(authenticationSchema, 'HTTP only: the credentials that requests need.'),
+  basicAuth: option(basicAuthSchema, 'HTTP only: the credentials that requests need, passwords as text or as hashes.'),
+  jwtAuth: option(jwtAuthSchema, 'HTTP only: the signed token that requests need.'),
+  forwardAuth: option(forwardAuthSchema, 'HTTP only: the server that is asked about each request.'),
 });
 
 const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';

@@ -1,6 +1,7 @@
 // What users write about what is done with a connection or request, and who may use a route.
 
 import type { Socket } from 'node:net';
+import type { IBasicAuth, IForwardAuth, IJwtAuth } from './types-auth.js';
 import type { IRouteContext } from './types-context.js';
 import type {
   IBlockAnswer,
@@ -119,6 +120,12 @@ export interface IRouteSecurity {
   rateLimit?: IRateLimit;
   /** HTTP only: a route that has it takes nothing else, and its requests need credentials, or are answered by 401. */
   authentication?: IBasicAuthentication;
+  /** HTTP only: the same, with passwords as text or as hashes, and paths that need none. */
+  basicAuth?: IBasicAuth;
+  /** HTTP only: its requests need a signed token, or are answered by 401. */
+  jwtAuth?: IJwtAuth;
+  /** HTTP only: a server is asked about each of its requests. */
+  forwardAuth?: IForwardAuth;
 }
 
 /**

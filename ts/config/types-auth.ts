@@ -76,7 +76,7 @@ export interface IForwardAuth {
   requestHeaders?: readonly string[];
   /** Fields of its answer that the target gets. What clients send in these fields is removed. */
   responseHeaders?: readonly string[];
-  /** Milliseconds for its whole answer. Default 5000. */
+  /** Milliseconds for its whole answer. Default 5 000. */
   timeout?: number;
   /** TLS to it. */
   tls?: IUpstreamTls;

@@ -8,6 +8,7 @@ import type { ITarget, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
 export type * from './types-action.js';
+export type * from './types-auth.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
 export type * from './types-kernel.js';

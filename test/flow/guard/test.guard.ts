@@ -110,7 +110,7 @@ tap.test('a connection is given back under the address it was counted under', as
 
 tap.test("a route's lists and its limit are checked when it is known", async () => {
   const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
-  const web = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null } });
+  const web = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null, asks: null } });
   const { come, live, leave, route } = makeWorld({ routes: [web] });
   come('203.0.113.5');
   expect(route(anyOf(live), web)).toEqual('route_ip_blocked');
@@ -126,8 +126,8 @@ tap.test("a route's lists and its limit are checked when it is known", async () 
 });
 
 tap.test('a reload keeps counts; a lower limit holds for those who come, and sends nobody away', async () => {
-  const before = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null } });
-  const after = makeRoute({ key: 'web', security: { lists: [], maxConnections: 2, basic: null } });
+  const before = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null, asks: null } });
+  const after = makeRoute({ key: 'web', security: { lists: [], maxConnections: 2, basic: null, asks: null } });
   const { guard, come, live, leave, route } = makeWorld({ maxConnectionsPerIP: 3, routes: [before] });
   for (let i = 0; i < 3; i++) come();
   for (const connection of live) expect(route(connection, before)).toEqual('in');
@@ -147,7 +147,7 @@ tap.test('a reload keeps counts; a lower limit holds for those who come, and sen
 
 tap.test('limits that a reload switches on count those who are there already, each once', async () => {
   const free = makeRoute({ key: 'web' });
-  const limited = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null } });
+  const limited = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null, asks: null } });
   const rules = { maxConnectionsPerIP: 3, routes: [limited] };
   const { guard, come, live, leave, route } = makeWorld({ routes: [free] });
   come();
@@ -176,7 +176,12 @@ tap.test('limits that a reload switches on count those who are there already, ea
 tap.test('explaining names every rule, agrees with what then happens, and uses nothing up', async () => {
   const route = makeRoute({
     key: 'web',
-    security: { lists: [{ allow: makeAddresses(['192.0.2.*']), block: null }], maxConnections: 1, basic: null },
+    security: {
+      lists: [{ allow: makeAddresses(['192.0.2.*']), block: null }],
+      maxConnections: 1,
+      basic: null,
+      asks: null,
+    },
   });
   const world = makeWorld({
     defaultLists: { allow: null, block: makeAddresses(['192.0.2.66']) },
@@ -204,7 +209,7 @@ tap.test(
   async () => {
     const ip = fc.constantFrom('192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1', '2001:db8::2', '');
     const routes = [null, 1, 3].map((maxConnections) =>
-      makeRoute({ key: 'web', security: { lists: [], maxConnections, basic: null } }),
+      makeRoute({ key: 'web', security: { lists: [], maxConnections, basic: null, asks: null } }),
     );
     const step = fc.oneof(
       fc.record({ kind: fc.constant('come' as const), ip, routed: fc.boolean() }),
@@ -250,7 +255,7 @@ tap.test('requests are let in by the rules of their route, and give their place 
   come('192.0.2.2');
   const [one, two] = [...live] as [Connection, Connection];
   const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
-  const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null } });
+  const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null, asks: null } });
 
   const first = guard.admitRequest(one, limited);
   const second = guard.admitRequest(one, limited);
@@ -290,7 +295,12 @@ tap.test('a connection is refused only if every route that its requests may find
   const { guard } = makeWorld();
   const ofLists = (...addresses: string[]) =>
     makeRoute({
-      security: { lists: [{ allow: makeAddresses(addresses), block: null }], maxConnections: 0, basic: null },
+      security: {
+        lists: [{ allow: makeAddresses(addresses), block: null }],
+        maxConnections: 0,
+        basic: null,
+        asks: null,
+      },
     });
   const connection = makeConnection({ clientIp: '192.0.2.1' });
   expect(guard.mayServe(connection, [])).toBeNull();
