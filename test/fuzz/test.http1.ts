@@ -60,7 +60,9 @@ tap.test('fuzzed heads of requests are refused, or written again with the same m
         const answer = decode(bytes, 0);
         if (answer.kind !== 'done') return false;
         const head = answer.value;
-        const written = latin1(writeRequestHead(head, head.upgrade === null ? 'keep-alive' : 'upgrade'));
+        // Another protocol is asked for by GET alone; of other methods it is not passed on.
+        const upgrade = head.method === 'GET' ? head.upgrade : null;
+        const written = latin1(writeRequestHead(head, upgrade === null ? 'keep-alive' : 'upgrade'));
         const again = decode(written, 0);
         // HTTP/1.0 may go without Host, which 1.1 cannot say.
         if (head.authority === '') return true;
@@ -70,7 +72,7 @@ tap.test('fuzzed heads of requests are refused, or written again with the same m
         const meaning = ({ method, target, authority, host, contentLength, expectsContinue, upgrade }: typeof head) => [
           ...[method, target, authority, host, contentLength, expectsContinue, upgrade],
         ];
-        assert.deepEqual(meaning(again.value), meaning(head));
+        assert.deepEqual(meaning(again.value), meaning({ ...head, upgrade }));
         assert.deepEqual(others(again.value.fields), others(head.fields));
         return true;
       },
