@@ -105,6 +105,8 @@ export class Connection implements IConnectionRecord {
 
   // --- deadlines.ts reads these; all in milliseconds of the clock, 0 where not running ---
   lastActivityMs: number;
+  /** The HTTP engine notes each activity of it itself; else moved counters are activity when they are looked at. */
+  tellsActivity = false;
   /** When the present dial began. */
   dialingMs = 0;
   /** How long it may take. */

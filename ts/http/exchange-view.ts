@@ -6,6 +6,7 @@ import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IRequestPermit } from '../flow/guard/guard.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
 import type { IOwnAnswer } from './error-answer.js';
+import type { ExchangeTime } from './exchange-time.js';
 import type { IClientSide, IOrigin, IOriginFailure } from './exchange-types.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Visitor } from './visitor.js';
@@ -59,6 +60,7 @@ export interface IAnswering extends IExchangeParts {
   /** The client was given everything. */
   answered(trailers: TFields | null): void;
   originFailed(failure: IOriginFailure): void;
+  readonly time: ExchangeTime;
 }
 
 /** For whoever finds an origin. */

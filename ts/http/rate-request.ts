@@ -11,12 +11,7 @@ import type { Visitor } from './visitor.js';
 type TAdmit = () => IAdmission;
 
 /** `admit` says what is next, where the limits let the request pass. */
-export function rateRequest(
-  visitor: Visitor,
-  request: RequestFacts,
-  route: IResolvedRoute,
-  admit: TAdmit,
-): IAdmission {
+export function rateRequest(visitor: Visitor, request: RequestFacts, route: IResolvedRoute, admit: TAdmit): IAdmission {
   const judgement = visitor.services.guard.rates.judge(route, request);
   if (!(judgement instanceof Promise)) return settled(judgement, request, route, admit);
   const pending = new PendingRate(judgement, (known) => {
