@@ -55,6 +55,7 @@ export const requireZlib = (): typeof import('node:zlib') => requireHere('node:z
 // --- authentication of requests, loaded by whoever needs it first ---
 // jose: the signatures, external account bindings and thumbprints of ACME, and tokens of clients; every algorithm of JOSE, checked
 // by many, and no dependencies of its own. 8 MB and 80 ms, so loaded late.
+export type * as jose from 'jose';
 export const loadJose = (): Promise<typeof import('jose')> => import('jose');
 // bcryptjs: passwords that are kept as bcrypt hashes; plain JavaScript without dependencies or install scripts, for fifteen years. A
 // thread of its own loads it by its path: a hash takes a tenth of a second and more.

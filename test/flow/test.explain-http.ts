@@ -143,7 +143,11 @@ tap.test('the rules of a route refuse its requests; the connection only if all r
   const query: IExplainQuery = { port: 443, path: '/a', clientIp: '192.0.2.1' };
   expect(summary([closed], query)).toEqual('refused route_ip_blocked 0');
   expect(summary([closed, { name: 'open', match: httpOnly }], query)).toEqual('refused  403 closed');
-  const full: IRouteParts = { name: 'full', match: httpOnly, security: { lists: [], maxConnections: 0, basic: null, asks: null } };
+  const full: IRouteParts = {
+    name: 'full',
+    match: httpOnly,
+    security: { lists: [], maxConnections: 0, basic: null, asks: null },
+  };
   expect(summary([full], query)).toEqual('refused  503 full');
 });
 

@@ -46,7 +46,12 @@ tap.test('a connection is led through every stage to its target', async () => {
     name: 'web',
     action: forward,
     match: { domains: ['*.a.com'], protocol: 'tls' },
-    security: { lists: [{ allow: makeAddresses(['192.0.2.0/24']), block: null }], maxConnections: 5, basic: null, asks: null },
+    security: {
+      lists: [{ allow: makeAddresses(['192.0.2.0/24']), block: null }],
+      maxConnections: 5,
+      basic: null,
+      asks: null,
+    },
   };
   const explanation = ask([web], { port: 443, domain: 'x.a.com', clientIp: '192.0.2.1' }, { proxyIPs: ['10.0.0.1'] });
   expect(formatExplanation(explanation).split('\n')).toEqual([

@@ -2,9 +2,13 @@
 
 import { normalisePath } from '../codec/http-path.js';
 import type { IResolvedRoute } from '../config/resolved.js';
+import { Undecided } from '../flow/guard/guard.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
+import { guardedRoute } from '../flow/match/excluded.js';
 import { guardedOtherwise } from '../flow/match/other-readings.js';
-import { errorAnswer } from './error-answer.js';
+import { admissionOf, refuse, waitFor } from './admission.js';
+import { hideAnswers } from './auth-fields.js';
+import { PendingAuth } from './auth-pending.js';
 import type { IAdmission } from './exchange-view.js';
 import { rateRequest } from './rate-request.js';
 import type { RequestFacts } from './request-facts.js';
@@ -46,28 +50,10 @@ function admit(
 }
 
 function permit(visitor: Visitor, request: RequestFacts, route: IResolvedRoute, routes: IHttpRoutes): IAdmission {
-  const given = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp, request);
-  if (given === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
-  if (given === 'in_flight_limit') return refuse(route, 503, 'the route has too many requests under way');
-  if (given === 'unauthenticated') return challenge(route);
-  if (typeof given === 'string') return refuse(route, 403, '');
-  // They are for this proxy; nobody behind it is to learn them.
-  if (route.security.basic !== null) request.hideCredentials();
-  return { route, refusal: null, routes, permit: given, pending: null };
+  const guarded = guardedRoute(route, request.path);
+  if (guarded === null) return refuse(route, 400, 'the path can be read in more than one way');
+  const given = visitor.services.guard.admitRequest(visitor.connection, guarded, request.clientIp, request);
+  if (given instanceof Undecided) return waitFor(route, new PendingAuth({ visitor, request, routes, route }, given));
+  if (typeof given !== 'string') hideAnswers(request, guarded);
+  return admissionOf(given, route, guarded, routes);
 }
-
-/** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */
-function challenge(route: IResolvedRoute): IAdmission {
-  const { head, body } = errorAnswer(401);
-  const realm = route.security.basic?.[0]?.realm ?? '';
-  const fields = [...head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
-  return { route, refusal: { head: { ...head, fields }, body }, routes: null, permit: null, pending: null };
-}
-
-const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({
-  route,
-  refusal: errorAnswer(status, why),
-  routes: null,
-  permit: null,
-  pending: null,
-});

@@ -5,6 +5,7 @@ import type { ILogger } from '../base/logger.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IRequestObserver } from '../flow/observer.js';
+import type { AuthDesk } from './auth-desk.js';
 import type { HttpDate } from './http-date.js';
 import type { RetryBudget } from './retry.js';
 import type { Upstreams } from './upstream.js';
@@ -16,6 +17,7 @@ export interface IHttpServices {
   readonly connections: ConnectionManager;
   readonly guard: Guard;
   readonly upstreams: Upstreams;
+  readonly auth: AuthDesk;
   readonly retries: RetryBudget;
   readonly requests: IRequestObserver;
   readonly date: HttpDate;

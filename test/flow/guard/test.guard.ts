@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { IResolvedRoute } from '../../../ts/config/resolved.js';
 import type { Connection } from '../../../ts/flow/connection.js';
-import { Guard, type IGuardConfig } from '../../../ts/flow/guard/guard.js';
+import { Guard, type IGuardConfig, type IRequestPermit } from '../../../ts/flow/guard/guard.js';
 import { Permit } from '../../../ts/flow/guard/permit.js';
 import { type IFakeClock, makeFakeClock } from '../../helpers/fake-clock.js';
 import { makeConnection } from '../../helpers/make-connection.js';
@@ -257,8 +257,8 @@ tap.test('requests are let in by the rules of their route, and give their place 
   const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
   const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null, asks: null } });
 
-  const first = guard.admitRequest(one, limited);
-  const second = guard.admitRequest(one, limited);
+  const first = guard.admitRequest(one, limited) as IRequestPermit | string;
+  const second = guard.admitRequest(one, limited) as IRequestPermit | string;
   if (typeof first === 'string' || typeof second === 'string')
     throw new Error('one connection was refused its own place');
   expect(Permit.isGranted(first.permit)).toBeTrue();
@@ -283,7 +283,7 @@ tap.test('the rules for all routes hold for the client that a request states, to
 
 tap.test('without a limit all requests share one permit, and releasing it does nothing', async () => {
   const { guard } = makeWorld();
-  const permit = guard.admitRequest(makeConnection(), makeRoute());
+  const permit = guard.admitRequest(makeConnection(), makeRoute()) as IRequestPermit | string;
   expect(guard.admitRequest(makeConnection(), makeRoute({ key: 'other' }))).toBe(permit);
   if (typeof permit === 'string') throw new Error(permit);
   permit.release();

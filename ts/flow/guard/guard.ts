@@ -10,13 +10,13 @@ import type { IMatched } from '../stages.js';
 import { type IAskingRequest, judgeCredentials } from './basic-auth.js';
 import { InFlight } from './in-flight.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
-import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal } from './permit.js';
+import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal, Undecided } from './permit.js';
 import type { IRateLimitStore } from './rate-store.js';
 import { RequestRates } from './request-rates.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
 
-export type { IAdmitted, IRequestPermit, Permit } from './permit.js';
+export { type IAdmitted, type IRequestPermit, type Permit, type TRequestRefusal, Undecided } from './permit.js';
 
 /** What the guard reads of a configuration. */
 export type IGuardConfig = Pick<
@@ -101,12 +101,24 @@ export class Guard {
     route: IResolvedRoute,
     clientIp: string = connection.clientIp,
     request: IAskingRequest = nothingSaid,
-  ): IRequestPermit | TRequestRefusal {
+  ): IRequestPermit | Undecided | TRequestRefusal {
     if (this.#refusesStated(connection, clientIp)) return 'ip_blocked';
     const permit = Permit.admitRequest(connection, route, clientIp, this.#routes, request);
-    const maxInFlight = route.security.requests?.maxInFlight ?? null;
+    return permit instanceof Undecided ? permit : this.#counted(permit, route);
+  }
+
+  /** The rest of `admitRequest` for a request that others had to be asked about, and who let it pass. */
+  admitAnswered(undecided: Undecided): IRequestPermit | TRequestRefusal {
+    return this.#counted(undecided.passed(), undecided.route);
+  }
+
+  #counted(
+    permit: IRequestPermit | TRequestRefusal,
+    { key, security: { requests } }: IResolvedRoute,
+  ): IRequestPermit | TRequestRefusal {
+    const maxInFlight = requests?.maxInFlight ?? null;
     if (maxInFlight === null || typeof permit === 'string') return permit;
-    return this.#inFlight.enter(permit, route.key, maxInFlight) ?? 'in_flight_limit';
+    return this.#inFlight.enter(permit, key, maxInFlight) ?? 'in_flight_limit';
   }
 
   /** The part of `admitRequest` that looks at addresses alone: true where it would refuse this one. */
