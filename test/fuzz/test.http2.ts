@@ -9,6 +9,7 @@ import { decodeRequestHead } from '../../ts/codec/http1-request.js';
 import { writeRequestHead } from '../../ts/codec/http1-write.js';
 import { h2Preface } from '../../ts/codec/http2-frame.js';
 import { readRequest } from '../../ts/codec/http2-request.js';
+import { readResponse } from '../../ts/codec/http2-response.js';
 import { defaultH2Limits } from '../../ts/http/h2-limits.js';
 import { H2Session } from '../../ts/http/h2-session.js';
 import type { IH2SessionListener, IH2Stream, IH2StreamOwner } from '../../ts/http/h2-types.js';
@@ -171,8 +172,12 @@ class Owner implements IH2StreamOwner {
   }
 }
 
-/** A session that reads these pieces, from a socket that takes everything. */
-function play(pieces: readonly Buffer[]): { listener: Listener; written: Buffer } {
+/** A session that reads these pieces, from a socket that takes everything; `begin` is called before the first one. */
+function play(
+  role: 'client-side' | 'target-side',
+  pieces: readonly Buffer[],
+  begin: (session: H2Session, listener: Listener) => void = () => {},
+): { listener: Listener; written: Buffer } {
   let timers = 0;
   const clock: IClock = {
     nowMs: () => 0,
@@ -197,13 +202,14 @@ function play(pieces: readonly Buffer[]): { listener: Listener; written: Buffer 
     write: (bytes: Buffer | string) => parts.push(typeof bytes === 'string' ? latin1(bytes) : Buffer.from(bytes)) > 0,
   }) as unknown as Socket;
   const listener = new Listener();
-  const session = new H2Session({ role: 'client-side', socket, listener, limits: defaultH2Limits, clock });
-  session.start(h2Preface);
+  const session = new H2Session({ role, socket, listener, limits: defaultH2Limits, clock });
+  session.start(role === 'client-side' ? h2Preface : null);
+  begin(session, listener);
   for (const piece of pieces) if (listener.over === null) emitter.emit('data', piece);
   session.flush();
   session.lost();
   assert.deepEqual([session.streams, timers, emitter.eventNames()], [0, 0, []]);
-  return { listener, written: Buffer.concat(parts) };
+  return { listener, written: Buffer.concat(parts).subarray(role === 'client-side' ? 0 : h2Preface.length) };
 }
 
 const opening = [rawSettings(), rawSettingsAck()];
@@ -244,14 +250,14 @@ tap.test(
           Buffer.alloc(9),
         ],
         judge(bytes, random) {
-          const { listener, written } = play([Buffer.from(bytes)]);
+          const { listener, written } = play('client-side', [Buffer.from(bytes)]);
           const { frames, rest } = readRawFrames(written);
           assert.equal(rest.length, 0);
           const last = frames.at(-1);
           if (listener.over !== null && listener.over !== 0) assert.equal(last?.name, 'GOAWAY');
           assert(listener.most <= defaultH2Limits.maxConcurrentStreams);
           const at = random(bytes.length + 1);
-          const cut = play([Buffer.from(bytes.subarray(0, at)), Buffer.from(bytes.subarray(at))]);
+          const cut = play('client-side', [Buffer.from(bytes.subarray(0, at)), Buffer.from(bytes.subarray(at))]);
           assert.deepEqual([cut.listener.told, cut.listener.over], [listener.told, listener.over]);
           return listener.over === null;
         },
@@ -264,5 +270,111 @@ tap.test(
     expect(report.grownBytes).toBeLessThan(16 * 2 ** 20);
   },
 );
+
+/** Asks, and hears an answer: interim heads, one final, its content, perhaps trailers. */
+class Asker implements IH2StreamOwner {
+  readonly #listener: Listener;
+  readonly #id: number;
+  #isOver = false;
+
+  constructor(listener: Listener, session: H2Session, path: string, end: boolean) {
+    this.#listener = listener;
+    const stream = session.open(this);
+    assert(stream !== null);
+    this.#id = stream.id;
+    stream.pull();
+    stream.sendHeaders(rawRequest(path, end ? 'GET' : 'POST'), end);
+    if (!end) stream.sendData(Buffer.alloc(100, 'x'));
+  }
+
+  h2Headers(fields: string[], end: boolean): void {
+    this.#hear(`head ${fields.join('|')}`);
+    readResponse([...fields], end);
+    this.#isOver = end;
+  }
+
+  h2Data(chunk: Buffer): void {
+    this.#hear('');
+    assert(chunk.length > 0);
+  }
+
+  h2End(): void {
+    this.#hear('end');
+    this.#isOver = true;
+  }
+
+  h2Drained(): void {}
+
+  h2Closed(code: number, unprocessed: boolean): void {
+    this.#listener.told.push(`${this.#id} closed ${code} ${unprocessed}`);
+    this.#isOver = true;
+  }
+
+  h2Pause(): void {}
+
+  #hear(what: string): void {
+    assert(!this.#isOver);
+    if (what !== '') this.#listener.told.push(`${this.#id} ${what}`);
+  }
+}
+
+const ok = [':status', '200', 'content-length', '5', 'server', 'x'];
+const answers = [
+  [rawHeaders(1, ok), rawData(1, 'hello', { end: true }), rawHeaders(3, [':status', '204'], { end: true })],
+  [
+    rawHeaders(1, [':status', '103', 'link', '</a>']),
+    rawHeaders(1, ok),
+    rawData(1, 'hello'),
+    rawHeaders(1, ['x', 'y'], { end: true }),
+  ],
+  [
+    rawHeaders(3, ok),
+    rawReset(3, 0),
+    rawReset(1, 7),
+    rawGoaway(3, 0),
+    rawHeaders(5, [':status', '500'], { end: true }),
+  ],
+  [rawSettings(4, 0, 5, 16_384, 3, 1), rawWindowUpdate(5, 50), rawPing('12345678'), rawFrame(5, 4, 1, Buffer.alloc(8))],
+].map((frames) => Buffer.concat([...opening, ...frames]));
+
+tap.test('fuzzed frames of a target are answers, faults of a stream or the end of the connection', async (t) => {
+  const ask = (session: H2Session, listener: Listener) => {
+    for (const [path, end] of [
+      ['/1', true],
+      ['/3', true],
+      ['/5', false],
+    ] as const)
+      new Asker(listener, session, path, end);
+    session.flush();
+  };
+  const report = await fuzz(
+    {
+      seeds: answers,
+      words: [
+        rawSettingsAck(),
+        rawReset(5, 8),
+        rawData(1, 3),
+        rawHeaders(5, ok),
+        rawWindowUpdate(0, 1),
+        Buffer.alloc(9),
+      ],
+      judge(bytes, random) {
+        const { listener, written } = play('target-side', [Buffer.from(bytes)], ask);
+        assert.equal(readRawFrames(written).rest.length, 0);
+        // A target opens no streams.
+        assert.equal(listener.most, 0);
+        const at = random(bytes.length + 1);
+        const cut = play('target-side', [Buffer.from(bytes.subarray(0, at)), Buffer.from(bytes.subarray(at))], ask);
+        assert.deepEqual([cut.listener.told, cut.listener.over], [listener.told, listener.over]);
+        return listener.over === null;
+      },
+    },
+    fuzzInputs(400),
+    9115,
+  );
+  t.diagnostic(tell(report));
+  expect(report.accepted).toBeGreaterThan(report.inputs / 20);
+  expect(report.grownBytes).toBeLessThan(16 * 2 ** 20);
+});
 
 export default tap.start();
