@@ -64,8 +64,11 @@ function verdictOf({ server, responseHeaders }: IResolvedForwardAuth, answer: IS
 /** What targets are told of the client, the request line, and those fields of the request that it is to see. */
 function questionFields({ requestHeaders }: IResolvedForwardAuth, { head, facts, via, target }: IAsking): TFields {
   const wanted = new Set(requestHeaders);
-  // Of who is believed, what it says of the client is read for what is made of it.
-  const seen = pick(head.fields, (name) => wanted.has(name) || (facts.trusted && requestKind(name) >= forwardedFor));
+  // Via tells loops. Of who is believed, what it says of the client is read for what is made of it.
+  const seen = pick(
+    head.fields,
+    (name) => name === 'via' || wanted.has(name) || (facts.trusted && requestKind(name) >= forwardedFor),
+  );
   const fields = requestFields(seen, facts, via.mark(head.version));
   for (const name of ['x-forwarded-method', 'x-forwarded-uri']) remove(fields, name);
   fields.push('X-Forwarded-Method', head.method, 'X-Forwarded-Uri', target);

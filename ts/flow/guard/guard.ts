@@ -7,6 +7,7 @@ import type { IResolvedConfig, IResolvedLists, IResolvedRoute } from '../../conf
 import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
+import { explainAsks, type IAskVerdict } from './asks.js';
 import { type IAskingRequest, judgeCredentials } from './basic-auth.js';
 import { InFlight } from './in-flight.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
@@ -170,6 +171,11 @@ export class Guard {
   /** Whether `admitRequest` would find the credentials that this route asks for; null: it asks for none. */
   explainCredentials(route: IResolvedRoute, request: IAskingRequest): IVerdict | null {
     return judgeCredentials(route, request);
+  }
+
+  /** Who else would have to let the request pass. */
+  explainAsks(route: IResolvedRoute, request: IAskingRequest): readonly IAskVerdict[] {
+    return explainAsks(route, request);
   }
 
   #giveBackLater(connection: Connection): void {
