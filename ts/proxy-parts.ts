@@ -90,7 +90,10 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     socket: config.socket,
     logger,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
-    onError,
+    onError: (error) => {
+      connections.relieve();
+      onError(error);
+    },
   });
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
   const own = { kernel, forward, ownResolver };

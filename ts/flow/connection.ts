@@ -137,6 +137,8 @@ export class Connection implements IConnectionRecord {
 
   /** The HTTP engine, while it has the connection: asked when the proxy stops, or its routes have changed. */
   drainable: IDrainable | null = null;
+  /** It was idle, and told to make room for others. */
+  shed = false;
 
   // --- the guard's ---
   /** True once the rules for client addresses let it in; its address is final then. */
