@@ -1,6 +1,7 @@
 // The commands with their arguments and options, for commander. docs/cli.md lists the same; a test compares them.
 
 import * as plugins from '../plugins.js';
+import { attack, type IAttackArguments } from './attack.js';
 import { check, explain, forward, type IForwardArguments, type IRunArguments, run, schema } from './commands.js';
 import { demo } from './demo.js';
 import type { IHost } from './host.js';
@@ -26,6 +27,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   addForward(program, commander, host);
   addCheck(program, host);
   addExplain(program, host);
+  addAttack(program, host);
   addNft(program, host);
   program
     .command('schema')
@@ -105,6 +107,27 @@ function addExplain(program: TCommand, host: IHost): void {
     .option('--header <field>', "a field of the request, 'name: value'; may be repeated", collect)
     .option(...json)
     .action((url: string, given) => explain(url, given, host));
+}
+
+function addAttack(program: TCommand, host: IHost): void {
+  program
+    .command('attack')
+    .description(
+      'try request smuggling, spoofing and the like on a proxy of yours; ends with 1 if anything gets past it',
+    )
+    .option('--config <file>', 'without --target: run this on loopback, in front of targets that record, and attack it')
+    .option('--target <address>', 'host:port of a proxy that runs; --config then tells what it serves')
+    .option('--i-own-this-target', 'attack a target that is not on this machine')
+    .option('--tls', 'the target speaks TLS, whatever the configuration says')
+    .option('--host <name>', 'what requests ask for')
+    .option('--path <path>', 'a path that is served to anybody')
+    .option('--protected <path>', 'a path that is refused to anybody; may be repeated', collect)
+    .option('--header <field>', "a field that requests need to be served, 'name: value'; may be repeated", collect)
+    .option('--only <families>', 'only these kinds of attacks, separated by commas')
+    .option('--slow', 'slow attacks too, which take half a minute')
+    .option('--all', 'a line for each attack, not findings alone')
+    .option(...json)
+    .action((given: IAttackArguments) => attack(given, host));
 }
 
 function addNft(program: TCommand, host: IHost): void {
