@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 /** Files of ten seconds and more, the longest first. One that is missing here costs time, never a failure. */
 const slowest = [
+  'test/rig/test.testssl.ts',
   'test/scenario/test.http-aborts.ts',
   'test/cli/test.process.ts',
   'test/scenario/test.http-backpressure.ts',

@@ -218,6 +218,7 @@ async function compile(blocks: readonly IBlock[]): Promise<string[]> {
     const paths = {
       '@push.rocks/smartproxy': [join(root, 'ts/index.ts')],
       '@push.rocks/smartproxy/utils': [join(root, 'ts/utils.ts')],
+      '@push.rocks/smartproxy/attack': [join(root, 'ts/attack.ts')],
     };
     // What only looks for unused names has no place in examples.
     const rules = { rootDir: '/', noEmit: true, noUnusedLocals: false, noUnusedParameters: false, paths };

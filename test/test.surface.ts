@@ -1,5 +1,6 @@
 // The names that the package exports at run time. Adding or removing one is a decision: it changes these lists.
 
+import * as attack from '../ts/attack.js';
 import * as index from '../ts/index.js';
 import * as utils from '../ts/utils.js';
 import { expect, tap } from './helpers/tapbundle.js';
@@ -71,6 +72,15 @@ const utilsNames = [
   'withTimeout',
 ];
 
+const attackNames = [
+  'attackConfiguration',
+  'attackFamilies',
+  'entrancesOf',
+  'formatAttackReport',
+  'runAttacks',
+  'startAttackOrigin',
+];
+
 tap.test('the entry of the package exports these names', async () => {
   expect(Object.keys(index).sort()).toEqual(indexNames);
 });
@@ -79,8 +89,12 @@ tap.test('the entry for tools exports these names', async () => {
   expect(Object.keys(utils).sort()).toEqual(utilsNames);
 });
 
+tap.test('the entry for attacks exports these names', async () => {
+  expect(Object.keys(attack).sort()).toEqual(attackNames);
+});
+
 tap.test('no export is empty', async () => {
-  for (const [name, value] of Object.entries({ ...index, ...utils })) {
+  for (const [name, value] of Object.entries({ ...index, ...utils, ...attack })) {
     if (value === undefined || value === null) throw new Error(`${name} is ${value}`);
   }
 });

@@ -2,6 +2,7 @@
 
 import type { IClock } from './base/clock.js';
 import type { IResolver } from './flow/forward/target-types.js';
+import type { IRateLimitStore } from './flow/guard/rate-store.js';
 
 /** What a host program may replace: the second argument of `new SmartProxy`. */
 export interface IHostParts {
@@ -9,6 +10,8 @@ export interface IHostParts {
   readonly clock?: IClock;
   /** Asked for the names of targets, not for addresses. Default: the hosts file and DNS, cached by TTL. */
   readonly resolver?: IResolver;
+  /** Where requests are counted for `security.rateLimit`. Default: in this process alone. */
+  readonly rateLimits?: IRateLimitStore;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
 }

@@ -30,6 +30,7 @@ export { formatExplanation } from './flow/explain.js';
 export type { IShownCertificate } from './flow/explain-types.js';
 export { SocketHandlers, type TLineListener } from './flow/forward/ready-handlers.js';
 export type { IResolver } from './flow/forward/target-types.js';
+export type { IRateLimitStore, IRateRule, IRateVerdict } from './flow/guard/rate-store.js';
 export { SecurityManager } from './flow/guard/security-manager.js';
 export { findBestMatchingRoute, findMatchingRoutes } from './flow/match/find-routes.js';
 export { ProxyProtocolSocket } from './flow/peek/proxy-protocol-socket.js';

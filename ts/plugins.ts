@@ -56,9 +56,18 @@ export const requireZlib = (): typeof import('node:zlib') => requireHere('node:z
 // --- certificates, loaded by whoever orders the first one ---
 // node:https: requests to ACME servers.
 export const requireHttps = (): typeof import('node:https') => requireHere('node:https');
-// jose: the signatures, external account bindings and thumbprints of ACME; every algorithm of JOSE, checked by many, and no
-// dependencies of its own. 8 MB and 80 ms, so loaded late.
+
+// --- authentication of requests, loaded by whoever needs it first ---
+// jose: the signatures, external account bindings and thumbprints of ACME, and tokens of clients; every algorithm of JOSE, checked
+// by many, and no dependencies of its own. 8 MB and 80 ms, so loaded late.
+export type * as jose from 'jose';
 export const loadJose = (): Promise<typeof import('jose')> => import('jose');
+// bcryptjs: passwords that are kept as bcrypt hashes; plain JavaScript without dependencies or install scripts, for fifteen years. A
+// thread of its own loads it by its path: a hash takes a tenth of a second and more.
+export type * as bcryptjs from 'bcryptjs';
+export const findBcryptjs = (): string => requireHere.resolve('bcryptjs');
+// node:worker_threads: that thread.
+export const requireWorkerThreads = (): typeof import('node:worker_threads') => requireHere('node:worker_threads');
 
 // --- command line only, loaded when it runs ---
 // commander 14 (15 needs Node 22): arguments and help texts.

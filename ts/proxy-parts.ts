@@ -71,7 +71,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     idPrefix,
     observers: [metrics, reporter],
   });
-  const guard = new Guard({ config, clock, live });
+  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits });
   const registry = new TargetRegistry({
     clock,
     logger,
@@ -95,7 +95,10 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     socket: config.socket,
     logger,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
-    onError,
+    onError: (error) => {
+      connections.relieve();
+      onError(error);
+    },
   });
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
   const own = { kernel, forward, ownResolver, certificates };

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
-import { connectionsWithin, descriptorLimit } from './base/descriptor-limit.js';
+import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
@@ -61,9 +61,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
       const { config } = this.#snapshot;
-      if (config.maxConnections === null) {
-        this.#parts.connections.maxConnections = connectionsWithin(await descriptorLimit());
-      }
+      await this.#limitConnections(config.maxConnections);
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
       await this.#open(this.#snapshot, plan, { ...config, routes: [] });
@@ -216,6 +214,15 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** What the kernel forwards, asked just now. @throws ProxyError NFT_FAILED, NFT_UNAVAILABLE */
   getNfTablesStatus(): Promise<INfTablesStatus> {
     return this.#parts.kernel.status();
+  }
+
+  /** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
+  async #limitConnections(wanted: number | null): Promise<void> {
+    const descriptors = await descriptorLimit();
+    const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
+    this.#parts.connections.maxConnections = maxConnections;
+    if (wanted === null || wanted <= maxConnections) return;
+    this.#parts.logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
   }
 
   /** Certificates first: a port that listens must be able to serve. Whatever fails, `before` stays in force. */

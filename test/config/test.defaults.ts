@@ -60,7 +60,13 @@ const headings: Record<string, string> = {
   clientAuth: 'Client certificates',
   upstream: 'TLS to targets',
   security: 'Security',
+  rateLimit: 'Rate limits',
   authentication: 'Authentication',
+  basicAuth: 'Basic authentication',
+  'basicAuth user': 'Users',
+  jwtAuth: 'Tokens',
+  jwks: 'Key sets',
+  forwardAuth: 'Asking a server',
   credentials: 'Credentials',
 };
 
@@ -129,7 +135,8 @@ tap.test('the tables of the documentation have the defaults of the source', () =
 tap.test('every row says what its option means, and the unit of every number of time', () => {
   for (const [name, , unit, meaning = ''] of Object.values(headings).flatMap(rowsUnder)) {
     if (meaning.length < 5 && !/^`'[a-z-]+'`$/.test(meaning)) throw new Error(`${name}: what does it mean?`);
-    if (name === 'sessionTimeout' || name === 'maxAge') expect([name, unit]).toEqual([name, 's']);
+    if (name === 'sessionTimeout' || name === 'maxAge' || name === 'clockTolerance')
+      expect([name, unit]).toEqual([name, 's']);
     else if (/Timeout$|Time$|Lifetime$|InitialDelay$|[iI]nterval$|MaxAge$|Ms$/.test(name ?? '')) {
       expect([name, unit]).toEqual([name, 'ms']);
     }

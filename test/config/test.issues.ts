@@ -33,7 +33,7 @@ tap.test('a name from another place is shown the way', () => {
 
 tap.test('a name that nothing comes near is told what there is', () => {
   expect(wantAt(route({}, { security: { zzz: 1 } }), 'routes[0].security.zzz')).toContain(
-    '(of ipAllowList, ipBlockList, maxConnections, authentication)',
+    'authentication, basicAuth, jwtAuth, forwardAuth)',
   );
 });
 

@@ -290,8 +290,8 @@ tap.test('default security adds lists to all and a limit to those without one', 
   });
   expect(config.defaultLists?.block?.matches('10.0.0.9')).toBeTrue();
   expect(config.routes.map(({ security }) => security)).toEqual([
-    { lists: [], maxConnections: 7, basic: null },
-    { lists: [], maxConnections: 70, basic: null },
+    { lists: [], maxConnections: 7, requests: null, basic: null, asks: null },
+    { lists: [], maxConnections: 70, requests: null, basic: null, asks: null },
   ]);
   expect(resolveRoutes([], { defaults: { security: { maxConnections: 7 } } }).defaultLists).toBeNull();
 });
@@ -300,7 +300,9 @@ tap.test('an empty block list is none', () => {
   expect(resolveOne({ security: { ipBlockList: [] } }).security).toEqual({
     lists: [],
     maxConnections: null,
+    requests: null,
     basic: null,
+    asks: null,
   });
 });
 

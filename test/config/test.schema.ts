@@ -50,6 +50,12 @@ const interfaces: Record<string, readonly string[]> = {
   upstream: ['IUpstreamTls'],
   security: ['IRouteSecurity'],
   authentication: ['IBasicAuthentication'],
+  basicAuth: ['IBasicAuth'],
+  'basicAuth user': ['IBasicUser'],
+  jwtAuth: ['IJwtAuth'],
+  jwks: ['IJwks'],
+  forwardAuth: ['IForwardAuth'],
+  rateLimit: ['IRateLimit'],
   credentials: ['IBasicCredentials'],
   timeouts: ['IRouteTimeouts'],
 };
@@ -132,6 +138,9 @@ const withAuto = (part: object) => ({
 const addDns = (part: object) =>
   'challenges' in part && JSON.stringify(part).includes('dns-01') ? { dns: { command: ['/bin/hook'] }, ...part } : part;
 const withUpstream = (upstream: object) => withAction({ target: { ...target, tls: upstream } });
+const rate = { maxRequests: 10, window: 60, keyBy: 'ip' };
+const keyed = ({ keyBy, headerName }: { keyBy?: unknown; headerName?: unknown }) =>
+  keyBy === 'header' ? { headerName: 'x' } : headerName === undefined ? {} : { keyBy: 'header' };
 const withHeaders = (headers: object) => withRoute({ headers });
 
 const certPem = '-----BEGIN CERTIFICATE-----\nMII=';
@@ -191,6 +200,30 @@ const seconds = (min: number) => ({ good: [min, 600], bad: [min - 1, 1.5, '5'] }
 const security = { ipBlockList: ['10.0.0.1'] };
 const pair = { username: 'ann', password: 'secret' };
 const basic = { type: 'basic', credentials: [pair] };
+const jwk = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'a' };
+const token = { secret: 'x'.repeat(64), algorithms: ['HS256'] };
+const asked = { url: 'http://127.0.0.1:9091/verify?rd=x' };
+const scrypt = '$scrypt$ln=15,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA';
+const bcrypt = '$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW';
+const excluded = {
+  good: [[], ['/public/*', '/a/:b']],
+  bad: ['/a', ['a'], ['/../a'], [7], Array.from({ length: 101 }, () => '/a')],
+};
+const ownedNames = ['Host', 'Connection', 'content-length', 'authorization', 'X-Forwarded-For', 'a b', 'X_User', ''];
+const urls = {
+  good: ['http://a.test', 'https://a.test:8443/x?y=@', 'http://[::1]:80/', 'http://10.0.0.1/'],
+  bad: [
+    'a.test',
+    'ftp://a.test',
+    'https://me:word@a.test',
+    'http://@a.test/',
+    'http://a.test/#x',
+    'http://a b/',
+    '',
+    7,
+    'http://010.0.0.1.5/',
+  ],
+};
 const tls = { mode: 'passthrough' };
 const terminated = { mode: 'terminate', certificate: pem };
 const milliseconds = (min: number) => ({
@@ -595,6 +628,9 @@ const cases: Record<string, ICase> = {
       maxHeaderBytes: bytes(1024),
       maxHeaders: { good: [1, 10_000], bad: [0, 10_001] },
       maxBodyBytes: bytes(0),
+      minRequestBytesPerSecond: bytes(0),
+      minResponseBytesPerSecond: bytes(0),
+      rateGrace: milliseconds(0),
       headersTimeout: milliseconds(1),
       keepAliveTimeout: milliseconds(1),
       requestTimeout: milliseconds(0),
@@ -762,7 +798,29 @@ const cases: Record<string, ICase> = {
       ipAllowList: { good: addresses.good, bad: [...addresses.bad, []] },
       ipBlockList: { good: [...addresses.good, []], bad: addresses.bad },
       maxConnections: connections(1),
+      maxInFlight: connections(1),
+      maxBodyBytes: bytes(0),
+      rateLimit: {
+        good: [rate, { ...rate, keyBy: 'header', headerName: 'X-Key' }],
+        bad: [7, {}, [], { ...rate, keyBy: 'header' }, { ...rate, headerName: 'a' }],
+      },
       authentication: { good: [basic], bad: [true, {}, [basic]] },
+      basicAuth: { good: [{ users: [pair] }], bad: [true, {}, [pair]] },
+      jwtAuth: { good: [token], bad: [true, {}, { ...token, jwks: 'https://a.test/' }, { algorithms: ['HS256'] }] },
+      forwardAuth: { good: [asked], bad: [true, {}, asked.url, { ...asked, tls: {} }] },
+    },
+  },
+  rateLimit: {
+    config: (part) => withRoute({ security: { rateLimit: { ...rate, ...keyed(part), ...part } } }),
+    options: {
+      maxRequests: connections(1),
+      window: { good: [1, 86_400], bad: [0, 86_401, 0.5, '1', undefined] },
+      keyBy: { good: ['ip', 'path', 'header'], bad: ['IP', 7, undefined] },
+      headerName: { good: ['X-Key', 'a'], bad: ['', 'a b', 7] },
+      burst: connections(1),
+      status: { good: [400, 429, 503, 599], bad: [200, 399, 600, '429'] },
+      failOpen: flags,
+      storeTimeout: { good: [1, 60_000], bad: [0, 60_001, 1.5] },
     },
   },
   authentication: {
@@ -779,6 +837,103 @@ const cases: Record<string, ICase> = {
       },
     },
   },
+  basicAuth: {
+    config: (part) => withRoute({ security: { basicAuth: { users: [pair], ...part } } }),
+    options: {
+      users: {
+        good: [[pair], { ann: 'secret' }, [{ ...pair, password: scrypt }], { ann: bcrypt, bob: scrypt, eve: 'text' }],
+        bad: [
+          [],
+          {},
+          pair.username,
+          { 'a:b': 'c' },
+          { ann: '' },
+          { ann: 7 },
+          Array.from({ length: 1001 }, () => pair),
+          undefined,
+        ],
+      },
+      realm: { good: ['restricted'], bad: ['', 'a"b', 'é', 7] },
+      excludePaths: excluded,
+    },
+  },
+  'basicAuth user': {
+    config: (part) => withRoute({ security: { basicAuth: { users: [{ ...pair, ...part }] } } }),
+    options: {
+      username: { good: ['a', 'Ä b'], bad: ['', 'a:b', 'a\tb', 7, null, undefined] },
+      password: {
+        good: ['a', 'a:b', '€', '$', '$2', scrypt, bcrypt],
+        bad: [
+          ...[
+            '',
+            'a\nb',
+            7,
+            null,
+            undefined,
+            '$2b$12$short',
+            '$2x$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW',
+          ],
+          ...[bcrypt.replace('$12$', '$31$'), scrypt.replace('ln=15', 'ln=18'), scrypt.replace('ln=15', 'ln=2')],
+          ...[
+            scrypt.replace(',p=1', ''),
+            scrypt.replace('p=1', 'r=1'),
+            '$argon2id$v=19$x',
+            '$6$salt$hash',
+            '{SSHA}abc=',
+          ],
+        ],
+      },
+    },
+  },
+  jwtAuth: {
+    config: (part) => withRoute({ security: { jwtAuth: withKeys(part) } }),
+    options: {
+      secret: { good: ['x'.repeat(32), '€'.repeat(11)], bad: ['', 'x'.repeat(31), 7] },
+      jwks: { good: [{ keys: [jwk] }, 'https://a.test/keys'], bad: [...urls.bad, { keys: [] }, [jwk]] },
+      algorithms: {
+        good: [['HS256'], ['HS256', 'HS512']],
+        bad: [[], ['none'], ['RS256'], ['HS255'], 'HS256', undefined],
+      },
+      issuer: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
+      audience: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
+      clockTolerance: { good: [0, 600], bad: [-1, 601, 1.5] },
+      excludePaths: excluded,
+      forwardClaims: {
+        good: [{}, { sub: 'X-User', 'https://a.test/role': 'X-Forwarded-Role' }],
+        bad: [...ownedNames.map((name) => ({ sub: name })), { sub: 7 }, { a: 'X-A', b: 'x-a' }, ['X-A']],
+      },
+      forwardToken: flags,
+      tls: { good: [{}, { rejectUnauthorized: false }], bad: [true, { cert: certPem }] },
+    },
+  },
+  jwks: {
+    config: (part) => withRoute({ security: { jwtAuth: withKeys({ jwks: part }) } }),
+    options: {
+      keys: {
+        good: [[jwk], [jwk, { ...jwk, kid: 'b' }]],
+        bad: [
+          ...[[], jwk, undefined, [{ ...jwk, d: 'x' }], [{ kty: 'oct', k: 'eHh4' }], [{ ...jwk, x: 'short' }], [7]],
+          [{ kty: 'RSA', e: 'AQAB', n: `0${'A'.repeat(170)}` }],
+        ],
+      },
+    },
+  },
+  forwardAuth: {
+    config: (part) =>
+      withRoute({
+        security: { forwardAuth: { ...asked, ...('tls' in part ? { url: 'https://a.test/' } : {}), ...part } },
+      }),
+    options: {
+      url: { good: urls.good, bad: [...urls.bad, undefined] },
+      requestHeaders: { good: [[], ['Cookie', 'X-A']], bad: ['Cookie', ['a b'], [7]] },
+      responseHeaders: {
+        good: [[], ['X-User', 'X-Forwarded-User']],
+        bad: [...ownedNames.map((name) => [name]), ['X-A', 'x-a'], 'X-A'],
+      },
+      timeout: { good: [1, 600_000], bad: [0, 600_001, '5s'] },
+      tls: { good: [{}, { rejectUnauthorized: false }], bad: [true, { key: keyPem }] },
+    },
+  },
   credentials: {
     config: (part) => withRoute({ security: { authentication: { ...basic, credentials: [{ ...pair, ...part }] } } }),
     options: {
@@ -792,6 +947,13 @@ const cases: Record<string, ICase> = {
       },
     },
   },
+};
+
+/** Either a secret or public keys. */
+const withKeys = (part: object): object => {
+  const asksKeys = 'jwks' in part || 'tls' in part;
+  const jwks = 'tls' in part ? { jwks: 'https://a.test/keys' } : {};
+  return { ...(asksKeys ? { algorithms: ['EdDSA', 'RS256'], ...jwks } : token), ...part };
 };
 
 /** `pattern` and `target` come together. */
@@ -846,8 +1008,12 @@ for (const [place, { config, options }] of Object.entries(cases)) {
       'command',
       'ask',
       'credentials',
+      ...['users', 'algorithms', 'keys', 'url', 'secret', 'jwks'],
       'username',
       'password',
+      'maxRequests',
+      'window',
+      'keyBy',
     ];
     for (const option of Object.keys(options)) {
       if (required.includes(option) || (place === 'respond' && option === 'status')) continue;

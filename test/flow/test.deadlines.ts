@@ -49,6 +49,24 @@ const makeReader = (queued: number): Socket & { queued: number } => {
   return reader as Socket & { queued: number };
 };
 
+tap.test('where activity is told, silence counts from it and not from when somebody looked', () => {
+  for (const [tellsActivity, endMs] of [
+    [true, 1_100],
+    [false, 1_250],
+  ] as const) {
+    const { clock, log, watch } = makeWorld();
+    const clear = { bytesRead: 5, bytesWritten: 7, writableLength: 0 };
+    const limits = { inactivityTimeoutMs: 1_000, stallTimeoutMs: 1_000 };
+    const connection = watch({ usingNetworkProxy: true, tellsActivity, noticedBytes: 12 }, limits);
+    Object.defineProperty(connection, 'clear', { value: clear });
+    clock.advance(100);
+    clear.bytesWritten += 1;
+    connection.lastActivityMs = clock.nowMs();
+    clock.advance(2_000);
+    expect(log).toEqual([`inactivity_timeout at ${endMs}`]);
+  }
+});
+
 tap.test('first bytes have a time that begins when the connection was accepted', async () => {
   const { clock, log, watch } = makeWorld(500);
   watch({ phase: 'accept', timeouts: null });

@@ -55,7 +55,7 @@ tap.test('a request inside TLS is led through every stage to its target', async 
       match: { ...httpOnly, domains: ['a.test'], path: '/users/:id/*', method: ['GET'] },
       tls: makeTls('site'),
       action: forward,
-      security: { lists, maxConnections: 5, basic: null },
+      security: { lists, maxConnections: 5, basic: null, asks: null },
     },
   ];
   const query: IExplainQuery = { port: 443, domain: 'a.test', path: '/users/a%20b/x/y', clientIp: '192.0.2.1' };
@@ -137,12 +137,17 @@ tap.test('the rules of a route refuse its requests; the connection only if all r
     lists: [{ allow: makeAddresses(['10.0.0.0/8']), block: null }],
     maxConnections: null,
     basic: null,
+    asks: null,
   };
   const closed: IRouteParts = { name: 'closed', match: { ...httpOnly, path: '/a' }, security };
   const query: IExplainQuery = { port: 443, path: '/a', clientIp: '192.0.2.1' };
   expect(summary([closed], query)).toEqual('refused route_ip_blocked 0');
   expect(summary([closed, { name: 'open', match: httpOnly }], query)).toEqual('refused  403 closed');
-  const full: IRouteParts = { name: 'full', match: httpOnly, security: { lists: [], maxConnections: 0, basic: null } };
+  const full: IRouteParts = {
+    name: 'full',
+    match: httpOnly,
+    security: { lists: [], maxConnections: 0, basic: null, asks: null },
+  };
   expect(summary([full], query)).toEqual('refused  503 full');
 });
 
@@ -151,6 +156,7 @@ tap.test('of a trusted proxy it is told that its requests state who they are fro
     lists: [{ allow: makeAddresses(['203.0.113.0/24']), block: null }],
     maxConnections: null,
     basic: null,
+    asks: null,
   };
   const parts: IRouteParts[] = [{ name: 'web', match: httpOnly, security }];
   const http = { trustedProxies: makeAddresses(['192.0.2.1']) };

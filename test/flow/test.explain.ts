@@ -46,7 +46,12 @@ tap.test('a connection is led through every stage to its target', async () => {
     name: 'web',
     action: forward,
     match: { domains: ['*.a.com'], protocol: 'tls' },
-    security: { lists: [{ allow: makeAddresses(['192.0.2.0/24']), block: null }], maxConnections: 5, basic: null },
+    security: {
+      lists: [{ allow: makeAddresses(['192.0.2.0/24']), block: null }],
+      maxConnections: 5,
+      basic: null,
+      asks: null,
+    },
   };
   const explanation = ask([web], { port: 443, domain: 'x.a.com', clientIp: '192.0.2.1' }, { proxyIPs: ['10.0.0.1'] });
   expect(formatExplanation(explanation).split('\n')).toEqual([
@@ -186,7 +191,7 @@ tap.test('without a route the nearest miss is told', async () => {
 tap.test('the rules of the route refuse with their own word, and all are told', async () => {
   const lists = [{ allow: makeAddresses(['10.0.0.0/8']), block: null }];
   const parts: readonly IRouteParts[] = [
-    { name: 'web', action: forward, security: { lists, maxConnections: 1, basic: null } },
+    { name: 'web', action: forward, security: { lists, maxConnections: 1, basic: null, asks: null } },
   ];
   const explanation = ask(parts, { port: 443, clientIp: '192.0.2.1' });
   expect([explanation.outcome, explanation.end]).toEqual(['refused', 'route_ip_blocked']);

@@ -31,7 +31,10 @@ const table: Readonly<Record<string, IRow>> = {
   admin: { imports: ['base'] },
   workers: { imports: ['base', 'config', 'smart-proxy.ts'] },
   compat: { imports: [...parts, 'smart-proxy.ts'] },
-  cli: { imports: ['index.ts', 'utils.ts'] },
+  // Like the command line, a user of the public interface; it reads what comes back by our codecs.
+  attack: { imports: ['base', 'codec', 'index.ts'] },
+  'attack.ts': { imports: ['attack'] },
+  cli: { imports: ['index.ts', 'utils.ts', 'attack.ts'] },
   'plugins.ts': { imports: [] },
   'host-parts.ts': { imports: parts },
   'kernel-side.ts': { imports: parts },

@@ -12,6 +12,7 @@ import type { IHttpRoutes, IHttpVisit } from '../../ts/flow/http-front.js';
 import type { IRequestRecord } from '../../ts/flow/observer.js';
 import { takeSnapshot } from '../../ts/flow/snapshot.js';
 import type { IConnectionFacts } from '../../ts/flow/stages.js';
+import { AuthDesk } from '../../ts/http/auth-desk.js';
 import { Exchange } from '../../ts/http/exchange.js';
 import type { IAnswerListener, IClientSide, IDetached, IOrigin, IOriginFailure } from '../../ts/http/exchange-types.js';
 import { H2Tunnels } from '../../ts/http/h2-tunnels.js';
@@ -181,6 +182,7 @@ export class ExchangeWorld implements AsyncDisposable {
       ...{ clock, logger, connections, upstreams },
       tunnels: new H2Tunnels({ clock, logger }),
       guard: new Guard({ config, clock, live: () => [] }),
+      auth: new AuthDesk({ clock, logger, upstreams }),
       retries: new RetryBudget(clock),
       requests: { requestEnded: (record) => void this.records.push(record), requestRefused() {} },
       date: new HttpDate(clock),

@@ -1,17 +1,18 @@
 // A resolved route with everything in it that a test does not care about.
 
 import { AddressSet } from '../../ts/codec/address.js';
-import type { IResolvedMatch, IResolvedRoute, IResolvedTimeouts } from '../../ts/config/resolved.js';
+import type { IResolvedMatch, IResolvedRoute, IResolvedSecurity, IResolvedTimeouts } from '../../ts/config/resolved.js';
 import type { IConnectionFacts } from '../../ts/flow/stages.js';
 
 type TMatchParts = Partial<Omit<IResolvedMatch, 'clientIp'>> & { clientIp?: readonly string[] | null };
 
-export interface IRouteParts extends Partial<Omit<IResolvedRoute, 'match'>> {
+export interface IRouteParts extends Partial<Omit<IResolvedRoute, 'match' | 'security'>> {
   readonly match?: TMatchParts;
+  readonly security?: Partial<IResolvedSecurity>;
 }
 
 /** Blocks whoever comes to port 443, unless told otherwise. */
-export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolvedRoute {
+export function makeRoute({ match = {}, security = {}, ...parts }: IRouteParts = {}): IResolvedRoute {
   const { clientIp, ...rest } = match;
   const index = parts.index ?? 0;
   return {
@@ -26,7 +27,7 @@ export function makeRoute({ match = {}, ...parts }: IRouteParts = {}): IResolved
     certificateNames: [],
     headers: null,
     compression: null,
-    security: { lists: [], maxConnections: null, basic: null },
+    security: { lists: [], maxConnections: null, requests: null, basic: null, asks: null, ...security },
     timeouts,
     kernel: null,
     source: { match: { ports: 443 }, action: { type: 'block' } },

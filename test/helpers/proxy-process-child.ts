@@ -1,8 +1,9 @@
 // A proxy in a process of its own: see proxy-process.ts.
 
 import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
+import { type IRouteConfig, type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
 import type { IProcessState } from './proxy-process.js';
 
 const [options = { routes: [] }, descriptors] = process.argv.slice(2).map((text) => JSON.parse(text)) as [
@@ -13,6 +14,7 @@ const [options = { routes: [] }, descriptors] = process.argv.slice(2).map((text)
 if (descriptors !== undefined) {
   execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${descriptors}:${descriptors}`]);
 }
+const folder = '/proc/self/fd';
 const proxy = new SmartProxy({ listenAddress: '127.0.0.1', ...options });
 
 function sockets(): Socket[] {
@@ -37,14 +39,17 @@ function state(): IProcessState {
     heapBytes: heapUsed,
     bufferBytes: arrayBuffers,
     mostQueuedBytes: Math.max(0, ...sockets().map(queuedBytes)),
+    // One of them reads the folder.
+    descriptors: existsSync(folder) ? readdirSync(folder).length - 1 : 0,
     live: connections.active,
     ends: { ...ends },
     refused: { ...refused },
   };
 }
 
-process.on('message', async (question) => {
-  if (question === 'state') return void process.send?.(state());
+process.on('message', async (question: 'state' | 'stop' | { readonly routes: IRouteConfig[] }) => {
+  if (typeof question === 'object') await proxy.updateRoutes(question.routes);
+  if (question !== 'stop') return void process.send?.(state());
   await proxy.stop({ graceMs: 0 });
   process.disconnect();
 });

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ISmartProxyOptions } from '../../ts/index.js';
+import type { IRouteConfig, ISmartProxyOptions } from '../../ts/index.js';
 import { moduleUrl, nodeArgs } from './this-run.js';
 
 export interface IProcessState {
@@ -16,6 +16,8 @@ export interface IProcessState {
   readonly bufferBytes: number;
   /** Of the socket that holds the most, in both directions. */
   readonly mostQueuedBytes: number;
+  /** That the process has open; 0 where /proc does not tell. */
+  readonly descriptors: number;
   readonly live: number;
   readonly ends: Readonly<Record<string, number>>;
   /** Closed on arrival. */
@@ -25,6 +27,8 @@ export interface IProcessState {
 export interface IProxyProcess extends AsyncDisposable {
   readonly port: number;
   state(): Promise<IProcessState>;
+  /** Puts other routes in force; one question at a time. */
+  update(routes: readonly IRouteConfig[]): Promise<IProcessState>;
 }
 
 const compiled = [...nodeArgs, fileURLToPath(moduleUrl('test/helpers/proxy-process-child.ts'))];
@@ -42,13 +46,15 @@ export async function startProxyProcess(
     const [state] = await Promise.race([once(running, 'message'), gone.then((how) => Promise.reject(new Error(how)))]);
     return state as IProcessState;
   };
+  const ask = (question: 'state' | { readonly routes: readonly IRouteConfig[] }) => {
+    running.send(question);
+    return answer();
+  };
   const { port } = await answer();
   return {
     port,
-    state: () => {
-      running.send('state');
-      return answer();
-    },
+    state: () => ask('state'),
+    update: (routes) => ask({ routes }),
     async [Symbol.asyncDispose]() {
       const timer = setTimeout(() => running.kill('SIGKILL'), 20_000);
       if (running.connected) running.send('stop');

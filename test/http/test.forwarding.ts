@@ -115,6 +115,24 @@ tap.test('where the budget is spent nothing that was sent is tried again', async
   expect(triesOf()).toEqual(2);
 });
 
+tap.test('where there is no other target nothing of the budget is spent', async () => {
+  const target = { host: 'a.test', port: 80 };
+  const action = { type: 'forward', target, retry: { attempts: 5, budget: 0, statuses: [503] } } as const;
+  const single = { name: 'web', match: { ports: 80, path: '/*' }, action };
+  await using world = new ExchangeWorld([single]);
+  for (let at = 0; at < 30; at++) {
+    const { side } = world.ask();
+    const origin = world.last.give();
+    if (at % 2 === 0) origin.to.originFailed(broke());
+    else origin.answer(503);
+    expect(side.calls[0]).toEqual(at % 2 === 0 ? 'head 502' : 'head 503');
+  }
+  // What a route may always do is all there.
+  const { retries } = world.visitor.services;
+  const taken = Array.from({ length: 12 }, () => retries.take('web'));
+  expect(taken.filter(Boolean)).toHaveLength(10);
+});
+
 tap.test('open circuits are answered by 503 and are no defect; a function that throws is one', async () => {
   await using world = new ExchangeWorld([
     {

@@ -21,6 +21,10 @@ export async function descriptorLimit(): Promise<number> {
  * limit the system closes new connections without a word, so ours comes first.
  */
 export function connectionsWithin(limit: number): number {
-  const headroom = Math.min(Math.max(32, Math.floor(limit / 20)), 500);
-  return Math.min(10_000, Math.max(1, Math.floor((limit - headroom) / 2)));
+  return Math.min(10_000, Math.max(1, Math.floor((limit - headroomOf(limit)) / 2)));
 }
+
+/** The most that can be asked for: one descriptor each. */
+export const mostConnections = (limit: number): number => Math.max(1, limit - headroomOf(limit));
+
+const headroomOf = (limit: number): number => Math.min(Math.max(32, Math.floor(limit / 20)), 500);

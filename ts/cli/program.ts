@@ -1,6 +1,7 @@
 // The commands with their arguments and options, for commander. docs/cli.md lists the same; a test compares them.
 
 import * as plugins from '../plugins.js';
+import { attack, type IAttackArguments } from './attack.js';
 import { certsImport, certsList, certsOrder, certsRevoke, certsRoot, type ICertsArguments } from './certs.js';
 import { check, explain, forward, type IForwardArguments, type IRunArguments, run, schema } from './commands.js';
 import { demo } from './demo.js';
@@ -28,6 +29,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   addCheck(program, host);
   addExplain(program, host);
   addCerts(program, host);
+  addAttack(program, host);
   addNft(program, host);
   program
     .command('schema')
@@ -149,6 +151,27 @@ function addCerts(program: TCommand, host: IHost): void {
     .description("print the root of the proxy's own authority, which clients of certificate 'internal' must trust")
     .requiredOption(...config)
     .action((given: ICertsArguments) => certsRoot(given, host));
+}
+
+function addAttack(program: TCommand, host: IHost): void {
+  program
+    .command('attack')
+    .description(
+      'try request smuggling, spoofing and the like on a proxy of yours; ends with 1 if anything gets past it',
+    )
+    .option('--config <file>', 'without --target: run this on loopback, in front of targets that record, and attack it')
+    .option('--target <address>', 'host:port of a proxy that runs; --config then tells what it serves')
+    .option('--i-own-this-target', 'attack a target that is not on this machine')
+    .option('--tls', 'the target speaks TLS, whatever the configuration says')
+    .option('--host <name>', 'what requests ask for')
+    .option('--path <path>', 'a path that is served to anybody')
+    .option('--protected <path>', 'a path that is refused to anybody; may be repeated', collect)
+    .option('--header <field>', "a field that requests need to be served, 'name: value'; may be repeated", collect)
+    .option('--only <families>', 'only these kinds of attacks, separated by commas')
+    .option('--slow', 'slow attacks too, which take half a minute')
+    .option('--all', 'a line for each attack, not findings alone')
+    .option(...json)
+    .action((given: IAttackArguments) => attack(given, host));
 }
 
 function addNft(program: TCommand, host: IHost): void {

@@ -3,6 +3,7 @@
 import { AddressSet } from '../codec/address.js';
 import { mergeSpans } from './ports.js';
 import type { IResolvedConfig, IResolvedRoute } from './resolved.js';
+import { Secret } from './secret.js';
 import type { IPortSpan } from './types.js';
 
 /** What can change about a route that keeps its key. */
@@ -73,6 +74,7 @@ function sameData(a: unknown, b: unknown): boolean {
   if (a instanceof AddressSet) return b instanceof AddressSet && sameList(a.patterns, b.patterns);
   if (a instanceof RegExp) return b instanceof RegExp && String(a) === String(b);
   if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  if (a instanceof Secret) return b instanceof Secret && a.equals(b);
   if (Array.isArray(a)) return Array.isArray(b) && sameList(a, b);
   return sameRecord(a as Record<string, unknown>, b as Record<string, unknown>);
 }

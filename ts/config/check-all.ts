@@ -1,6 +1,7 @@
 // What must hold between routes, and between global options.
 
 import { checkAcme } from './check-acme.js';
+import { checkAuth } from './check-auth.js';
 import { checkTls } from './check-tls.js';
 import { gotText, type IPathFault } from './faults.js';
 import type { IResolvedMatch } from './resolved.js';
@@ -17,13 +18,17 @@ export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): read
   ];
 }
 
-/** Every route would ask for credentials, so that none could have this TLS. */
+/** Where every route would ask who its clients are none could have TLS that passes through. */
 function checkAuthentication(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
   const defaults = usable('defaults') ? options.defaults : undefined;
-  if (defaults?.security?.authentication === undefined) return [];
-  if (defaults.tls?.mode !== 'passthrough') return [];
-  const want = "'terminate': defaults.security.authentication needs HTTP that the proxy reads";
-  return [{ path: ['defaults', 'tls', 'mode'], want, got: "'passthrough'" }];
+  if (defaults?.security === undefined) return [];
+  const faults = checkAuth(defaults.security, ['defaults', 'security']);
+  const { authentication, basicAuth, jwtAuth, forwardAuth } = defaults.security;
+  const rules = Object.entries({ authentication, basicAuth, jwtAuth, forwardAuth });
+  const [name] = rules.find(([, rule]) => rule !== undefined) ?? [];
+  if (name === undefined || defaults.tls?.mode !== 'passthrough') return faults;
+  const want = `'terminate': defaults.security.${name} needs HTTP that the proxy reads`;
+  return [...faults, { path: ['defaults', 'tls', 'mode'], want, got: "'passthrough'" }];
 }
 
 function checkProxyHeaders(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {

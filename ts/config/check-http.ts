@@ -3,7 +3,7 @@
 import { checkUpstreamTls } from './check-tls.js';
 import { corsDefaults, hstsDefaults } from './defaults.js';
 import { gotText, type IPathFault, type TKey } from './faults.js';
-import { authentications } from './http-features.js';
+import { requestRulesOf } from './http-features.js';
 import { listOf } from './resolve-headers.js';
 import type { IForwardAction, IRouteConfig, ISmartProxyOptions, TRouteAction } from './types.js';
 import type { TUsable } from './usable.js';
@@ -34,7 +34,7 @@ export function checkHttp(route: IRouteConfig, usable: TUsable, defaults: TDefau
 
 /** A socket handler has the connection to itself from the first request on: nobody would ask the later ones. */
 function unseenFaults(route: IRouteConfig, defaults: TDefaults): readonly IPathFault[] {
-  return authentications(route, defaults ?? undefined).map((path) =>
+  return requestRulesOf(route, defaults ?? undefined).map((path) =>
     path[0] === 'defaults'
       ? {
           path: ['action', 'type'],
@@ -44,7 +44,7 @@ function unseenFaults(route: IRouteConfig, defaults: TDefaults): readonly IPathF
       : {
           path,
           want: 'nothing: it needs HTTP that the proxy reads, and a socket handler gets bytes',
-          got: 'an object',
+          got: path.includes('maxInFlight') || path.includes('maxBodyBytes') ? 'a number' : 'an object',
         },
   );
 }

@@ -1,5 +1,6 @@
 // What must hold between the options of one route. Places are relative to the route.
 
+import { checkRouteAuth } from './check-auth.js';
 import { checkHttp } from './check-http.js';
 import { checkKernelRoute } from './check-kernel.js';
 import { checkRouteTls } from './check-tls.js';
@@ -21,7 +22,7 @@ export function checkRoute(route: IRouteConfig, usable: TUsable, defaults: TDefa
     if (fault !== null) faults.push(fault);
   }
   faults.push(...checkRouteTls(route, usable, defaults), ...checkHttp(route, usable, defaults));
-  faults.push(...checkKernelRoute(route, usable, defaults));
+  faults.push(...checkKernelRoute(route, usable, defaults), ...checkRouteAuth(route, usable, defaults));
   return faults;
 }
 

@@ -114,6 +114,11 @@ function passthroughFaults({ action }: IRouteConfig, usable: TUsable, features: 
   return faults;
 }
 
+/** Who wants to know who asks must be told why he cannot. */
+const authentication: ReadonlySet<TKey | undefined> = new Set([
+  ...['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth'],
+]);
+
 /** Of an action that answers requests, and of what holds for all routes, the way it is reached is at fault. */
 function seesNothing(path: readonly TKey[]): IPathFault {
   const asTerminated = (why: string) => ({
@@ -123,9 +128,8 @@ function seesNothing(path: readonly TKey[]): IPathFault {
   });
   if (path.at(-1) === 'type') return asTerminated('the action answers requests');
   if (path[0] === 'defaults') return asTerminated(`${path.join('.')} needs HTTP that the proxy reads`);
-  const want =
-    path.at(-1) === 'authentication'
-      ? 'nothing: it needs HTTP that the proxy reads, and this route passes TLS through'
-      : 'nothing: a route that passes TLS through sees no requests';
+  const want = authentication.has(path.at(-1))
+    ? 'nothing: it needs HTTP that the proxy reads, and this route passes TLS through'
+    : 'nothing: a route that passes TLS through sees no requests';
   return { path, want, got: 'something for HTTP only' };
 }

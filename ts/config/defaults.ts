@@ -96,6 +96,9 @@ export const httpDefaults = {
   maxHeaderBytes: 16_384,
   maxHeaders: 100,
   maxBodyBytes: 0,
+  minRequestBytesPerSecond: 100,
+  minResponseBytesPerSecond: 100,
+  rateGrace: 30_000,
   headersTimeout: 10_000,
   keepAliveTimeout: 65_000,
   requestTimeout: 0,
@@ -119,6 +122,15 @@ export const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as 
 export const hstsDefaults = { maxAge: 31_536_000, includeSubDomains: false, preload: false } as const;
 
 export const basicDefaults = { realm: 'restricted' } as const;
+
+export const rateLimitDefaults = { status: 429, failOpen: true, storeTimeout: 100 } as const;
+
+export const jwtDefaults = { clockTolerance: 5, forwardToken: false } as const;
+
+export const forwardAuthDefaults = {
+  requestHeaders: ['Accept', 'Authorization', 'Cookie', 'User-Agent', 'X-Requested-With'],
+  timeout: 5000,
+} as const;
 
 /** Of one rule: each request is compared with every one of them. */
 export const maxCredentials = 1000;

@@ -3,11 +3,18 @@
 import type { TKey } from './faults.js';
 import type { IForwardAction, IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
 
+/** Options of `security` that judge requests. */
+export const requestRules = [
+  ...(['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth'] as const),
+  ...(['rateLimit', 'maxInFlight', 'maxBodyBytes'] as const),
+] as const;
+
 /** What must be valid for `httpFeatures` to read a route; its match must be an object. */
 export const featurePlaces = [
   ...['headers', 'compression', 'action.type', 'action.target', 'action.targets', 'action.loadBalancing'],
   ...['action.backendProtocol', 'action.grpcWeb', 'action.urlRewrite', 'action.retry', 'action.circuitBreaker'],
-  ...['action.websocket', 'security.authentication', 'action.security.authentication'],
+  'action.websocket',
+  ...requestRules.flatMap((name) => [`security.${name}`, `action.security.${name}`]),
 ];
 
 /**
@@ -23,7 +30,7 @@ export function httpFeatures(
   for (const name of requestCriteria) if (match[name] !== undefined) found.push(['match', name]);
   if (headers !== undefined && hasHeaderRules(headers)) found.push(['headers']);
   if (compression !== undefined && compression !== false) found.push(['compression']);
-  for (const place of authentications(route, defaults)) found.push([...place]);
+  for (const place of requestRulesOf(route, defaults)) found.push([...place]);
   if (action.type === 'forward') addForward(action, found);
   else if (answers.has(action.type)) found.push(['action', 'type']);
   return found.length === 0 ? none : found;
@@ -34,15 +41,17 @@ const none: readonly (readonly TKey[])[] = [];
 /** What is judged once a request. */
 export const requestCriteria = ['path', 'method', 'headers', 'query'] as const;
 
-/** Where a route is given the credentials that its requests need. */
-export function authentications(
+/** Where a route is given rules that judge its requests. */
+export function requestRulesOf(
   { security, action }: Pick<IRouteConfig, 'security' | 'action'>,
   defaults: ISmartProxyOptions['defaults'],
 ): readonly (readonly TKey[])[] {
   const found: TKey[][] = [];
-  if (security?.authentication !== undefined) found.push(['security', 'authentication']);
-  if (action.security?.authentication !== undefined) found.push(['action', 'security', 'authentication']);
-  if (defaults?.security?.authentication !== undefined) found.push(['defaults', 'security', 'authentication']);
+  for (const rule of requestRules) {
+    if (security?.[rule] !== undefined) found.push(['security', rule]);
+    if (action.security?.[rule] !== undefined) found.push(['action', 'security', rule]);
+    if (defaults?.security?.[rule] !== undefined) found.push(['defaults', 'security', rule]);
+  }
   return found.length === 0 ? none : found;
 }
 

@@ -30,10 +30,15 @@ function faultsOfIssue(issue: TIssue, above: readonly TKey[], root: unknown): IP
 /** Keys, passphrases, credentials and what header rules set: a token perhaps. */
 function holdsSecret(path: readonly TKey[]): boolean {
   const [place, name] = path.slice(-2);
-  if (path.includes('authentication')) return name !== 'type' && name !== 'realm';
+  if (path.some((key) => authentication.has(key))) return !(typeof name === 'string' && harmless.has(name));
   if (name === 'key') return place !== 'loadBalancing';
   return name === 'passphrase' || name === 'body' || fieldRecords.has(place ?? '');
 }
+
+const authentication: ReadonlySet<TKey> = new Set(['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth']);
+
+/** What of authentication may be shown where it is at fault. */
+const harmless: ReadonlySet<string> = new Set(['type', 'realm', 'clockTolerance', 'forwardToken', 'timeout']);
 
 const fieldRecords: ReadonlySet<TKey> = new Set(['request', 'response', 'headers', 'customHeaders']);
 

@@ -9,12 +9,6 @@ export const laterOptions: TLater = {
   options: {
     admin: 'the admin interface',
   },
-  security: {
-    basicAuth: 'HTTP authentication of other kinds; for credentials in plain text use authentication',
-    jwtAuth: 'HTTP authentication',
-    forwardAuth: 'HTTP authentication',
-    rateLimit: 'a limit of HTTP requests; new connections are limited by connectionRateLimitPerMinute',
-  },
 };
 
 /** Values by the option that takes them. */

@@ -2,9 +2,11 @@
 
 import { blockDefaults, maxMs, redirectDefaults, timeoutDefaults } from './defaults.js';
 import { deepFreeze } from './freeze.js';
+import { resolveAsks } from './resolve-auth.js';
 import { resolveBasic } from './resolve-basic.js';
 import { type IForwardSettings, resolveForward } from './resolve-forward.js';
 import type { AddressLists } from './resolve-match.js';
+import { resolveRequestLimits } from './resolve-request-limits.js';
 import type { IResolvedLists, IResolvedSecurity, IResolvedTimeouts, TResolvedAction } from './resolved.js';
 import { parseTemplate } from './template.js';
 import type { IFixedAnswer, IRouteConfig, IRouteSecurity, IRouteTimeouts, IRouteTls } from './types.js';
@@ -68,7 +70,9 @@ export function resolveSecurity(route: IRouteConfig, context: IRouteContextOptio
   return deepFreeze({
     lists: given.map((security) => resolveLists(security, context.lists)).filter((lists) => lists !== null),
     maxConnections: limits.length > 0 ? Math.min(...limits) : context.security.maxConnections,
+    requests: resolveRequestLimits(route, context.options.defaults?.security),
     basic: resolveBasic([...given, context.options.defaults?.security]),
+    asks: resolveAsks([...given, context.options.defaults?.security], context.tlsSettings),
   });
 }
 

@@ -10,11 +10,14 @@ import { checkRoute } from './check-route.js';
 import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
+import { withoutSecrets } from './hide-secrets.js';
 import { featurePlaces } from './http-features.js';
 import { certificateNames, provesWildcards } from './resolve-acme.js';
-import { resolveBasic, withoutPasswords } from './resolve-basic.js';
+import { resolveAsks } from './resolve-auth.js';
+import { resolveBasic } from './resolve-basic.js';
 import { resolveCompression, resolveHeaders } from './resolve-headers.js';
 import { AddressLists, criteriaText, keyOfMatch, listenAddressOf, matchText, resolveMatch } from './resolve-match.js';
+import { resolveRequestLimits } from './resolve-request-limits.js';
 import {
   type IRouteContextOptions,
   resolveAction,
@@ -163,6 +166,9 @@ function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolve
     maxHeaderBytes: limits.maxHeaderBytes,
     maxHeaders: limits.maxHeaders,
     maxBodyBytes: limits.maxBodyBytes,
+    minRequestBytesPerSecond: limits.minRequestBytesPerSecond,
+    minResponseBytesPerSecond: limits.minResponseBytesPerSecond,
+    rateGraceMs: limits.rateGrace,
     headersTimeoutMs: limits.headersTimeout,
     keepAliveTimeoutMs: limits.keepAliveTimeout,
     requestTimeoutMs: limits.requestTimeout,
@@ -189,7 +195,9 @@ function buildRoutes(
   const security = deepFreeze({
     lists: [],
     maxConnections: options.defaults?.security?.maxConnections ?? null,
+    requests: resolveRequestLimits({ action: { type: 'block' } }, options.defaults?.security),
     basic: resolveBasic([options.defaults?.security]),
+    asks: resolveAsks([options.defaults?.security], tlsSettings),
   });
   const context: IRouteContextOptions = { options, lists, timeouts, security, tlsSettings };
   const taken = new Set(options.routes.map(({ id, name }) => id ?? name));
@@ -212,7 +220,7 @@ function buildRoutes(
       security: resolveSecurity(source, context),
       timeouts: source.timeouts ? resolveTimeouts(globalTimeouts, source.timeouts) : timeouts,
       kernel: resolveKernel(source, options),
-      source: withoutPasswords(source),
+      source: withoutSecrets(source),
     };
     routes.push(Object.freeze(route));
   }

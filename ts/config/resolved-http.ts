@@ -12,6 +12,10 @@ export interface IResolvedHttp {
   readonly maxHeaderBytes: number;
   readonly maxHeaders: number;
   readonly maxBodyBytes: number;
+  /** Of request content as it comes, and of answers as they are taken. */
+  readonly minRequestBytesPerSecond: number;
+  readonly minResponseBytesPerSecond: number;
+  readonly rateGraceMs: number;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly requestTimeoutMs: number;

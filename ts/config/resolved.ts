@@ -1,6 +1,7 @@
 // The configuration as the code reads it: complete, normalised, compiled, deeply frozen. Raw input stops before it.
 
 import type { AddressSet } from '../codec/address.js';
+import type { IResolvedAsks, IResolvedBasic } from './resolved-auth.js';
 import type {
   IResolvedHeaders,
   IResolvedHttp,
@@ -25,6 +26,7 @@ import type {
 } from './types.js';
 
 export type * from './resolved-acme.js';
+export type * from './resolved-auth.js';
 export type * from './resolved-http.js';
 export type * from './resolved-kernel.js';
 export type * from './resolved-target.js';
@@ -104,7 +106,7 @@ export interface IResolvedRoute {
   readonly timeouts: IResolvedTimeouts;
   /** null: this process serves the route. Else the kernel does, and nothing listens for it. */
   readonly kernel: IResolvedKernel | null;
-  /** What the user wrote, but for passwords. */
+  /** What the user wrote, but for passwords and their like. */
   readonly source: IRouteConfig;
 }
 
@@ -184,12 +186,35 @@ export interface IResolvedSecurity {
   readonly lists: readonly IResolvedLists[];
   /** null: no limit. */
   readonly maxConnections: number | null;
-  /** HTTP Basic authentication: all of them must let a request pass. null: none is needed. */
+  /** Limits that count requests; null: none of them. */
+  readonly requests: IResolvedRequestLimits | null;
+  /** HTTP Basic authentication by passwords that are text: all of them must let a request pass. null: none. */
   readonly basic: readonly IResolvedBasic[] | null;
+  /** What takes time to judge, or does not hold for all paths; null: nothing does. */
+  readonly asks: IResolvedAsks | null;
 }
 
-export interface IResolvedBasic {
-  readonly realm: string;
-  /** SHA-256 of each `username:password`. */
-  readonly digests: readonly Uint8Array[];
+export interface IResolvedRequestLimits {
+  /** Under way at a time; null: no limit. */
+  readonly maxInFlight: number | null;
+  /** Of a request's content; 0: no limit; null: that of the HTTP engine. */
+  readonly maxBodyBytes: number | null;
+  /** All of them count each request, in this order. */
+  readonly rates: readonly IResolvedRateLimit[];
+}
+
+/** How often a route may be asked. */
+export interface IResolvedRateLimit {
+  /** Where it was given: with the key of the route it names what is counted. */
+  readonly place: 'route' | 'action' | 'defaults';
+  readonly maxRequests: number;
+  readonly windowMs: number;
+  readonly keyBy: 'ip' | 'path' | 'header';
+  /** In lower case; `''` unless `keyBy` is `header`. */
+  readonly headerName: string;
+  /** null: a window that slides. */
+  readonly burst: number | null;
+  readonly status: number;
+  readonly failOpen: boolean;
+  readonly storeTimeoutMs: number;
 }

@@ -1,7 +1,15 @@
 // The schemas of actions, and of who may use a route.
 
 import * as plugins from '../plugins.js';
-import { backendDefaults, blockDefaults, forwardDefaults, maxConnectionLimit, redirectDefaults } from './defaults.js';
+import {
+  backendDefaults,
+  blockDefaults,
+  forwardDefaults,
+  maxByteLimit,
+  maxConnectionLimit,
+  redirectDefaults,
+} from './defaults.js';
+import { basicAuthSchema, forwardAuthSchema, jwtAuthSchema } from './schema-auth.js';
 import { authenticationSchema } from './schema-authentication.js';
 import { checked, func, list, option, strict, whole, word } from './schema-base.js';
 import {
@@ -13,6 +21,7 @@ import {
 } from './schema-http.js';
 import { kernelSchema } from './schema-kernel.js';
 import { addressList } from './schema-match.js';
+import { rateLimitSchema } from './schema-rate-limit.js';
 import {
   backendProtocolSchema,
   healthCheckSchema,
@@ -32,7 +41,16 @@ export const securitySchema = strict('security', {
   ipAllowList: option(addressList(1), 'Only these addresses: exact, CIDR, range or glob.'),
   ipBlockList: option(addressList(0), 'Not these addresses; wins over ipAllowList.'),
   maxConnections: option(whole(1, maxConnectionLimit), 'Connections that a route may have at a time.'),
+  maxInFlight: option(whole(1, maxConnectionLimit), 'HTTP only: requests of a route that may be under way at a time.'),
+  maxBodyBytes: option(
+    whole(0, maxByteLimit, 'bytes, a whole number'),
+    "HTTP only: bytes of a request's body, in place of http.maxBodyBytes. 0: no limit.",
+  ),
+  rateLimit: option(rateLimitSchema, 'HTTP only: how often the route may be asked.'),
   authentication: option(authenticationSchema, 'HTTP only: the credentials that requests need.'),
+  basicAuth: option(basicAuthSchema, 'HTTP only: the credentials that requests need, passwords as text or as hashes.'),
+  jwtAuth: option(jwtAuthSchema, 'HTTP only: the signed token that requests need.'),
+  forwardAuth: option(forwardAuthSchema, 'HTTP only: the server that is asked about each request.'),
 });
 
 const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';

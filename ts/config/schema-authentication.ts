@@ -1,4 +1,4 @@
-// The schema of HTTP authentication.
+// The schema of HTTP authentication by passwords that are given as text, and what all authentication has.
 
 import * as plugins from '../plugins.js';
 import { basicDefaults, maxCredentials } from './defaults.js';
@@ -15,14 +15,17 @@ const text = (want: string, unfit: RegExp) =>
 
 // RFC 7617 §2: no control characters, and the first colon ends the name. What UTF-8 cannot say, and the character that stands
 // for what could not be read, would be the same as any other such.
-const username = text(
+export const username = text(
   `a name of 1 to ${maxLength} characters without : and control characters`,
   /[:\p{Cc}\p{Cs}\ufffd]/u,
 );
-const password = text(`a password of 1 to ${maxLength} characters without control characters`, /[\p{Cc}\p{Cs}\ufffd]/u);
+export const password = text(
+  `a password of 1 to ${maxLength} characters without control characters`,
+  /[\p{Cc}\p{Cs}\ufffd]/u,
+);
 
 /** It is written as a quoted string of ASCII, as it is. */
-const realm = text(`1 to ${maxLength} printable ASCII characters without " and \\`, /[^\x20-\x7e]|["\\]/);
+export const realm = text(`1 to ${maxLength} printable ASCII characters without " and \\`, /[^\x20-\x7e]|["\\]/);
 
 const credentialsSchema = strict('credentials', {
   username: username.meta({ description: 'Without a colon.' }),

@@ -17,6 +17,17 @@ export const httpLimitsSchema = strict('http', {
     "Bytes of a request's body; more is answered by 413. 0: no limit.",
     defaults.maxBodyBytes,
   ),
+  minRequestBytesPerSecond: option(
+    whole(0, maxByteLimit, 'bytes a second, a whole number'),
+    "Bytes a second of a request's body, on average after rateGrace, before its answer; slower is answered by 408. 0: no limit.",
+    defaults.minRequestBytesPerSecond,
+  ),
+  minResponseBytesPerSecond: option(
+    whole(0, maxByteLimit, 'bytes a second, a whole number'),
+    'Bytes a second that a client takes of an answer that waits for it, on average after rateGrace; slower is cut. 0: no limit.',
+    defaults.minResponseBytesPerSecond,
+  ),
+  rateGrace: option(milliseconds(0), 'Milliseconds in which these rates are not asked for.', defaults.rateGrace),
   headersTimeout: option(
     milliseconds(1),
     "Milliseconds from the first byte of a request's head to its last.",

@@ -1,6 +1,7 @@
 // What users write about what is done with a connection or request, and who may use a route.
 
 import type { Socket } from 'node:net';
+import type { IBasicAuth, IForwardAuth, IJwtAuth } from './types-auth.js';
 import type { IRouteContext } from './types-context.js';
 import type {
   IBlockAnswer,
@@ -12,6 +13,7 @@ import type {
   IWebSocketRules,
 } from './types-http.js';
 import type { INfTablesRules } from './types-kernel.js';
+import type { IRateLimit } from './types-limits.js';
 import type { IHealthCheck, ILoadBalancing, ITarget, TBackendProtocol, TSendProxyProtocol } from './types-target.js';
 import type { IRouteTls } from './types-tls.js';
 
@@ -112,8 +114,20 @@ export interface IRouteSecurity {
   ipBlockList?: readonly string[];
   /** Connections that this route may have at a time. */
   maxConnections?: number;
+  /** HTTP only: requests of this route that may be under way at a time, WebSockets included; more are answered by 503. */
+  maxInFlight?: number;
+  /** HTTP only: bytes of a request's body, in place of `http.maxBodyBytes`; more is answered by 413. 0: no limit. */
+  maxBodyBytes?: number;
+  /** HTTP only: how often the route may be asked. Given at several places, each of them applies. */
+  rateLimit?: IRateLimit;
   /** HTTP only: a route that has it takes nothing else, and its requests need credentials, or are answered by 401. */
   authentication?: IBasicAuthentication;
+  /** HTTP only: the same, with passwords as text or as hashes, and paths that need none. */
+  basicAuth?: IBasicAuth;
+  /** HTTP only: its requests need a signed token, or are answered by 401. */
+  jwtAuth?: IJwtAuth;
+  /** HTTP only: a server is asked about each of its requests. */
+  forwardAuth?: IForwardAuth;
 }
 
 /**

@@ -148,6 +148,15 @@ export interface IHttpLimits {
   maxHeaders?: number;
   /** Of a request's body; more is answered by 413. Default 0, no limit. */
   maxBodyBytes?: number;
+  /**
+   * Bytes a second of a request's body, on average after `rateGrace`, while nothing but the client is waited for and its answer has not
+   * begun; slower is answered by 408. Content of gRPC is let be. Default 100; 0 is no limit.
+   */
+  minRequestBytesPerSecond?: number;
+  /** The same of an answer that waits for its reader; slower is cut. Default 100; 0 is no limit. */
+  minResponseBytesPerSecond?: number;
+  /** Milliseconds in which these rates are not asked for. Default 30 000. */
+  rateGrace?: number;
   /** Milliseconds from the first byte of a request's head to its last. Default 10 000. */
   headersTimeout?: number;
   /** Milliseconds between requests. Default 65 000. */

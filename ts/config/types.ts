@@ -11,9 +11,11 @@ import type { IRouteTls } from './types-tls.js';
 
 export type * from './types-acme.js';
 export type * from './types-action.js';
+export type * from './types-auth.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
 export type * from './types-kernel.js';
+export type * from './types-limits.js';
 export type * from './types-match.js';
 export type * from './types-store.js';
 export type * from './types-target.js';

@@ -9,7 +9,9 @@ import { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import type { TEnd } from './ends.js';
 import type { IFlowObserver } from './observer.js';
+import { OverloadDesk } from './overload-desk.js';
 import { isSecure, resetSocket } from './secure-socket.js';
+import { Shedding } from './shedding.js';
 import { setupSocketHandlers, type TSocketClose } from './socket-utils.js';
 
 export interface IConnectionManagerOptions {
@@ -17,7 +19,7 @@ export interface IConnectionManagerOptions {
   readonly clock?: IClock;
   /** Default: silence. */
   readonly logger?: ILogger;
-  /** Connections at a time; more are destroyed on arrival. */
+  /** Connections at a time; those that come then are refused, unless idle ones make room. */
   readonly maxConnections: number;
   /** Milliseconds for the first bytes, where a decision needs them. */
   readonly initialDataTimeoutMs: number;
@@ -41,6 +43,11 @@ export class ConnectionManager extends LifecycleComponent {
   readonly #observers: readonly IFlowObserver[];
   readonly #idPrefix: string;
   readonly #waitingForEmpty = new Set<() => void>();
+  readonly #shedding: Shedding;
+  readonly #desk: OverloadDesk;
+  /** Descriptors ran out at somewhat more connections than these: no others are taken, until then. */
+  #ceiling = Number.POSITIVE_INFINITY;
+  #ceilingUntilMs = 0;
   #accepted = 0;
   #ended = 0;
 
@@ -52,6 +59,8 @@ export class ConnectionManager extends LifecycleComponent {
     this.#logger = options.logger ?? silentLogger;
     this.#observers = options.observers ?? [];
     this.#idPrefix = options.idPrefix ?? '';
+    this.#shedding = new Shedding(this.#clock);
+    this.#desk = new OverloadDesk(this.#clock);
     this.deadlines = new Deadlines(
       this.#clock,
       () => this.initialDataTimeoutMs,
@@ -78,13 +87,13 @@ export class ConnectionManager extends LifecycleComponent {
 
   /**
    * Makes the record of a socket that has just been accepted, adopting it: its errors are handled from this line on.
-   * @returns null where the limit refuses it; the socket is destroyed then, and the caller has nothing left to do.
+   * @returns null where the limit refuses it; the socket is taken care of then, and the caller has nothing left to do.
    */
   createConnection(socket: Socket, localPort = socket.localPort ?? 0): Connection | null {
     const clientIp = foldAddress(socket.remoteAddress ?? '');
-    if (this.#live.length >= this.maxConnections || this.isShuttingDown) {
+    if (this.isShuttingDown || (this.#isFull && !this.#makeRoom())) {
       socket.on('error', ignore);
-      socket.destroy();
+      if (this.isShuttingDown || !this.#desk.take(socket, this.#places)) socket.destroy();
       for (const observer of this.#observers) observer.connectionRefused(clientIp, 'connection_limit');
       return null;
     }
@@ -100,13 +109,43 @@ export class ConnectionManager extends LifecycleComponent {
   }
 
   /**
+   * Descriptors have run out: idle connections go, and for a second no others come until there are fewer than now.
+   */
+  relieve(): void {
+    this.#shedding.shed(this.#live, Math.max(8, share(this.#live.length, 4)));
+    this.#ceiling = this.#live.length - share(this.#live.length, 10);
+    this.#ceilingUntilMs = this.#clock.nowMs() + 1_000;
+  }
+
+  get #isShort(): boolean {
+    return this.#ceilingUntilMs > this.#clock.nowMs();
+  }
+
+  /** At the desk. */
+  get #places(): number {
+    return this.#isShort ? 0 : share(this.maxConnections, 10);
+  }
+
+  get #isFull(): boolean {
+    const limit = this.#isShort ? this.#ceiling : Number.POSITIVE_INFINITY;
+    return this.#live.length - this.#shedding.leaving >= Math.min(this.maxConnections, limit);
+  }
+
+  /** A few at a time, so that not every arrival has to look for one. */
+  #makeRoom(): boolean {
+    return this.#shedding.shed(this.#live, share(this.maxConnections, 100)) > 0;
+  }
+
+  /**
    * Ends a connection, at once and once: the first reason wins, later calls do nothing. Gives back what it held, aborts
    * a dial, closes both sockets (by reset where the other side's end must not look like an orderly one) and counts.
    * @returns false if it had ended before.
    */
-  cleanupConnection(connection: Connection, end: TEnd): boolean {
+  cleanupConnection(connection: Connection, wanted: TEnd): boolean {
     if (connection.end !== null) return false;
+    const end = connection.shed && wanted === 'shutdown' && !this.isShuttingDown ? 'overload' : wanted;
     this.#remove(connection);
+    this.#shedding.ended(connection);
     this.deadlines.forget(connection);
     this.#ended += 1;
     connection.finish(end);
@@ -153,6 +192,7 @@ export class ConnectionManager extends LifecycleComponent {
 
   /** Ends every connection; only `stop` and a failed `start` do this. */
   protected override onCleanup(): void {
+    this.#desk.close();
     for (const connection of this) this.cleanupConnection(connection, 'shutdown');
   }
 
@@ -211,6 +251,13 @@ export function closeSocket(socket: Socket, end: TEnd): void {
 
 /** Whoever closed had said all there was to say. */
 const isComplete = (end: TEnd): boolean =>
-  end === 'normal' || end === 'client_closed' || end === 'target_closed' || end === 'keep_alive_timeout';
+  end === 'normal' ||
+  end === 'client_closed' ||
+  end === 'target_closed' ||
+  end === 'keep_alive_timeout' ||
+  end === 'overload';
+
+/** One in so many, at least one. */
+const share = (count: number, oneIn: number): number => Math.max(1, Math.min(64, Math.floor(count / oneIn)));
 
 function ignore(): void {}

@@ -105,6 +105,8 @@ export class Connection implements IConnectionRecord {
 
   // --- deadlines.ts reads these; all in milliseconds of the clock, 0 where not running ---
   lastActivityMs: number;
+  /** The HTTP engine notes each activity of it itself; else moved counters are activity when they are looked at. */
+  tellsActivity = false;
   /** When the present dial began. */
   dialingMs = 0;
   /** How long it may take. */
@@ -135,6 +137,8 @@ export class Connection implements IConnectionRecord {
 
   /** The HTTP engine, while it has the connection: asked when the proxy stops, or its routes have changed. */
   drainable: IDrainable | null = null;
+  /** It was idle, and told to make room for others. */
+  shed = false;
 
   // --- the guard's ---
   /** True once the rules for client addresses let it in; its address is final then. */

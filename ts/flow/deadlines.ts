@@ -210,7 +210,8 @@ const quietSince = ({ lastActivityMs, clientEndedMs, flushedMs }: Connection): n
 function noticeHandled(connection: Connection, nowMs: number): void {
   connection.countHandled();
   const bytes = connection.bytesReceived + connection.bytesSent;
-  if (bytes !== connection.noticedBytes) connection.lastActivityMs = nowMs;
+  const isTold = connection.usingNetworkProxy && connection.tellsActivity;
+  if (bytes !== connection.noticedBytes && !isTold) connection.lastActivityMs = nowMs;
   connection.noticedBytes = bytes;
 }
 

@@ -205,11 +205,23 @@ export const endTable = {
     blame: null,
     meaning: 'an HTTP connection was idle for too long',
   },
+  overload: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: null,
+    meaning: 'an idle HTTP connection made room for others: the proxy was full',
+  },
   request_timeout: {
     by: 'proxy',
     phases: ['transfer'],
     blame: null,
     meaning: 'a request and its answer took too long',
+  },
+  client_too_slow: {
+    by: 'proxy',
+    phases: ['transfer'],
+    blame: 'client',
+    meaning: 'the client took an HTTP answer more slowly than the least rate',
   },
   ping_timeout: {
     by: 'proxy',

@@ -7,6 +7,7 @@ import type { IVisit, IVisitRequest } from './explain-query.js';
 import { tellRules } from './explain-rules.js';
 import type { IExplainStep, IExplainView, IExplanation } from './explain-types.js';
 import { carries } from './match/carries.js';
+import { guardedRoute } from './match/excluded.js';
 import { guardedOtherwise } from './match/other-readings.js';
 import { pathOf } from './match/path-pattern.js';
 import type { PortTable } from './match/port-table.js';
@@ -55,11 +56,31 @@ export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<
   tellPath(route, asked, steps);
   const refused = tellRules(view.guard.explainRoute(route, facts.clientIp), steps);
   if (refused !== null && refused !== 'route_connection_limit') return { outcome: 'refused', status: 403, ...told };
-  const credentials = view.guard.explainCredentials(route, asked);
-  if (credentials !== null) steps.push({ stage: 'guard', ok: credentials.ok, text: credentials.why });
-  if (credentials?.ok === false) return { outcome: 'refused', status: 401, ...told };
+  const status = tellCredentials(route, asked, view, steps);
+  if (status !== null) return { outcome: 'refused', status, ...told };
   if (refused !== null) return { outcome: 'refused', status: 503, ...told };
   return { ...explainAction({ route, facts: asked, request: asked, visit: visitor.visit, view }, steps), ...told };
+}
+
+/** The status that the request is refused with for who it is from, as far as that can be told; null: none. */
+function tellCredentials(
+  route: IResolvedRoute,
+  asked: IRequestFacts,
+  { guard }: IExplainView,
+  steps: IExplainStep[],
+): number | null {
+  const tell = (ok: boolean | null, text: string) => steps.push({ stage: 'guard', ok, text });
+  const guarded = guardedRoute(route, asked.path);
+  if (guarded === null) {
+    tell(false, `${asked.path} is in excludePaths, but not read in another way: refused`);
+    return 400;
+  }
+  if (guarded !== route) tell(true, `${asked.path} is in excludePaths of route ${route.key}`);
+  const credentials = guard.explainCredentials(guarded, asked);
+  if (credentials !== null) tell(credentials.ok, credentials.why);
+  const verdicts = guard.explainAsks(guarded, asked);
+  for (const { ok, why } of verdicts) tell(ok, why);
+  return credentials?.ok === false || verdicts.some(({ ok }) => ok === false) ? 401 : null;
 }
 
 function requestStep({ method, domain, path, query, isAsked }: IVisitRequest): IExplainStep {

@@ -60,7 +60,10 @@ export interface IShownCertificate {
 }
 
 /** What explaining takes of the guard. */
-export type IExplainGuard = Pick<Guard, 'explainClient' | 'explainRoute' | 'explainCredentials' | 'mayServe'>;
+export type IExplainGuard = Pick<
+  Guard,
+  'explainClient' | 'explainRoute' | 'explainCredentials' | 'explainAsks' | 'mayServe'
+>;
 
 /** What explaining takes of the targets of a route. */
 export type IExplainTargets = Pick<ITargetPicker, 'explain'>;

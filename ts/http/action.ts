@@ -9,6 +9,7 @@ import { urlOf } from './fetch-request.js';
 import { fixedAnswer } from './fixed-answer.js';
 import { handOver } from './hand-over.js';
 import { applyRules } from './header-rules.js';
+import { setOwned } from './owned-fields.js';
 import { redirectAnswer } from './redirect.js';
 import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
@@ -78,6 +79,7 @@ function handle(
   });
   // What a handler reads of the client must be as true as what a target reads.
   const fields = requestFields(head.fields, forwardFacts(request), '');
+  if (request.owned !== null) setOwned(fields, request.owned);
   if (route.headers !== null) applyRules(fields, route.headers.request, request);
   exchange.send(origin, { ...head, fields, target: request.get('target'), upgrade: null });
 }

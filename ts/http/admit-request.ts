@@ -3,10 +3,16 @@
 import { normalisePath } from '../codec/http-path.js';
 import { challengePath } from '../config/challenge-words.js';
 import type { IResolvedRoute } from '../config/resolved.js';
+import { Undecided } from '../flow/guard/guard.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
+import { guardedRoute } from '../flow/match/excluded.js';
 import { guardedOtherwise } from '../flow/match/other-readings.js';
-import { errorAnswer, type IOwnAnswer } from './error-answer.js';
+import { admissionOf, refuse, waitFor } from './admission.js';
+import { hideAnswers } from './auth-fields.js';
+import { PendingAuth } from './auth-pending.js';
+import type { IOwnAnswer } from './error-answer.js';
 import type { IAdmission } from './exchange-view.js';
+import { rateRequest } from './rate-request.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Visitor } from './visitor.js';
 
@@ -50,28 +56,19 @@ function admit(
   routes: IHttpRoutes,
   contentLength: number,
 ): IAdmission {
-  const { maxBodyBytes } = visitor.http;
+  const maxBodyBytes = visitor.maxBodyBytes(route);
   if (maxBodyBytes > 0 && contentLength > maxBodyBytes) return refuse(route, 413, 'the content is too large');
-  const permit = visitor.services.guard.admitRequest(visitor.connection, route, request.clientIp, request);
-  if (permit === 'route_connection_limit') return refuse(route, 503, 'the route has too many connections');
-  if (permit === 'unauthenticated') return challenge(route);
-  if (typeof permit === 'string') return refuse(route, 403, '');
-  // They are for this proxy; nobody behind it is to learn them.
-  if (route.security.basic !== null) request.hideCredentials();
-  return { route, refusal: null, routes, permit };
+  const { requests } = route.security;
+  if (requests === null || requests.rates.length === 0) return permit(visitor, request, route, routes);
+  if (visitor.services.guard.refusesAddress(visitor.connection, route, request.clientIp)) return refuse(route, 403, '');
+  return rateRequest(visitor, request, route, () => permit(visitor, request, route, routes));
 }
 
-/** RFC 9110 §11.6.1, RFC 7617 §2. Without a word on what was wrong. */
-function challenge(route: IResolvedRoute): IAdmission {
-  const own = errorAnswer(401);
-  const realm = route.security.basic?.[0]?.realm ?? '';
-  const fields = [...own.head.fields, 'WWW-Authenticate', `Basic realm="${realm}", charset="UTF-8"`];
-  return { route, refusal: { ...own, head: { ...own.head, fields } }, routes: null, permit: null };
+function permit(visitor: Visitor, request: RequestFacts, route: IResolvedRoute, routes: IHttpRoutes): IAdmission {
+  const guarded = guardedRoute(route, request.path);
+  if (guarded === null) return refuse(route, 400, 'the path can be read in more than one way');
+  const given = visitor.services.guard.admitRequest(visitor.connection, guarded, request.clientIp, request);
+  if (given instanceof Undecided) return waitFor(route, new PendingAuth({ visitor, request, routes, route }, given));
+  if (typeof given !== 'string') hideAnswers(request, guarded);
+  return admissionOf(given, route, guarded, routes);
 }
-
-const refuse = (route: IResolvedRoute | null, status: number, why: string): IAdmission => ({
-  route,
-  refusal: errorAnswer(status, why),
-  routes: null,
-  permit: null,
-});

@@ -83,12 +83,14 @@ export class AnswerRelay {
   #hold(): void {
     if (this.#held) return;
     this.#held = true;
+    this.#exchange.time.readerHeld();
     this.#origin?.hold();
   }
 
   #goOn(): void {
     if (!this.#held) return;
     this.#held = false;
+    this.#exchange.time.readerDrained();
     this.#origin?.pull();
   }
 }

@@ -49,6 +49,8 @@ function make(status: number, detail: string): IOwnAnswer {
     'X-Content-Type-Options',
     'nosniff',
   ];
+  // What is full now may have room soon (RFC 9110 §15.6.4).
+  if (status === 503) fields.push('Retry-After', '1');
   return { head: { status, reason: '', fields, contentLength: body.length }, body, isError: status >= 400 };
 }
 

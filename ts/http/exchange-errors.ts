@@ -1,6 +1,7 @@
 // Why a request has no proper answer, as errors whose status the client gets.
 
 import { messageOf, ProxyError } from '../base/errors.js';
+import { endTable, type TEnd } from '../flow/ends.js';
 
 /** What a request had come to when its time was up. */
 export interface IOverdue {
@@ -22,8 +23,15 @@ export function overdue({ answered, received, place }: IOverdue): ProxyError {
 export const knownError = (error: unknown): ProxyError =>
   error instanceof ProxyError ? error : new ProxyError('HANDLER_FAILED', messageOf(error), { cause: error });
 
-export const clientError = (why: 'left' | 'malformed' | 'shutdown' | 'timeout'): ProxyError =>
-  new ProxyError(why === 'malformed' ? 'REQUEST_MALFORMED' : 'CLIENT_LEFT', `the client: ${why}`);
+/** Limits of ours that cut a connection whatever its requests have come to. */
+const ownCuts: ReadonlySet<TEnd | null> = new Set<TEnd>(['inactivity_timeout', 'stall_timeout', 'max_lifetime']);
+
+/** Why a request lost its client. `end`: what its connection has ended with; null: it has not. */
+export function goneError(why: 'left' | 'malformed' | 'shutdown' | 'timeout', end: TEnd | null): ProxyError {
+  if (end !== null && ownCuts.has(end)) return new ProxyError('TIMEOUT', endTable[end].meaning);
+  if (why === 'timeout') return new ProxyError('TIMEOUT', endTable.stall_timeout.meaning);
+  return new ProxyError(why === 'malformed' ? 'REQUEST_MALFORMED' : 'CLIENT_LEFT', `the client: ${why}`);
+}
 
 /** What an error becomes where the client speaks HTTP. */
 export const statusOf = (error: Error): number => (error instanceof ProxyError ? error.status : 502);

@@ -6,6 +6,7 @@ import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IRequestPermit } from '../flow/guard/guard.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
 import type { IOwnAnswer } from './error-answer.js';
+import type { ExchangeTime } from './exchange-time.js';
 import type { IClientSide, IOrigin, IOriginFailure } from './exchange-types.js';
 import type { RequestFacts } from './request-facts.js';
 import type { Visitor } from './visitor.js';
@@ -24,6 +25,16 @@ export interface IAdmission {
   readonly refusal: IOwnAnswer | null;
   readonly routes: IHttpRoutes | null;
   readonly permit: IRequestPermit | null;
+  /** Null where nothing has to be waited for; else all others but `route` are null, and it will say what they are. */
+  readonly pending: IPendingAdmission | null;
+}
+
+/** A judgement that takes time. */
+export interface IPendingAdmission {
+  /** Begins. Calls `known` once, with what is pending no more, in this tick or later; never after `cancel`. Throws nothing. */
+  wait(known: (admission: IAdmission) => void): void;
+  /** Nobody waits any more: the client left, or its time is up. */
+  cancel(): void;
 }
 
 /** A request that was admitted, for the action of its route. */
@@ -49,6 +60,7 @@ export interface IAnswering extends IExchangeParts {
   /** The client was given everything. */
   answered(trailers: TFields | null): void;
   originFailed(failure: IOriginFailure): void;
+  readonly time: ExchangeTime;
 }
 
 /** For whoever finds an origin. */

@@ -5,18 +5,21 @@ import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import type { IResolvedForward, IResolvedRoute } from '../config/resolved.js';
+import type { TEnd } from '../flow/ends.js';
 import type { ITargetPick } from '../flow/forward/target-types.js';
 import { act } from './action.js';
 import { admitRequest } from './admit-request.js';
 import { AnswerRelay } from './answer-relay.js';
 import { errorAnswer, type IOwnAnswer } from './error-answer.js';
-import { clientError, knownError, notSwitched, overdue, statusOf } from './exchange-errors.js';
+import { goneError, knownError, notSwitched, statusOf } from './exchange-errors.js';
+import { ExchangeTime } from './exchange-time.js';
 import type { IAnswerListener, IClientSide, IOrigin, IOriginFailure, IRequestListener } from './exchange-types.js';
 import type { IActing, IAdmission, IAnswering, IForwardingOwner } from './exchange-view.js';
 import { Forwarding } from './forwarding.js';
 import { inKind } from './grpc-answer.js';
 import { RequestFacts } from './request-facts.js';
 import { responseFields } from './response-fields.js';
+import { sendPlain } from './send-plain.js';
 import { switchToTunnel } from './switch-protocol.js';
 import { headForTarget } from './target-head.js';
 import type { Visitor } from './visitor.js';
@@ -26,21 +29,14 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   readonly visitor: Visitor;
   readonly side: IClientSide;
   readonly request: RequestFacts;
-  readonly #startedMs: number;
+  readonly time: ExchangeTime;
   /** null until the guard was asked. */
   #admission: IAdmission | null = null;
-  #upgrades = false;
   #forwarding: Forwarding | null = null;
   #origin: IOrigin | null = null;
   /** The head that went to the origin. */
   #sent: IRequestHead | null = null;
-  /** Leads the answer to the client; null before its head. */
   #relay: AnswerRelay | null = null;
-  /** All of the request has come. */
-  #received: boolean;
-  /** The origin takes no more content for now. */
-  #stalled = false;
-  #contentBytes = 0;
   #status = 0;
   #error: Error | null = null;
   #done = false;
@@ -49,8 +45,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     this.visitor = visitor;
     this.side = side;
     this.request = new RequestFacts(visitor, head);
-    this.#received = head.contentLength === 0;
-    this.#startedMs = visitor.nowMs();
+    this.time = new ExchangeTime(visitor, side, head);
   }
 
   get route(): IResolvedRoute | null {
@@ -65,16 +60,17 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     return this.#admission?.permit ?? null;
   }
 
-  /** The client may have ended its side and still wait. */
   get mayHalfClose(): boolean {
     return this.route?.timeouts.enableHalfOpen ?? false;
   }
 
-  start(): void {
+  /** `known`: the admission, where it had to be waited for. */
+  start(known?: IAdmission): void {
     try {
-      this.#admission = admitRequest(this.visitor, this.request);
-      const { refusal, route } = this.#admission;
-      if (refusal !== null) this.answer(refusal);
+      this.#admission = known ?? admitRequest(this.visitor, this.request);
+      const { refusal, route, pending } = this.#admission;
+      if (pending !== null) pending.wait((admission) => this.start(admission));
+      else if (refusal !== null) this.answer(refusal);
       else if (route !== null) act(this, route);
     } catch (error) {
       this.#failed(error);
@@ -84,10 +80,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   /** The limit that the client's side was given has passed. */
   timedOut(): void {
     if (this.#done) return;
-    // Content that nobody asked for yet is no reproach either.
-    const received = this.#received || this.#stalled || this.#origin === null;
     const place = this.#forwarding?.place ?? null;
-    this.#fail(overdue({ answered: this.#relay !== null, received, place }), 'request_timeout');
+    const error = this.time.passed({ sent: this.#origin !== null, answered: this.#relay !== null, place });
+    this.#fail(error, error.code === 'CLIENT_TOO_SLOW' ? 'client_too_slow' : 'request_timeout');
   }
 
   answer(own: IOwnAnswer): void {
@@ -110,8 +105,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   forward(action: IResolvedForward, upgrades: boolean): void {
     const { route, routes } = this;
     if (route === null || routes === null) return;
-    this.#upgrades = upgrades;
-    this.#limit();
+    this.time.limit();
     this.#forwarding = new Forwarding(this, action, route, routes, upgrades);
     this.#forwarding.start();
   }
@@ -122,7 +116,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   connected(origin: IOrigin, pick: ITargetPick): void {
     try {
-      this.send(origin, headForTarget(this, pick, this.#upgrades));
+      this.send(origin, headForTarget(this, pick, this.#forwarding?.upgrades ?? false));
     } catch (error) {
       origin.cancel();
       this.#failed(error);
@@ -136,21 +130,20 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   requestData(chunk: Buffer): void {
     const origin = this.#origin;
     if (origin === null || this.#done) return;
-    this.#contentBytes += chunk.length;
-    const { maxBodyBytes } = this.visitor.http;
-    if (maxBodyBytes > 0 && this.#contentBytes > maxBodyBytes) {
+    this.time.took(chunk.length);
+    const maxBodyBytes = this.route === null ? 0 : this.visitor.maxBodyBytes(this.route);
+    if (maxBodyBytes > 0 && this.time.contentBytes > maxBodyBytes) {
       return this.#fail(new ProxyError('REQUEST_TOO_LARGE', 'the content is too large'), 'protocol_error');
     }
     this.#forwarding?.keep(chunk);
     if (origin.data(chunk)) return this.#relay === null ? this.#watchAnswer() : undefined;
     this.side.hold();
-    this.#stalled = true;
-    this.#limit(this.route?.timeouts.stallTimeoutMs);
+    this.time.stall(this.route?.timeouts.stallTimeoutMs ?? 0);
   }
 
   requestEnd(trailers: TFields | null): void {
     if (this.#done) return;
-    this.#received = true;
+    this.time.received = true;
     this.#forwarding?.contentDone(trailers);
     if (this.#relay === null) this.#watchAnswer();
     this.#origin?.end(trailers);
@@ -162,13 +155,17 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   clientGone(why: 'left' | 'malformed' | 'shutdown' | 'timeout'): void {
     if (this.#done) return;
-    this.#error = clientError(why);
+    const error = goneError(why, this.visitor.connection.end);
+    this.#error = error;
     this.#stop();
-    this.#settle(statusOf(this.#error));
+    // Of an answer that was begun the client has the status, whoever cut it.
+    this.#settle(this.#relay === null || error.code === 'CLIENT_LEFT' ? error.status : this.#status);
   }
 
   answerInform(status: number, fields: TFields): void {
-    if (!this.#done && this.#relay === null) this.side.inform(status, responseFields(fields, null));
+    if (this.#done || this.#relay !== null) return;
+    this.side.inform(status, responseFields(fields, null));
+    if (this.time.informed(status)) this.#watchAnswer();
   }
 
   answerHead(head: IResponseHead): void {
@@ -182,7 +179,9 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   }
 
   answerData(chunk: Uint8Array): void {
-    if (!this.#done) this.#relay?.data(chunk);
+    if (this.#done) return;
+    this.time.gave(chunk.length);
+    this.#relay?.data(chunk);
   }
 
   answerEnd(trailers: TFields | null): void {
@@ -197,8 +196,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   originDrained(): void {
     if (this.#done) return;
-    if (this.#stalled) this.#watchAnswer();
-    this.#stalled = false;
+    if (this.time.goOn()) this.#watchAnswer();
     this.side.pull();
   }
 
@@ -229,29 +227,21 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
 
   #begin(head: IResponseHead): void {
     this.#status = head.status;
-    this.#limit();
-    this.#relay = new AnswerRelay(this, this.#origin);
-    this.#relay.head(head);
+    this.time.begin();
+    // It has begun when its head went out: what throws before that can still be answered.
+    const relay = new AnswerRelay(this, this.#origin);
+    relay.head(head);
+    this.#relay = relay;
   }
 
-  /** From the end of the request on the answer has its time; before that each piece of content has, and the whole. */
   #watchAnswer(): void {
-    const { responseTimeoutMs = 0, stallTimeoutMs = 0 } = this.route?.timeouts ?? {};
-    const isAwaited = this.#origin !== null && this.#relay === null;
-    const nextMs = this.#received ? responseTimeoutMs : stallTimeoutMs;
-    this.#limit(isAwaited ? nextMs : 0);
-  }
-
-  #limit(answerMs = 0): void {
-    this.side.limit(this.visitor.requestLimitMs(this.#startedMs, answerMs), 'request_timeout');
+    this.time.watch(this.route, this.#origin !== null && this.#relay === null);
   }
 
   #triesAgainAfter(status: number): boolean {
-    const forwarding = this.#forwarding;
-    if (forwarding === null || !forwarding.mayTryAfter(status)) return false;
     const origin = this.#origin;
     this.#origin = null;
-    const tries = forwarding.tryNext();
+    const tries = this.#forwarding?.triesAfter(status) ?? false;
     if (tries) origin?.cancel();
     else this.#origin = origin;
     return tries;
@@ -264,20 +254,30 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
   }
 
   /** The client gets an answer of ours; or, where one was begun that cannot be completed, it must see that. */
-  #fail(error: Error, end: 'target_error' | 'request_timeout' | 'protocol_error' = 'target_error'): void {
+  #fail(error: Error, end: TEnd = 'target_error'): void {
     if (this.#done) return;
-    const status = statusOf(error);
-    this.visitor.unanswered(this.route, this.#forwarding?.place ?? null, status, error);
+    this.visitor.unanswered(this.route, this.#forwarding?.place ?? null, statusOf(error), error);
     this.#error = error;
     this.#stop();
-    if (this.#relay === null) return this.answer(errorAnswer(status));
+    if (this.#relay === null) return this.#answerError(statusOf(error));
     this.#settle(this.#status);
     this.side.cut(end);
+  }
+
+  #answerError(status: number): void {
+    try {
+      this.answer(errorAnswer(status));
+    } catch (error) {
+      this.visitor.threw(error);
+      this.#settle(500);
+      sendPlain(this.side, this.#relay === null ? this.visitor.dated(errorAnswer(500)) : null);
+    }
   }
 
   #stop(): void {
     const origin = this.#origin;
     this.#origin = null;
+    this.#admission?.pending?.cancel();
     this.#relay?.cancel();
     origin?.cancel();
     this.#forwarding?.cancel();
@@ -294,7 +294,7 @@ export class Exchange implements IRequestListener, IAnswerListener, IActing, IAn
     const { place = null, attempts = 0 } = this.#forwarding ?? {};
     this.visitor.ended(
       { request: this.request, route: this.route, target: place, attempts },
-      { status, startedMs: this.#startedMs, error: this.#error },
+      { status, startedMs: this.time.startedMs, error: this.#error },
     );
   }
 }

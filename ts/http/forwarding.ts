@@ -123,22 +123,15 @@ export class Forwarding implements IUpstreamWant {
     // What comes while there is no origin would be lost.
     if (!isWhole) this.#owner.side.hold();
     if (failure.stale && !this.fresh) return this.#sameAgain();
-    if (!this.#hasAttemptsLeft || !this.#affordable(failure.unsent)) return false;
-    return this.#nextTarget() || (isUntouched && this.#sameAgain());
+    if (!this.#hasAttemptsLeft) return false;
+    return this.#nextTarget(failure.unsent, false) || (isUntouched && this.#sameAgain());
   }
 
-  /** The same after an answer that counts as a failure. The caller cancels the origin before `tryNext`. */
-  mayTryAfter(status: number): boolean {
-    if (!this.#hasAttemptsLeft || !mayRepeatAfter(this.#head, status, this.#action.retry.statuses, this.#isWhole)) {
-      return false;
-    }
-    return this.#affordable(false);
-  }
-
-  /** False if there is no other target: the answer that is there must do. */
-  tryNext(): boolean {
-    this.#pick?.lease.answered(false);
-    return this.#nextTarget();
+  /** The same after an answer that counts as a failure. False: that must do, as there is no other target, or for another reason. */
+  triesAfter(status: number): boolean {
+    if (!this.#hasAttemptsLeft) return false;
+    if (!mayRepeatAfter(this.#head, status, this.#action.retry.statuses, this.#isWhole)) return false;
+    return this.#nextTarget(false, true);
   }
 
   /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
@@ -185,7 +178,8 @@ export class Forwarding implements IUpstreamWant {
     return true;
   }
 
-  #nextTarget(): boolean {
+  /** What cannot be tried costs nothing: the budget is asked when there is a target. `answered`: the last one did, badly. */
+  #nextTarget(unsent: boolean, answered: boolean): boolean {
     let next: ITargetPick | null = null;
     try {
       next = this.#session.next();
@@ -193,6 +187,11 @@ export class Forwarding implements IUpstreamWant {
       // The failure that led here is the one to tell.
     }
     if (next === null) return false;
+    if (!this.#affordable(unsent)) {
+      next.lease.release();
+      return false;
+    }
+    if (answered) this.#pick?.lease.answered(false);
     this.#pick?.lease.release();
     this.#pick = next;
     this.#attempt();

@@ -7,6 +7,7 @@ import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IHttpFront, IHttpVisit } from '../flow/http-front.js';
 import type { IRequestObserver } from '../flow/observer.js';
+import { AuthDesk } from './auth-desk.js';
 import { ClientConnection } from './client-connection.js';
 import { H2ClientConnection } from './h2-client-connection.js';
 import { H2Tunnels } from './h2-tunnels.js';
@@ -31,11 +32,13 @@ export class HttpFront implements IHttpFront {
   readonly #services: IHttpServices;
 
   constructor(parts: IHttpFrontParts) {
-    const { clock } = parts;
+    const { clock, logger } = parts;
+    const upstreams = new Upstreams({ clock });
     this.#services = {
       ...parts,
       tunnels: new H2Tunnels(parts),
-      upstreams: new Upstreams({ clock }),
+      upstreams,
+      auth: new AuthDesk({ clock, logger, upstreams }),
       retries: new RetryBudget(clock),
       date: new HttpDate(clock),
       via: new Via(),
@@ -60,6 +63,7 @@ export class HttpFront implements IHttpFront {
     const { http } = routes.config;
     const version = versionOf(visit, http);
     const visitor = new Visitor(visit, http, this.#services, version === '2');
+    connection.tellsActivity = version === '1';
     if (version === '1') new ClientConnection(visitor, visit.bytes).start();
     else if (version === '2') new H2ClientConnection(visitor).start(visit.bytes);
     else refusePreface(visitor);
@@ -77,6 +81,6 @@ export class HttpFront implements IHttpFront {
 
   /** Closes all connections to targets. */
   async cleanup(): Promise<void> {
-    await this.#services.upstreams.cleanup();
+    await Promise.all([this.#services.upstreams.cleanup(), this.#services.auth.cleanup()]);
   }
 }

@@ -5,9 +5,11 @@ import type { IResolvedRoute } from '../config/resolved.js';
 import type { IRouteContext, TProtocol, TTlsVersion } from '../config/types.js';
 import type { IHelloFacts } from '../flow/connection.js';
 import type { IPickRequest } from '../flow/forward/target-types.js';
+import type { IRateVerdict } from '../flow/guard/rate-store.js';
 import type { IRequestFacts } from '../flow/stages.js';
 import type { IForwardFacts } from './forwarded.js';
 import { remove } from './hop-by-hop.js';
+import { type IOwnedFields, setOwned } from './owned-fields.js';
 import { requestContext } from './request-context.js';
 import { makeRequestId } from './request-id.js';
 import type { ITemplateValues } from './template-values.js';
@@ -28,7 +30,11 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
   head: IRequestHead;
   fields: TFields;
   path = '';
+  /** What is left of the route's limits on requests; null: it has none, or they were not asked. */
+  rate: IRateVerdict | null = null;
   query = '';
+  /** Fields in which the proxy says who the client is; null: none. */
+  owned: IOwnedFields | null = null;
   #route: IResolvedRoute | null = null;
   #requestId = '';
   #abort: AbortController | null = null;
@@ -62,6 +68,16 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
 
   routed(route: IResolvedRoute): void {
     this.#route = route;
+  }
+
+  /** Of no client are fields of these names (in lower case) taken; `fields` are those of the proxy. */
+  own(names: readonly string[], fields: TFields): void {
+    const all = [...this.fields];
+    const owned = { names, fields };
+    setOwned(all, owned);
+    this.owned = owned;
+    this.fields = all;
+    this.head = { ...this.head, fields: all };
   }
 
   /** Whoever serves the request does not get the credentials that the proxy asked for. */

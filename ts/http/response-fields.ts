@@ -3,17 +3,24 @@
 import type { TFields } from '../codec/http-message.js';
 import { isPreflight } from '../codec/http-preflight.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
+import type { IRateVerdict } from '../flow/guard/rate-store.js';
 import { corsFields } from './cors.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';
 import { removeNamed } from './hop-by-hop.js';
 import type { HttpDate } from './http-date.js';
+import { rateFields } from './rate-fields.js';
 import type { ITemplateValues } from './template-values.js';
 
 /** The exchange that is answered. */
 interface IAnswered {
   readonly visitor: { readonly services: { readonly date: HttpDate } };
-  readonly request: ITemplateValues & { readonly fields: TFields; readonly isTls: boolean };
+  readonly request: ITemplateValues & {
+    readonly fields: TFields;
+    readonly isTls: boolean;
+    /** null: nothing is to be said of limits. */
+    readonly rate: IRateVerdict | null;
+  };
   /** null: none was found. */
   readonly route: { readonly headers: IResolvedHeaders | null } | null;
 }
@@ -22,6 +29,7 @@ interface IAnswered {
 export function fieldsForClient(exchange: IAnswered, fields: TFields, cookie: string | null): string[] {
   const { visitor, route, request } = exchange;
   const out = responseFields(fields, visitor.services.date);
+  if (request.rate !== null) rateFields(out, request.rate);
   if (cookie !== null) out.push('Set-Cookie', cookie);
   if (route !== null && route.headers !== null) routeFields(out, route.headers, request.fields, request.isTls, request);
   return out;

@@ -6,6 +6,7 @@ import type { IChallengeSource } from '../flow/challenge-source.js';
 import type { ConnectionManager } from '../flow/connection-manager.js';
 import type { Guard } from '../flow/guard/guard.js';
 import type { IRequestObserver } from '../flow/observer.js';
+import type { AuthDesk } from './auth-desk.js';
 import type { H2Tunnels } from './h2-tunnels.js';
 import type { HttpDate } from './http-date.js';
 import type { RetryBudget } from './retry.js';
@@ -19,6 +20,7 @@ export interface IHttpServices {
   readonly guard: Guard;
   readonly tunnels: H2Tunnels;
   readonly upstreams: Upstreams;
+  readonly auth: AuthDesk;
   readonly retries: RetryBudget;
   readonly requests: IRequestObserver;
   readonly date: HttpDate;

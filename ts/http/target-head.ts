@@ -7,6 +7,7 @@ import type { ITargetPick } from '../flow/forward/target-types.js';
 import type { IAnswering } from './exchange-view.js';
 import { applyRules, authorityRule } from './header-rules.js';
 import { madePath } from './made-path.js';
+import { setOwned } from './owned-fields.js';
 import { forwardFacts } from './request-facts.js';
 import { requestFields } from './request-fields.js';
 import { rewriteUpgrade } from './websocket.js';
@@ -16,6 +17,7 @@ export function headForTarget(exchange: IAnswering, pick: ITargetPick, upgrades:
   const { request, route, visitor } = exchange;
   const { head, path, query } = request;
   const fields = requestFields(head.fields, forwardFacts(request), visitor.services.via.mark(head.version));
+  if (request.owned !== null) setOwned(fields, request.owned);
   const action = route?.action;
   const rewrite = action?.type === 'forward' ? action.urlRewrite : null;
   const sentPath = rewrite === null || path === '*' ? path : rewritten(path, rewrite);

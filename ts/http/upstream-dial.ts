@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { ITimer } from '../base/clock.js';
-import { messageOf, ProxyError } from '../base/errors.js';
+import { messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
 import { isPrivateAddress } from '../codec/address.js';
 import type { IResolvedUpstreamTls } from '../config/resolved.js';
 import type { IForwardDeps } from '../flow/forward/deps.js';
@@ -99,13 +99,14 @@ class UpstreamDial {
       keepAlive,
       keepAliveInitialDelay: keepAliveInitialDelayMs,
       onConnect: () => this.#connected(socket),
-      onError: (error) => this.#addressFailed(socket, unreachable(place, error)),
+      onError: (error) => this.#addressFailed(socket, dialFailure(place, error)),
     });
     this.#socket = socket;
   }
 
   #addressFailed(socket: Socket, error: ProxyError): void {
     if (this.#over || this.#socket !== socket) return;
+    if (error.code === 'DESCRIPTOR_LIMIT') this.#dial.forward.connections.relieve();
     socket.destroy();
     this.#index += 1;
     if (this.#secure !== null || this.#index >= this.#addresses.length) this.#fail(error);
@@ -168,7 +169,20 @@ export function negotiated(socket: Socket): string | null {
   return alpnProtocol || null;
 }
 
-function unreachable({ host, port }: IUpstreamPlace, cause: NodeJS.ErrnoException): ProxyError {
+/** What this machine lacks: the target was not even asked. */
+const localFailures: Readonly<Record<string, TErrorCode>> = {
+  EMFILE: 'DESCRIPTOR_LIMIT',
+  ENFILE: 'DESCRIPTOR_LIMIT',
+  ENOBUFS: 'DESCRIPTOR_LIMIT',
+  EADDRNOTAVAIL: 'PORTS_USED_UP',
+};
+
+/** What the system says of a connection that did not come about. */
+export function dialFailure({ host, port }: IUpstreamPlace, cause: NodeJS.ErrnoException): ProxyError {
+  const local = localFailures[cause.code ?? ''];
+  if (local !== undefined) {
+    return new ProxyError(local, `the machine cannot dial ${host}:${port} now: ${messageOf(cause)}`, { cause });
+  }
   // The system's own time-out comes before ours where ours is long.
   if (cause.code === 'ETIMEDOUT') return new ProxyError('TARGET_TIMEOUT', `${host}:${port} did not answer`, { cause });
   return new ProxyError('TARGET_UNREACHABLE', `${host}:${port} could not be reached: ${messageOf(cause)}`, { cause });

@@ -78,6 +78,11 @@ export class Visitor {
     return this.services.clock.nowMs();
   }
 
+  /** Bytes of a request's content; 0: no limit. */
+  maxBodyBytes({ security: { requests } }: IResolvedRoute): number {
+    return requests?.maxBodyBytes ?? this.http.maxBodyBytes;
+  }
+
   /** The name that the host of a request is; null where it is an address or none. */
   nameOf(host: string): string | null {
     if (host !== this.#named) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { IResolvedRoute } from '../../../ts/config/resolved.js';
 import type { Connection } from '../../../ts/flow/connection.js';
-import { Guard, type IGuardConfig } from '../../../ts/flow/guard/guard.js';
+import { Guard, type IGuardConfig, type IRequestPermit } from '../../../ts/flow/guard/guard.js';
 import { Permit } from '../../../ts/flow/guard/permit.js';
 import { type IFakeClock, makeFakeClock } from '../../helpers/fake-clock.js';
 import { makeConnection } from '../../helpers/make-connection.js';
@@ -110,7 +110,7 @@ tap.test('a connection is given back under the address it was counted under', as
 
 tap.test("a route's lists and its limit are checked when it is known", async () => {
   const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
-  const web = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null } });
+  const web = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null, asks: null } });
   const { come, live, leave, route } = makeWorld({ routes: [web] });
   come('203.0.113.5');
   expect(route(anyOf(live), web)).toEqual('route_ip_blocked');
@@ -126,8 +126,8 @@ tap.test("a route's lists and its limit are checked when it is known", async () 
 });
 
 tap.test('a reload keeps counts; a lower limit holds for those who come, and sends nobody away', async () => {
-  const before = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null } });
-  const after = makeRoute({ key: 'web', security: { lists: [], maxConnections: 2, basic: null } });
+  const before = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null, asks: null } });
+  const after = makeRoute({ key: 'web', security: { lists: [], maxConnections: 2, basic: null, asks: null } });
   const { guard, come, live, leave, route } = makeWorld({ maxConnectionsPerIP: 3, routes: [before] });
   for (let i = 0; i < 3; i++) come();
   for (const connection of live) expect(route(connection, before)).toEqual('in');
@@ -147,7 +147,7 @@ tap.test('a reload keeps counts; a lower limit holds for those who come, and sen
 
 tap.test('limits that a reload switches on count those who are there already, each once', async () => {
   const free = makeRoute({ key: 'web' });
-  const limited = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null } });
+  const limited = makeRoute({ key: 'web', security: { lists: [], maxConnections: 3, basic: null, asks: null } });
   const rules = { maxConnectionsPerIP: 3, routes: [limited] };
   const { guard, come, live, leave, route } = makeWorld({ routes: [free] });
   come();
@@ -176,7 +176,12 @@ tap.test('limits that a reload switches on count those who are there already, ea
 tap.test('explaining names every rule, agrees with what then happens, and uses nothing up', async () => {
   const route = makeRoute({
     key: 'web',
-    security: { lists: [{ allow: makeAddresses(['192.0.2.*']), block: null }], maxConnections: 1, basic: null },
+    security: {
+      lists: [{ allow: makeAddresses(['192.0.2.*']), block: null }],
+      maxConnections: 1,
+      basic: null,
+      asks: null,
+    },
   });
   const world = makeWorld({
     defaultLists: { allow: null, block: makeAddresses(['192.0.2.66']) },
@@ -204,7 +209,7 @@ tap.test(
   async () => {
     const ip = fc.constantFrom('192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1', '2001:db8::2', '');
     const routes = [null, 1, 3].map((maxConnections) =>
-      makeRoute({ key: 'web', security: { lists: [], maxConnections, basic: null } }),
+      makeRoute({ key: 'web', security: { lists: [], maxConnections, basic: null, asks: null } }),
     );
     const step = fc.oneof(
       fc.record({ kind: fc.constant('come' as const), ip, routed: fc.boolean() }),
@@ -250,10 +255,10 @@ tap.test('requests are let in by the rules of their route, and give their place 
   come('192.0.2.2');
   const [one, two] = [...live] as [Connection, Connection];
   const lists = [{ allow: makeAddresses(['192.0.2.0/24']), block: null }];
-  const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null } });
+  const limited = makeRoute({ key: 'web', security: { lists, maxConnections: 1, basic: null, asks: null } });
 
-  const first = guard.admitRequest(one, limited);
-  const second = guard.admitRequest(one, limited);
+  const first = guard.admitRequest(one, limited) as IRequestPermit | string;
+  const second = guard.admitRequest(one, limited) as IRequestPermit | string;
   if (typeof first === 'string' || typeof second === 'string')
     throw new Error('one connection was refused its own place');
   expect(Permit.isGranted(first.permit)).toBeTrue();
@@ -278,7 +283,7 @@ tap.test('the rules for all routes hold for the client that a request states, to
 
 tap.test('without a limit all requests share one permit, and releasing it does nothing', async () => {
   const { guard } = makeWorld();
-  const permit = guard.admitRequest(makeConnection(), makeRoute());
+  const permit = guard.admitRequest(makeConnection(), makeRoute()) as IRequestPermit | string;
   expect(guard.admitRequest(makeConnection(), makeRoute({ key: 'other' }))).toBe(permit);
   if (typeof permit === 'string') throw new Error(permit);
   permit.release();
@@ -290,7 +295,12 @@ tap.test('a connection is refused only if every route that its requests may find
   const { guard } = makeWorld();
   const ofLists = (...addresses: string[]) =>
     makeRoute({
-      security: { lists: [{ allow: makeAddresses(addresses), block: null }], maxConnections: 0, basic: null },
+      security: {
+        lists: [{ allow: makeAddresses(addresses), block: null }],
+        maxConnections: 0,
+        basic: null,
+        asks: null,
+      },
     });
   const connection = makeConnection({ clientIp: '192.0.2.1' });
   expect(guard.mayServe(connection, [])).toBeNull();

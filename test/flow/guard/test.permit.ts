@@ -48,7 +48,10 @@ tap.test('all lists of a route must let the client pass', async () => {
   const own = { allow: makeAddresses(['192.0.2.*']), block: null };
   const action = { allow: null, block: makeAddresses(['192.0.2.1']) };
   const admit = (lists: (typeof own | typeof action)[], maxConnections: number | null = null) =>
-    Permit.admit(makeMatched(makeRoute({ security: { lists, maxConnections, basic: null } })), new RouteCounts());
+    Permit.admit(
+      makeMatched(makeRoute({ security: { lists, maxConnections, basic: null, asks: null } })),
+      new RouteCounts(),
+    );
   expect(typeof admit([own])).toEqual('object');
   expect(admit([own, action])).toEqual('route_ip_blocked');
   expect(admit([action, own])).toEqual('route_ip_blocked');
@@ -59,7 +62,7 @@ tap.test('all lists of a route must let the client pass', async () => {
 tap.test('who is refused by the lists takes no place on the route', async () => {
   const counts = new RouteCounts();
   const lists = [{ allow: null, block: makeAddresses(['192.0.2.1']) }];
-  const route = makeRoute({ key: 'web', security: { lists, maxConnections: 5, basic: null } });
+  const route = makeRoute({ key: 'web', security: { lists, maxConnections: 5, basic: null, asks: null } });
   expect(Permit.admit(makeMatched(route), counts)).toEqual('route_ip_blocked');
   expect(counts.count('web')).toEqual(0);
 });

@@ -27,7 +27,7 @@ const site: readonly IRouteParts[] = [
   {
     name: 'admin',
     match: { domains: ['a.test'], path: '/admin/*' },
-    security: { lists, maxConnections: null, basic: null },
+    security: { lists, maxConnections: null, basic: null, asks: null },
   },
   { name: 'hidden', match: { path: '/.git/*' } },
   { name: 'api', match: { path: '/api/*' }, action: open },
@@ -53,7 +53,11 @@ tap.test('what another reading of its path would lead past the rules of a route 
 
 tap.test('two slashes, which many targets take for one, lead past no rules of a route either', () => {
   const deep: readonly IRouteParts[] = [
-    { name: 'deep', match: { path: '/api/admin/*' }, security: { lists, maxConnections: null, basic: null } },
+    {
+      name: 'deep',
+      match: { path: '/api/admin/*' },
+      security: { lists, maxConnections: null, basic: null, asks: null },
+    },
     { name: 'rest', action: open },
   ];
   for (const path of ['/api//admin/users', '/api///admin/users', '/api/admin//users']) {

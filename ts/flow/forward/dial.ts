@@ -215,6 +215,7 @@ class Dial {
     const facts = { connection: id, route: routed?.key, target, end, why: messageOf(this.#failure) };
     this.#deps.logger.warn(facts, 'no target could be reached');
     this.#deps.connections.cleanupConnection(this.#connection, end);
+    if (end === 'descriptor_limit') this.#deps.connections.relieve();
   }
 }
 

@@ -17,7 +17,7 @@ export interface IAskingRequest {
  * what is sent is digested, and the digest compared with every one there is. Several Authorization fields are none.
  */
 export function hasCredentials(rules: readonly IResolvedBasic[], fields: TFields): boolean {
-  const sent = basicDigest(userPassOf(fields));
+  const sent = basicDigest(sentCredentials(fields));
   let refused = 0;
   for (const { digests } of rules) {
     let found = 0;
@@ -30,8 +30,8 @@ export function hasCredentials(rules: readonly IResolvedBasic[], fields: TFields
 /** RFC 9110 §11.4, RFC 7617 §2. Several fields are joined by a comma, which base64 does not have. */
 const basic = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
-/** `''`, which no rule takes, if there is nothing to be understood. */
-function userPassOf(fields: TFields): string {
+/** `name:password`, decoded; `''`, which no rule takes, if there is nothing to be understood. */
+export function sentCredentials(fields: TFields): string {
   const [, token = ''] = basic.exec(fieldValue(fields, 'authorization') ?? '') ?? [];
   return Buffer.from(token, 'base64').toString('utf8');
 }

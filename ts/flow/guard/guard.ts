@@ -1,18 +1,23 @@
 // Decides who may use the proxy, then who may use a route. It never ends a connection: it says with which word to.
 
 import type { IClock } from '../../base/clock.js';
+import { type ILogger, silentLogger } from '../../base/logger.js';
 import { limitKey } from '../../codec/address.js';
 import type { IResolvedConfig, IResolvedLists, IResolvedRoute } from '../../config/resolved.js';
 import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
+import { explainAsks, type IAskVerdict } from './asks.js';
 import { type IAskingRequest, judgeCredentials } from './basic-auth.js';
+import { InFlight } from './in-flight.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
-import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal } from './permit.js';
+import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal, Undecided } from './permit.js';
+import type { IRateLimitStore } from './rate-store.js';
+import { RequestRates } from './request-rates.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
 
-export type { IAdmitted, IRequestPermit, Permit } from './permit.js';
+export { type IAdmitted, type IRequestPermit, type Permit, type TRequestRefusal, Undecided } from './permit.js';
 
 /** What the guard reads of a configuration. */
 export type IGuardConfig = Pick<
@@ -27,6 +32,10 @@ export interface IGuardParts {
   readonly live: () => Iterable<Connection>;
   /** Default: limits of this process alone. */
   readonly limits?: IConnectionLimits;
+  /** Default: silence. */
+  readonly logger?: ILogger;
+  /** Where requests are counted. Default: this process alone. */
+  readonly rateLimits?: IRateLimitStore | undefined;
 }
 
 /** What one rule says of a connection that does not exist yet. */
@@ -41,14 +50,18 @@ const nothingSaid: IAskingRequest = Object.freeze({ method: '', fields: [] });
 export class Guard {
   readonly #limits: IConnectionLimits;
   readonly #routes = new RouteCounts();
+  readonly #inFlight = new InFlight();
+  /** How often requests come: asked before `admitRequest`, after `refusesAddress`, where the route has such limits. */
+  readonly rates: RequestRates;
   readonly #live: () => Iterable<Connection>;
   #defaultLists: IResolvedLists | null;
 
-  constructor({ config, clock, live, limits = new ConnectionLimits(clock) }: IGuardParts) {
-    this.#limits = limits;
+  constructor({ config, clock, live, logger = silentLogger, rateLimits, ...parts }: IGuardParts) {
+    this.#limits = parts.limits ?? new ConnectionLimits(clock);
+    this.rates = new RequestRates({ clock, logger, store: rateLimits ?? null });
     this.#live = live;
     this.#defaultLists = config.defaultLists;
-    limits.update(config);
+    this.#limits.update(config);
   }
 
   /** Takes new rules for connections to come. Counts stay, and nobody is sent away. */
@@ -56,6 +69,7 @@ export class Guard {
     this.#defaultLists = config.defaultLists;
     this.#limits.update(config);
     if (this.#limits.counting) this.#adoptAddresses();
+    this.rates.update(config.routes);
     const limited = new Set<string>();
     for (const route of config.routes) if (route.security.maxConnections !== null) limited.add(route.key);
     if (limited.size > 0) this.#routes.adopt(this.#live(), (key) => limited.has(key));
@@ -93,12 +107,35 @@ export class Guard {
     route: IResolvedRoute,
     clientIp: string = connection.clientIp,
     request: IAskingRequest = nothingSaid,
+  ): IRequestPermit | Undecided | TRequestRefusal {
+    if (this.#refusesStated(connection, clientIp)) return 'ip_blocked';
+    const permit = Permit.admitRequest(connection, route, clientIp, this.#routes, request);
+    return permit instanceof Undecided ? permit : this.#counted(permit, route);
+  }
+
+  /** The rest of `admitRequest` for a request that others had to be asked about, and who let it pass. */
+  admitAnswered(undecided: Undecided): IRequestPermit | TRequestRefusal {
+    return this.#counted(undecided.passed(), undecided.route);
+  }
+
+  #counted(
+    permit: IRequestPermit | TRequestRefusal,
+    { key, security: { requests } }: IResolvedRoute,
   ): IRequestPermit | TRequestRefusal {
+    const maxInFlight = requests?.maxInFlight ?? null;
+    if (maxInFlight === null || typeof permit === 'string') return permit;
+    return this.#inFlight.enter(permit, key, maxInFlight) ?? 'in_flight_limit';
+  }
+
+  /** The part of `admitRequest` that looks at addresses alone: true where it would refuse this one. */
+  refusesAddress(connection: Connection, route: IResolvedRoute, clientIp: string): boolean {
+    return this.#refusesStated(connection, clientIp) || !passesAll(route, clientIp);
+  }
+
+  /** The address of the connection itself was judged when it came. */
+  #refusesStated(connection: Connection, clientIp: string): boolean {
     const lists = this.#defaultLists;
-    // The address of the connection itself was judged when it came.
-    const isStated = clientIp !== connection.clientIp;
-    if (isStated && lists !== null && !SecurityManager.passes(clientIp, lists)) return 'ip_blocked';
-    return Permit.admitRequest(connection, route, clientIp, this.#routes, request);
+    return clientIp !== connection.clientIp && lists !== null && !SecurityManager.passes(clientIp, lists);
   }
 
   /**
@@ -139,6 +176,11 @@ export class Guard {
   /** Whether `admitRequest` would find the credentials that this route asks for; null: it asks for none. */
   explainCredentials(route: IResolvedRoute, request: IAskingRequest): IVerdict | null {
     return judgeCredentials(route, request);
+  }
+
+  /** Who else would have to let the request pass. */
+  explainAsks(route: IResolvedRoute, request: IAskingRequest): readonly IAskVerdict[] {
+    return explainAsks(route, request);
   }
 
   #giveBackLater(connection: Connection): void {

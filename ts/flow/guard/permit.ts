@@ -1,6 +1,6 @@
 // The proof that a route's rules were checked. forward() takes nothing else, so forgetting the guard does not compile.
 
-import type { IResolvedRoute } from '../../config/resolved.js';
+import type { IResolvedAsks, IResolvedRoute } from '../../config/resolved.js';
 import type { Connection } from '../connection.js';
 import type { TEnd } from '../ends.js';
 import type { IMatched } from '../stages.js';
@@ -20,8 +20,11 @@ export interface IRequestPermit {
   release(): void;
 }
 
-/** Why a request is refused: as a connection would be, or because it lacks credentials that the route takes. */
-export type TRequestRefusal = TEnd | 'unauthenticated';
+/**
+ * Why a request is refused: as a connection would be, because it lacks credentials that the route takes, or because the route has
+ * enough requests under way.
+ */
+export type TRequestRefusal = TEnd | 'unauthenticated' | 'in_flight_limit';
 
 /** Nothing makes one but `admit` and `admitRequest`, which check first; the `#` field keeps look-alikes out. */
 export class Permit {
@@ -34,10 +37,10 @@ export class Permit {
   /** Checks the route's rules for the connection; gives it back with a permit, or says why not. */
   static admit(matched: IMatched, counts: RouteCounts): IAdmitted | TEnd {
     const { connection, facts, bytes, route } = matched;
-    const { maxConnections, basic } = route.security;
+    const { maxConnections, basic, asks } = route.security;
     if (!passesAll(route, connection.clientIp)) return 'route_ip_blocked';
     // Bytes have no credentials. Matching gives them no such route; nor shall a mistake of it.
-    if (basic !== null) return 'no_route';
+    if (basic !== null || asks !== null) return 'no_route';
     if (maxConnections !== null && !counts.enter(connection, route.key, maxConnections)) {
       return 'route_connection_limit';
     }
@@ -51,11 +54,23 @@ export class Permit {
     clientIp: string,
     counts: RouteCounts,
     request: IAskingRequest,
-  ): IRequestPermit | TRequestRefusal {
-    const { maxConnections, basic } = route.security;
+  ): IRequestPermit | Undecided | TRequestRefusal {
+    const { basic, asks } = route.security;
     if (!passesAll(route, clientIp)) return 'route_ip_blocked';
     // Before anything is counted: strangers take no places.
     if (basic !== null && !isExempt(route, request) && !hasCredentials(basic, request.fields)) return 'unauthenticated';
+    if (asks !== null && takesTime(asks) && !isExempt(route, request)) {
+      return new Undecided(route, asks, () => Permit.#grant(connection, route, counts));
+    }
+    return Permit.#grant(connection, route, counts);
+  }
+
+  static #grant(
+    connection: Connection,
+    route: IResolvedRoute,
+    counts: RouteCounts,
+  ): IRequestPermit | 'route_connection_limit' {
+    const { maxConnections } = route.security;
     if (maxConnections === null) return Permit.#uncounted;
     if (!counts.enterRequest(connection, route.key, maxConnections)) return 'route_connection_limit';
     return new CountedRequest(Permit.#granted, counts, connection, route.key);
@@ -66,6 +81,26 @@ export class Permit {
     return typeof value === 'object' && value !== null && #checked in value && value.#checked;
   }
 }
+
+/** A request that passed all rules that can be judged at once; others are still to be asked. */
+export class Undecided {
+  readonly #grant: () => IRequestPermit | 'route_connection_limit';
+
+  constructor(
+    readonly route: IResolvedRoute,
+    readonly asks: IResolvedAsks,
+    grant: () => IRequestPermit | 'route_connection_limit',
+  ) {
+    this.#grant = grant;
+  }
+
+  /** All of `asks` let the request pass. To be called once. */
+  passed(): IRequestPermit | 'route_connection_limit' {
+    return this.#grant();
+  }
+}
+
+const takesTime = ({ basic, jwt, forward }: IResolvedAsks): boolean => basic.length + jwt.length + forward.length > 0;
 
 /** Whether all lists of the route let the address pass. */
 export function passesAll({ security: { lists } }: IResolvedRoute, clientIp: string): boolean {

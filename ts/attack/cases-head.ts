@@ -1,0 +1,95 @@
+// Attacks on the shape of a head: line ends, names, values, the words of the request line.
+
+import type { IAim, IAttack } from './types.js';
+import { get, type IKind, lines, octets, quoted, smuggled } from './write-h1.js';
+
+const change = 'Refuse it with 400, or write the head anew from what was understood; switch lenient parsing off.';
+
+const ends: IKind = {
+  family: 'head',
+  about: 'line ends that only some readers take for one (CVE-2023-30589, CVE-2025-23167)',
+  clause: 'RFC 9112 §2.2',
+  change,
+  wish: { must: 'one', absent: ['x-hidden'] },
+};
+
+const line = (aim: IAim): string => `GET ${aim.path} HTTP/1.1\r\n`;
+const host = (aim: IAim): string => lines([`Host: ${aim.host}`, ...aim.extra]);
+
+const lineEnds: readonly IAttack[] = [
+  octets(ends, 'bare LF everywhere', (aim) => get(aim, 'X-Other: y').replaceAll('\r\n', '\n'), { absent: [] }),
+  octets(ends, 'bare LF behind a field', (aim) => `${line(aim)}Host: ${aim.host}\nX-Other: y\r\n\r\n`, { absent: [] }),
+  octets(ends, 'bare LF ends the head', (aim) => `${line(aim)}${host(aim)}\n`),
+  octets(ends, 'bare CR in a value', (aim) => get(aim, 'X: y\rX-Hidden: z'), { must: 'refused' }),
+  octets(ends, 'bare CR everywhere', (aim) => get(aim, 'X-Other: y').replaceAll('\r\n', '\r'), { must: 'refused' }),
+  octets(ends, 'CR CR LF behind a field', (aim) => `${line(aim)}Host: ${aim.host}\r\r\nX-Other: y\r\n\r\n`, {
+    must: 'refused',
+  }),
+  octets(ends, 'CR ends the head', (aim) => `${line(aim)}${host(aim)}\r${smuggled(aim)}`, { must: 'refused' }),
+];
+
+const folding: IKind = {
+  family: 'head',
+  about: 'obs-fold and its like (CVE-2022-32213 and others)',
+  clause: 'RFC 9112 §2.2, §5.2',
+  change,
+  wish: { must: 'one', absent: ['x-hidden'] },
+};
+
+const folds: readonly IAttack[] = [
+  octets(folding, 'a folded value', (aim) => get(aim, 'X: y\r\n X-Hidden: z')),
+  octets(folding, 'folded by a tab', (aim) => get(aim, 'X: y\r\n\tX-Hidden: z')),
+  octets(folding, 'white space before the first field', (aim) => `${line(aim)} X: y\r\n${host(aim)}\r\n`),
+  octets(folding, 'folded by a vertical tab', (aim) => get(aim, 'X: y\r\n\x0bX-Hidden: z'), { must: 'refused' }),
+];
+
+const naming: IKind = {
+  family: 'head',
+  about: 'names that some readers repair (CVE-2023-25725, CVE-2024-27982)',
+  clause: 'RFC 9112 §5.1',
+  change,
+  wish: { must: 'refused' },
+};
+
+const names = [
+  ...['X : y', 'X\t: y', 'X Y: z', ': y', 'X', 'X\x00: y', 'X(: y', 'X"Y": z', 'X\xe9: y', '\xef\xbb\xbfX: y'],
+  'GET /smuggled HTTP/1.1',
+].map((text) => octets(naming, `name: ${quoted(text)}`, (aim) => get(aim, text)));
+
+const controls: IKind = {
+  family: 'head',
+  about: 'controls in values',
+  clause: 'RFC 9110 §5.5',
+  change,
+  wish: { must: 'one' },
+};
+
+const values = ['\x00', '\x01', '\x08', '\x0b', '\x1b', '\x7f'].map((octet) =>
+  octets(controls, `value: ${quoted(octet)}`, (aim) => get(aim, `X: a${octet}b`)),
+);
+
+const words: IKind = {
+  family: 'head',
+  about: 'request lines that readers split differently',
+  clause: 'RFC 9112 §2.3, §3',
+  change,
+  wish: { must: 'refused' },
+};
+
+/** RFC 9112 §2.3, §3: a recipient may be lenient here, and then must be the only one who is. */
+const requestLines: readonly IAttack[] = [
+  octets(words, 'two spaces before the target', (aim) => `GET  ${aim.path} HTTP/1.1\r\n${host(aim)}\r\n`, {
+    must: 'one',
+  }),
+  octets(words, 'a tab before the target', (aim) => `GET\t${aim.path} HTTP/1.1\r\n${host(aim)}\r\n`, { must: 'one' }),
+  octets(words, 'a space in the target', (aim) => `GET ${aim.path} x HTTP/1.1\r\n${host(aim)}\r\n`),
+  octets(words, 'two versions', (aim) => `GET ${aim.path} HTTP/1.1 HTTP/1.1\r\n${host(aim)}\r\n`),
+  octets(words, 'version http/1.1', (aim) => `GET ${aim.path} http/1.1\r\n${host(aim)}\r\n`, { must: 'one' }),
+  octets(words, 'version HTTP/1.1x', (aim) => `GET ${aim.path} HTTP/1.1x\r\n${host(aim)}\r\n`),
+  octets(words, 'version HTTP/2.0', (aim) => `GET ${aim.path} HTTP/2.0\r\n${host(aim)}\r\n`, { must: 'one' }),
+  octets(words, 'HTTP/0.9', (aim) => `GET ${aim.path}\r\n${host(aim)}\r\n`, { must: 'one' }),
+  octets(words, 'a method with a slash', (aim) => `G/ET ${aim.path} HTTP/1.1\r\n${host(aim)}\r\n`),
+  octets(words, 'a control in the target', (aim) => `GET ${aim.path}\x01 HTTP/1.1\r\n${host(aim)}\r\n`),
+];
+
+export const headAttacks: readonly IAttack[] = [...lineEnds, ...folds, ...names, ...values, ...requestLines];

@@ -1,0 +1,68 @@
+// Attacks on a path that not everybody may ask for: other spellings of it, which the proxy may let pass as another path and
+// the target may take for this one.
+
+import type { IAim, IAttack } from './types.js';
+import { get, type IKind, octets } from './write-h1.js';
+
+const kindOf = (protectedPath: string): IKind => ({
+  family: 'path',
+  about: `another spelling of ${protectedPath}, which is protected (CVE-2025-66490 and others)`,
+  clause: 'RFC 3986 §6.2.2, RFC 9110 §4.2.3',
+  change:
+    'Match and forward one normal form of the path, and refuse what can be read as the protected path: encoded slashes, dots, NUL, parameters.',
+  wish: { must: 'protected', protectedPath },
+});
+
+/** `/admin/secret`: `first` is `admin`, `rest` is `/secret`, or `''`. */
+type TSpelling = (first: string, rest: string) => string;
+
+const hex = (text: string): string => `%${text.charCodeAt(0).toString(16)}`;
+
+const spellings: readonly (readonly [name: string, spelling: TSpelling])[] = [
+  ['a letter encoded', (first, rest) => `/${hex(first)}${first.slice(1)}${rest}`],
+  ['a letter encoded in capitals', (first, rest) => `/${hex(first).toUpperCase()}${first.slice(1)}${rest}`],
+  ['a letter encoded twice', (first, rest) => `/${hex(first).replace('%', '%25')}${first.slice(1)}${rest}`],
+  ['two slashes before', (first, rest) => `//${first}${rest}`],
+  ['a dot segment before', (first, rest) => `/./${first}${rest}`],
+  ['up from elsewhere', (first, rest) => `/x/../${first}${rest}`],
+  ['up from elsewhere, dots encoded', (first, rest) => `/x/%2e%2e/${first}${rest}`],
+  ['up from elsewhere, one dot encoded', (first, rest) => `/x/.%2E/${first}${rest}`],
+  ['up from elsewhere, slashes encoded', (first, rest) => `/x%2f..%2f${first}${rest}`],
+  ['up from elsewhere, a slash encoded', (first, rest) => `/x/..%2f${first}${rest}`],
+  ['up from elsewhere, a backslash encoded', (first, rest) => `/x/..%5c${first}${rest}`],
+  ['up from elsewhere, a backslash', (first, rest) => `/x/..\\${first}${rest}`],
+  ['up from elsewhere, with a parameter', (first, rest) => `/x/..;/${first}${rest}`],
+  ['up above the root', (first, rest) => `/../../${first}${rest}`],
+  ['a slash encoded before', (first, rest) => `/%2f${first}${rest}`],
+  ['a parameter', (first, rest) => `/${first};a=b${rest}`],
+  ['a parameter before', (first, rest) => `/;/${first}${rest}`],
+  ['an empty parameter', (first, rest) => `/${first};${rest}`],
+  ['NUL behind', (first, rest) => `/${first}${rest}%00`],
+  ['NUL and an ending', (first, rest) => `/${first}${rest}%00.css`],
+  ['slashes encoded', (first, rest) => `/${first}${rest.replaceAll('/', '%2f')}`],
+  ['backslashes encoded', (first, rest) => `/${first}${rest.replaceAll('/', '%5C')}`],
+  ['backslashes', (first, rest) => `/${first}${rest.replaceAll('/', '\\')}`],
+  ['two slashes within', (first, rest) => `/${first}${rest.replaceAll('/', '//')}`],
+  ['a dot segment within', (first, rest) => `/${first}${rest.replaceAll('/', '/./')}`],
+  ['down and up within', (first, rest) => `/${first}${rest.replaceAll('/', '/x/../')}`],
+  ['a query', (first, rest) => `/${first}${rest}?x`],
+  ['a fragment', (first, rest) => `/${first}${rest}#x`],
+  ['an overlong octet', (first, rest) => `/x/%c0%ae%c0%ae/${first}${rest}`],
+];
+
+const at = (aim: IAim, target: string): string => get(aim).replace(` ${aim.path} `, () => ` ${target} `);
+
+export function pathAttacks(protectedPath: string): readonly IAttack[] {
+  const [, first = '', rest = ''] = /^\/([^/]+)(.*)$/s.exec(protectedPath) ?? [];
+  if (first === '') return [];
+  const kind = kindOf(protectedPath);
+  const texts = spellings.map(([name, spelling]) => [name, spelling(first, rest)] as const);
+  // Where there is nothing to spell otherwise it is the path itself.
+  const others = texts.filter(([, target]) => target !== protectedPath);
+  return [
+    ...others.map(([name, target]) => octets(kind, `${target} (${name})`, (aim) => at(aim, target))),
+    octets(kind, `${protectedPath} (absolute form)`, (aim) =>
+      at(aim, `${aim.isTls ? 'https' : 'http'}://${aim.host}${protectedPath}`),
+    ),
+  ];
+}
