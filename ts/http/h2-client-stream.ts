@@ -48,7 +48,9 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   #left = -1;
   /** All of the request has come. */
   #received: boolean;
-  #receivedBytes = 0;
+  /** The exchange has asked for content; the request's end, where that came before. */
+  #asked = false;
+  #early: { readonly trailers: TFields | null } | null = null;
   /** Nothing more is told to the exchange, or sent. */
   #done = false;
   #releases: (() => void)[] | null = null;
@@ -125,7 +127,11 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   }
 
   pull(): void {
+    this.#asked = true;
     this.#stream.pull();
+    const early = this.#early;
+    this.#early = null;
+    if (early !== null) this.#exchange.requestEnd(early.trailers);
   }
 
   hold(): void {
@@ -182,8 +188,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     if (this.#socket !== null) return this.#socket.h2Data(chunk);
-    this.#receivedBytes += chunk.length;
-    if (this.#length >= 0 && this.#receivedBytes > this.#length) return this.#malformed('more content than announced');
+    if (this.#length >= 0 && this.#stream.received > this.#length)
+      return this.#malformed('more content than announced');
     if (!this.#done) this.#exchange.requestData(chunk);
   }
 
@@ -236,12 +242,13 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   /** RFC 9110 §8.6, RFC 9113 §8.1.1: a length that is wrong is no matter of taste. */
   #ended(trailers: TFields | null): void {
-    const { contentLength } = this.#request;
-    if (contentLength > 0 && this.#receivedBytes !== contentLength)
+    if (this.#length > 0 && this.#stream.received !== this.#length)
       return this.#malformed('less content than announced');
     this.#received = true;
     this.#socket?.h2End();
-    if (!this.#done && contentLength !== 0) this.#exchange.requestEnd(trailers);
+    if (this.#done || this.#request.contentLength === 0) return;
+    if (this.#asked) this.#exchange.requestEnd(trailers);
+    else this.#early = { trailers };
   }
 
   #malformed(why: string): void {
@@ -263,7 +270,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
    * with NO_ERROR, for a fault. A little that is to come is taken, more is not waited for as long.
    */
   #leaveRest(): void {
-    const left = this.#length < 0 ? never : this.#length - this.#receivedBytes;
+    const left = this.#length < 0 ? never : this.#length - this.#stream.received;
     if (left > discardBytes) this.#stream.hold();
     else this.#stream.pull();
     this.limit(left > discardBytes ? lingerMs : this.#host.visitor.http.headersTimeoutMs);
