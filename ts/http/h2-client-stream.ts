@@ -129,9 +129,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   pull(): void {
     this.#asked = true;
     this.#stream.pull();
-    const early = this.#early;
+    if (this.#early !== null) this.#exchange.requestEnd(this.#early.trailers);
     this.#early = null;
-    if (early !== null) this.#exchange.requestEnd(early.trailers);
   }
 
   hold(): void {
