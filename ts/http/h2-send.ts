@@ -209,7 +209,7 @@ export class H2Sender {
       }
     }
     // A peer that opens its window by single octets earns nothing by what that makes us send.
-    if (length >= earningBytes || stream.waitingBytes === 0) this.#earn(2);
+    if (length >= earningBytes || stream.waitingBytes === 0) this.#earn(2 + length / earningBytes);
     if (ends) this.#end(stream);
     else if (stream.waitingBytes === 0 && stream.ending) this.#finish(stream);
     else if (stream.full && stream.waitingBytes < this.#limits.maxStreamUnsentBytes / 2) {
@@ -273,6 +273,7 @@ function mostUrgent(list: readonly H2Outgoing[]): number {
 
 const rank = ({ urgency, whole, id }: H2Outgoing): number => urgency * 2 ** 32 + (whole ? id : 2 ** 31);
 
+/** Peers that read by the kilobyte open both windows for each. */
 const earningBytes = 512;
 
 /** Who has something to send at the end of this turn. */
