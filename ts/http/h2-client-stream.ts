@@ -9,6 +9,7 @@ import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
+import { H2ReaderWatch } from './h2-reader-watch.js';
 import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import type { Visitor } from './visitor.js';
@@ -35,10 +36,9 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** Of its content; -1 where that is not known, or is no content but a tunnel's. */
   readonly #length: number;
   readonly #exchange: Exchange;
-  /** What the exchange waits for; and the client's windows, with what waited for them when they were last looked at. */
+  /** What the exchange waits for; and the client, to read. */
   #limitDueMs = never;
-  #stallDueMs = never;
-  #stalledBytes = 0;
+  readonly #reader = new H2ReaderWatch();
   /** The answer's head, until it is known what follows it. */
   #head: IResponseHead | null = null;
   #isHeadSent = false;
@@ -198,7 +198,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Drained(): void {
     this.#socket?.h2Drained();
-    this.#stallDueMs = never;
+    this.#reader.stop();
     this.#due();
     if (!this.#done) this.#exchange.clientDrained();
   }
@@ -219,7 +219,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
       if (this.#done) this.#stream.reset(h2Error.noError);
       else this.#exchange.timedOut();
     }
-    if (nowMs >= this.#stallDueMs) this.#lookAtReader();
+    if (nowMs >= this.#reader.dueMs) this.#lookAtReader();
     this.#due();
   }
 
@@ -259,7 +259,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   #close(code: number): void {
     this.#done = true;
     this.#limitDueMs = never;
-    this.#stallDueMs = never;
+    this.#reader.stop();
     this.isReset = true;
     this.#stream.reset(code);
   }
@@ -276,25 +276,22 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   }
 
   #watchReader(): void {
-    const limitMs = this.#exchange.route?.timeouts.stallTimeoutMs ?? 0;
-    if (limitMs === 0) return;
-    this.#stalledBytes = this.#stream.waitingBytes;
-    this.#stallDueMs = this.#host.visitor.nowMs() + limitMs;
+    const { visitor } = this.#host;
+    const limitMs = this.#exchange.route?.timeouts.stallTimeoutMs ?? visitor.http.headersTimeoutMs;
+    this.#reader.begin(this.#stream, visitor.nowMs(), limitMs);
     this.#due();
   }
 
-  /** A client that opened no window since the last look does not read; one that reads slowly may. */
   #lookAtReader(): void {
-    const { waitingBytes } = this.#stream;
-    this.#stallDueMs = never;
-    if (waitingBytes === 0) return;
-    if (waitingBytes !== this.#stalledBytes) return this.#watchReader();
-    this.#close(h2Error.cancel);
-    this.#exchange.clientGone('timeout');
+    this.#reader.stop();
+    if (this.#reader.isStalled(this.#stream)) {
+      this.#close(h2Error.cancel);
+      this.#exchange.clientGone('timeout');
+    } else if (this.#stream.waitingBytes > 0) this.#watchReader();
   }
 
   #due(): void {
-    this.dueMs = Math.min(this.#limitDueMs, this.#stallDueMs);
+    this.dueMs = Math.min(this.#limitDueMs, this.#reader.dueMs);
     if (this.dueMs !== never) this.#host.watch(this.dueMs);
   }
 }

@@ -25,6 +25,8 @@ export class H2Sender {
   maxFrameBytes = leastMaxFrameBytes;
   /** Content of all streams that waits. */
   waitingBytes = 0;
+  /** So many were sent. */
+  dataFrames = 0;
   readonly #socket: Socket;
   readonly #limits: IH2Limits;
   readonly #budget: H2Budget;
@@ -195,6 +197,7 @@ export class H2Sender {
     stream.sendWindow -= length;
     this.window -= length;
     this.waitingBytes -= length;
+    this.dataFrames++;
     const { writer } = this;
     if (isLarge) {
       writer.dataHead(length, ends ? h2Flag.endStream : 0, stream.id);
