@@ -95,6 +95,24 @@ for (const how of ['data', 'iteration'] as const) {
   });
 }
 
+tap.test('a stream keeps what was read into memory of its own before it was given back', async () => {
+  await using pair = await makeSocketPair();
+  const { text, reading } = readAll(pair.near);
+  pair.far.write('x'.repeat(400_000));
+  await waitFor(() => text().length === 400_000, 'the first bytes');
+  reading.giveBack();
+  const chunks: Buffer[] = [];
+  pair.near.on('data', (chunk) => chunks.push(chunk));
+  let sent = '';
+  for (let n = 0; n < 20; n++) {
+    const piece = `${n} `.repeat(300);
+    sent += piece;
+    pair.far.write(piece);
+    await waitFor(() => Buffer.concat(chunks).length === sent.length, 'each piece');
+  }
+  expect(Buffer.concat(chunks).toString('latin1') === sent).toBeTrue();
+});
+
 tap.test('a stream that has bytes already is listened to', async () => {
   await using pair = await makeSocketPair();
   pair.far.write('early');
