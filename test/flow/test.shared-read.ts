@@ -95,6 +95,31 @@ for (const how of ['data', 'iteration'] as const) {
   });
 }
 
+tap.test('a stream that is given back in a large read has all that comes behind it', async () => {
+  await using pair = await makeSocketPair();
+  const chunks: Buffer[] = [];
+  let isGiven = false;
+  const reading = new SharedRead(pair.near, (chunk) => {
+    chunks.push(Buffer.from(chunk));
+    if (chunk.length < 20_000) return;
+    // The next read goes into memory of its own by now.
+    reading.giveBack();
+    isGiven = true;
+    pair.near.on('data', (more) => chunks.push(more));
+  });
+  const received = () => Buffer.concat(chunks);
+  let sent = 'x'.repeat(200_000);
+  pair.far.write(sent);
+  await waitFor(() => isGiven && received().length === sent.length, 'the first bytes');
+  for (let n = 0; n < 20; n++) {
+    const piece = `${n} `.repeat(300);
+    sent += piece;
+    pair.far.write(piece);
+    await waitFor(() => received().length === sent.length, 'each piece');
+  }
+  expect(received().toString('latin1') === sent).toBeTrue();
+});
+
 tap.test('a stream that has bytes already is listened to', async () => {
   await using pair = await makeSocketPair();
   pair.far.write('early');

@@ -106,6 +106,27 @@ for (const { budget, what, first = Buffer.alloc(0), each } of abuses) {
   );
 }
 
+tap.test('a peer that opens its windows for every few kilobytes that it has read is no abuser', async () => {
+  await using world = await makeH2World({ clock: makeFakeClock() });
+  const { peer } = world;
+  peer.send(get(1));
+  const { stream } = await world.owner();
+  stream?.sendHeaders([':status', '200'], false);
+  const total = 8 << 20;
+  stream?.sendData(Buffer.alloc(total));
+  const step = 4_096;
+  for (let read = 0; read < total; ) {
+    const { payload } = await peer.next('DATA', 1);
+    read += payload.length;
+    for (let left = payload.length; left > 0; left -= step) {
+      const more = Math.min(left, step);
+      peer.send(rawWindowUpdate(0, more), rawWindowUpdate(1, more));
+    }
+  }
+  await peer.sync();
+  expect(world.listener.over).toEqual(null);
+});
+
 tap.test('ends a header block of too many frames, whatever they carry', async () => {
   await using world = await makeH2World();
   world.peer.send(

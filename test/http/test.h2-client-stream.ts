@@ -172,6 +172,55 @@ tap.test('a client that opens no window is given up; one that opens a little, is
   while (!isEnd(last)) last = await client.next('DATA', 3);
 });
 
+tap.test('a client that wants one answer after the other is not given up while it takes the first', async () => {
+  const clock = makeFakeClock();
+  const large = 'x'.repeat(400_000);
+  await using origin = await startHttpOrigin((_request, response) => response.end(large));
+  const route = makeHttpRoute(origin.port, { timeouts: { stallTimeout: 8_000 } });
+  await using proxy = await startProxy({ routes: [route], ...h2c }, { clock });
+  await using client = await connectRaw(proxy.port, initialWindow, 1_000_000);
+  client.send(rawSettingsAck());
+  await client.sync();
+  const whole = rawRequest('/', 'GET', 'priority', 'u=3');
+  client.send(rawHeaders(1, whole, { end: true }), rawHeaders(3, whole, { end: true }));
+  await origin.seen(2);
+  await client.next('DATA', 1);
+  const seen: IRawFrame[] = [];
+  for (let round = 0; round < 6; round++) {
+    client.send(rawWindowUpdate(0, 20_000));
+    seen.push(...(await client.sync()));
+    await settle();
+    clock.advance(4_001);
+    await settle();
+  }
+  expect(seen.filter(({ name, stream }) => name === 'RST_STREAM' || (name === 'DATA' && stream === 3))).toEqual([]);
+  client.send(rawWindowUpdate(0, 1_000_000));
+  let last = await client.next('DATA', 3);
+  while (!isEnd(last)) last = await client.next('DATA', 3);
+});
+
+tap.test('answers of the proxy itself that the client opens no window for are not kept for ever', async () => {
+  const clock = makeFakeClock();
+  const http = { h2c: true, headersTimeout: 3_000, keepAliveTimeout: 30_000, maxHeaderBytes: 1_024 };
+  const routes = [makeHttpRoute(1, { match: { ports: 0, domains: 'b.test' } })];
+  await using proxy = await startProxy({ routes, metrics: false, http }, { clock });
+  await using client = await connectRaw(proxy.port, initialWindow, 0);
+  client.send(rawSettingsAck());
+  await client.sync();
+  client.send(rawHeaders(1, rawRequest('/'), { end: true }));
+  expect(client.fields(await client.next('HEADERS', 1))[1]).toEqual('404');
+  clock.advance(3_001);
+  expect(codeOf(await client.next('RST_STREAM', 1))).toEqual(h2Error.cancel);
+  client.send(rawHeaders(3, rawRequest('/', 'GET', 'x-large', 'x'.repeat(8_000)), { end: true }));
+  expect(client.fields(await client.next('HEADERS', 3))[1]).toEqual('431');
+  await client.sync();
+  clock.advance(30_001);
+  await client.next('GOAWAY');
+  await client.untilEnded();
+  client.socket.end();
+  expect(await proxy.ends()).toEqual(['keep_alive_timeout']);
+});
+
 tap.test('a request that was reset gives its place at the target back, whatever it had come to', async () => {
   const pending: http.ServerResponse[] = [];
   await using origin = await startHttpOrigin((_request, response) => {

@@ -8,6 +8,7 @@ import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
 class FakeStream implements IH2Stream {
+  readonly overtaken = 0;
   readonly id = 1;
   readonly received = 0;
   readonly calls: string[] = [];

@@ -230,6 +230,21 @@ tap.test('an answer that is complete before the request ends the request too', a
   expect((await peer.next('RST_STREAM', 1)).payload.readUInt32BE(0)).toEqual(h2Error.cancel);
 });
 
+tap.test('answers on their way to very many requests that are cancelled at once cost the others nothing', async () => {
+  await using world = await makeWorld(h2Setting.maxConcurrentStreams, 5_000);
+  const first = await askOne(world);
+  const { peer } = first;
+  const many = await Promise.all(Array.from({ length: 1_200 }, () => world.ask()));
+  const last = 2 * many.length + 1;
+  await peer.next('HEADERS', last);
+  for (const { origin } of many) origin.cancel();
+  for (let stream = 3; stream <= last; stream += 2) {
+    peer.send(rawHeaders(stream, ok), rawData(stream, 200), rawData(stream, 0, { end: true }));
+  }
+  peer.send(rawHeaders(1, ok), rawData(1, 'yes', { end: true }));
+  expect((await first.heard.end()).body).toEqual('yes');
+});
+
 tap.test('a request that is cancelled is reset at once, and hears nothing any more', async () => {
   await using world = await makeWorld();
   const { peer, origin, heard } = await askOne(world);

@@ -49,8 +49,11 @@ export class SharedRead implements IReader {
     const { buffer } = this;
     const isShared = buffer === this.#shared;
     const chunk = bytes === buffer.length ? buffer : buffer.subarray(0, bytes);
-    // What was read into the shared memory, large or not, is only lent.
-    if (this.#read === null) return this.#socket.push(isShared ? Buffer.from(chunk) : chunk);
+    if (this.#read === null) {
+      // What was read into the shared memory is only lent; memory of its own is the stream's from here on.
+      this.buffer = this.#shared;
+      return this.#socket.push(isShared ? Buffer.from(chunk) : chunk);
+    }
     this.#read(chunk, !isShared);
     // Whoever was stopped by this has nothing to read into for a long time, perhaps.
     if (bytes >= largeBytes && !this.#socket.isPaused()) this.buffer = Buffer.allocUnsafeSlow(sharedBytes);

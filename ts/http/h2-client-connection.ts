@@ -152,7 +152,7 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
 
   readonly #onLimit = (): void => {
     if (this.#phase === 'closing') return this.#finish(this.#closeEnd ?? 'normal');
-    if (this.#streams.size === 0) return this.#drain('keep_alive_timeout');
+    if (this.#streams.size === 0) return this.#idleTooLong();
     const nowMs = this.visitor.nowMs();
     if (nowMs >= this.#pingDueMs) this.#ping(nowMs);
     for (const stream of this.#streams) if (stream.dueMs <= nowMs) stream.passed(nowMs);
@@ -162,6 +162,12 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     for (const stream of this.#streams) if (stream.dueMs < dueMs) dueMs = stream.dueMs;
     this.#lookAt(dueMs);
   };
+
+  #idleTooLong(): void {
+    this.#drain('keep_alive_timeout');
+    // Answers to what was no request, which the client never took.
+    if (this.#session.streams > 0) this.#session.abort(h2Error.noError, '');
+  }
 
   #ping(nowMs: number): void {
     const { pingIntervalMs, pingTimeoutMs } = this.visitor.http;

@@ -9,6 +9,7 @@ import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
+import { H2ReaderWatch } from './h2-reader-watch.js';
 import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import type { Visitor } from './visitor.js';
@@ -35,10 +36,9 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** Of its content; -1 where that is not known, or is no content but a tunnel's. */
   readonly #length: number;
   readonly #exchange: Exchange;
-  /** What the exchange waits for; and the client's windows, with what waited for them when they were last looked at. */
+  /** What the exchange waits for; and the client, to read. */
   #limitDueMs = never;
-  #stallDueMs = never;
-  #stalledBytes = 0;
+  readonly #reader = new H2ReaderWatch();
   /** The answer's head, until it is known what follows it. */
   #head: IResponseHead | null = null;
   #isHeadSent = false;
@@ -48,7 +48,9 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   #left = -1;
   /** All of the request has come. */
   #received: boolean;
-  #receivedBytes = 0;
+  /** The exchange has asked for content; the request's end, where that came before. */
+  #asked = false;
+  #early: { readonly trailers: TFields | null } | null = null;
   /** Nothing more is told to the exchange, or sent. */
   #done = false;
   #releases: (() => void)[] | null = null;
@@ -125,7 +127,10 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   }
 
   pull(): void {
+    this.#asked = true;
     this.#stream.pull();
+    if (this.#early !== null) this.#exchange.requestEnd(this.#early.trailers);
+    this.#early = null;
   }
 
   hold(): void {
@@ -182,8 +187,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     if (this.#socket !== null) return this.#socket.h2Data(chunk);
-    this.#receivedBytes += chunk.length;
-    if (this.#length >= 0 && this.#receivedBytes > this.#length) return this.#malformed('more content than announced');
+    if (this.#length >= 0 && this.#stream.received > this.#length)
+      return this.#malformed('more content than announced');
     if (!this.#done) this.#exchange.requestData(chunk);
   }
 
@@ -193,7 +198,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Drained(): void {
     this.#socket?.h2Drained();
-    this.#stallDueMs = never;
+    this.#reader.stop();
     this.#due();
     if (!this.#done) this.#exchange.clientDrained();
   }
@@ -214,7 +219,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
       if (this.#done) this.#stream.reset(h2Error.noError);
       else this.#exchange.timedOut();
     }
-    if (nowMs >= this.#stallDueMs) this.#lookAtReader();
+    if (nowMs >= this.#reader.dueMs) this.#lookAtReader();
     this.#due();
   }
 
@@ -236,12 +241,13 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   /** RFC 9110 §8.6, RFC 9113 §8.1.1: a length that is wrong is no matter of taste. */
   #ended(trailers: TFields | null): void {
-    const { contentLength } = this.#request;
-    if (contentLength > 0 && this.#receivedBytes !== contentLength)
+    if (this.#length > 0 && this.#stream.received !== this.#length)
       return this.#malformed('less content than announced');
     this.#received = true;
     this.#socket?.h2End();
-    if (!this.#done && contentLength !== 0) this.#exchange.requestEnd(trailers);
+    if (this.#done || this.#request.contentLength === 0) return;
+    if (this.#asked) this.#exchange.requestEnd(trailers);
+    else this.#early = { trailers };
   }
 
   #malformed(why: string): void {
@@ -253,7 +259,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   #close(code: number): void {
     this.#done = true;
     this.#limitDueMs = never;
-    this.#stallDueMs = never;
+    this.#reader.stop();
     this.isReset = true;
     this.#stream.reset(code);
   }
@@ -263,32 +269,29 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
    * with NO_ERROR, for a fault. A little that is to come is taken, more is not waited for as long.
    */
   #leaveRest(): void {
-    const left = this.#length < 0 ? never : this.#length - this.#receivedBytes;
+    const left = this.#length < 0 ? never : this.#length - this.#stream.received;
     if (left > discardBytes) this.#stream.hold();
     else this.#stream.pull();
     this.limit(left > discardBytes ? lingerMs : this.#host.visitor.http.headersTimeoutMs);
   }
 
   #watchReader(): void {
-    const limitMs = this.#exchange.route?.timeouts.stallTimeoutMs ?? 0;
-    if (limitMs === 0) return;
-    this.#stalledBytes = this.#stream.waitingBytes;
-    this.#stallDueMs = this.#host.visitor.nowMs() + limitMs;
+    const { visitor } = this.#host;
+    const limitMs = this.#exchange.route?.timeouts.stallTimeoutMs ?? visitor.http.headersTimeoutMs;
+    this.#reader.begin(this.#stream, visitor.nowMs(), limitMs);
     this.#due();
   }
 
-  /** A client that opened no window since the last look does not read; one that reads slowly may. */
   #lookAtReader(): void {
-    const { waitingBytes } = this.#stream;
-    this.#stallDueMs = never;
-    if (waitingBytes === 0) return;
-    if (waitingBytes !== this.#stalledBytes) return this.#watchReader();
-    this.#close(h2Error.cancel);
-    this.#exchange.clientGone('timeout');
+    this.#reader.stop();
+    if (this.#reader.isStalled(this.#stream)) {
+      this.#close(h2Error.cancel);
+      this.#exchange.clientGone('timeout');
+    } else if (this.#stream.waitingBytes > 0) this.#watchReader();
   }
 
   #due(): void {
-    this.dueMs = Math.min(this.#limitDueMs, this.#stallDueMs);
+    this.dueMs = Math.min(this.#limitDueMs, this.#reader.dueMs);
     if (this.dueMs !== never) this.#host.watch(this.dueMs);
   }
 }

@@ -25,6 +25,8 @@ export class H2Sender {
   maxFrameBytes = leastMaxFrameBytes;
   /** Content of all streams that waits. */
   waitingBytes = 0;
+  /** So many were sent. */
+  dataFrames = 0;
   readonly #socket: Socket;
   readonly #limits: IH2Limits;
   readonly #budget: H2Budget;
@@ -195,6 +197,7 @@ export class H2Sender {
     stream.sendWindow -= length;
     this.window -= length;
     this.waitingBytes -= length;
+    this.dataFrames++;
     const { writer } = this;
     if (isLarge) {
       writer.dataHead(length, ends ? h2Flag.endStream : 0, stream.id);
@@ -209,7 +212,7 @@ export class H2Sender {
       }
     }
     // A peer that opens its window by single octets earns nothing by what that makes us send.
-    if (length >= earningBytes || stream.waitingBytes === 0) this.#earn(2);
+    if (length >= earningBytes || stream.waitingBytes === 0) this.#earn(2 + length / earningBytes);
     if (ends) this.#end(stream);
     else if (stream.waitingBytes === 0 && stream.ending) this.#finish(stream);
     else if (stream.full && stream.waitingBytes < this.#limits.maxStreamUnsentBytes / 2) {
@@ -273,6 +276,7 @@ function mostUrgent(list: readonly H2Outgoing[]): number {
 
 const rank = ({ urgency, whole, id }: H2Outgoing): number => urgency * 2 ** 32 + (whole ? id : 2 ** 31);
 
+/** Peers that read by the kilobyte open both windows for each. */
 const earningBytes = 512;
 
 /** Who has something to send at the end of this turn. */

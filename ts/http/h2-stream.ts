@@ -64,6 +64,10 @@ export class H2Stream extends H2Outgoing implements IH2Stream {
     this.#size = host.streamWindow;
   }
 
+  get overtaken(): number {
+    return this.sendWindow > 0 ? this.#host.sender.dataFrames : 0;
+  }
+
   sendHeaders(fields: TFields, end: boolean): void {
     if (this.over || this.ending) return;
     if (this.id === 0 && !this.#host.begin(this)) return;

@@ -2,7 +2,10 @@
 
 import type { H2Stream } from './h2-stream.js';
 
-/** So many numbers of streams that we reset are remembered: what the peer sent before it knew is let pass. */
+/**
+ * So many numbers of streams that we reset are remembered: what the peer sent before it knew is let pass. Whoever resets more at
+ * once can tell no more of the oldest how they ended.
+ */
 const maxReset = 512;
 /** Of the numbers that the peer left out; only for telling which fault it makes when it uses one later. */
 const maxSkipped = 16;
@@ -14,6 +17,8 @@ export class H2Table {
   lastOwn = 0;
   readonly #isServer: boolean;
   #reset: Set<number> | null = null;
+  /** The highest that is not remembered any more. */
+  #forgotten = 0;
   /** First and last in turn. */
   #skipped: number[] | null = null;
 
@@ -49,9 +54,9 @@ export class H2Table {
     return false;
   }
 
-  /** We have sent RST_STREAM for it. */
+  /** We have sent RST_STREAM for it, or may have. */
   wasReset(id: number): boolean {
-    return this.#reset?.has(id) ?? false;
+    return id <= this.#forgotten || (this.#reset?.has(id) ?? false);
   }
 
   rememberReset(id: number): void {
@@ -59,6 +64,8 @@ export class H2Table {
     this.#reset.add(id);
     if (this.#reset.size <= maxReset) return;
     const [oldest] = this.#reset;
-    if (oldest !== undefined) this.#reset.delete(oldest);
+    if (oldest === undefined) return;
+    this.#reset.delete(oldest);
+    this.#forgotten = Math.max(this.#forgotten, oldest);
   }
 }

@@ -22,6 +22,8 @@ export interface IH2Stream {
   sendEnd(trailers: TFields | null): void;
   /** Bytes of content that wait to be sent. */
   readonly waitingBytes: number;
+  /** Another number, as often as others are sent before it though its own window is open: it waits for them, not for the peer. */
+  readonly overtaken: number;
   /**
    * RST_STREAM with a code of RFC 9113 §7, if the stream lives. The owner hears nothing more. With NO_ERROR behind `sendEnd` (the
    * client need not send the rest, §8.1) it goes out behind what waits, and the stream is over then; else what waits is dropped.

@@ -6,7 +6,6 @@ import { ProxyError } from '../base/errors.js';
 import { h2Error } from '../codec/http2-frame.js';
 import type { IResolvedHttp } from '../config/resolved.js';
 import type { IOriginFailure } from './exchange-types.js';
-import { defaultH2Limits, type IH2Limits } from './h2-limits.js';
 import { H2Session } from './h2-session.js';
 import type { IH2SessionListener } from './h2-types.js';
 import {
@@ -16,6 +15,7 @@ import {
   streamFailure,
   wordOf,
 } from './upstream-h2-failure.js';
+import { upstreamH2Limits } from './upstream-h2-limits.js';
 import { UpstreamH2Origin } from './upstream-h2-origin.js';
 
 /** Who keeps the connection. */
@@ -50,6 +50,9 @@ const pingLimitMs = 10_000;
 /** For our last words to be taken. */
 const lingerMs = 1_000;
 
+/** Numbers of streams are used once (RFC 9113 §5.1.1): there are 2^30. */
+const mostStreams = 2 ** 29;
+
 /** `opening`: the target's settings are awaited. `retired`: it takes no more requests. `ended`: its session is over. */
 type TPhase = 'opening' | 'open' | 'retired' | 'ended';
 
@@ -82,7 +85,8 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     this.scheme = scheme;
     this.#madeMs = clock.nowMs();
     this.#idleMs = this.#madeMs;
-    this.#session = new H2Session({ role: 'target-side', socket, listener: this, limits: limitsOf(http), clock });
+    const limits = upstreamH2Limits(http);
+    this.#session = new H2Session({ role: 'target-side', socket, listener: this, limits, clock });
   }
 
   start(): void {
@@ -127,7 +131,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     this.#lent++;
     // The first of several begins the quiet.
     if (this.#session.streams === 1) this.#pingDueMs = clock.nowMs() + quietMs;
-    if (http.upstreamMaxRequests > 0 && this.#lent >= http.upstreamMaxRequests) this.retire();
+    if (this.#lent >= (http.upstreamMaxRequests || mostStreams)) this.retire();
     return origin;
   }
 
@@ -274,22 +278,4 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
       this.#session.ping(pingLimitMs);
     }
   }
-}
-
-const known = new WeakMap<IResolvedHttp, IH2Limits>();
-
-/** One object for all connections of a configuration. */
-function limitsOf(http: IResolvedHttp): IH2Limits {
-  let limits = known.get(http);
-  if (limits === undefined) {
-    limits = {
-      ...defaultH2Limits,
-      // RFC 9113 §6.5.2 counts 32 octets for each field.
-      maxHeaderBytes: http.maxHeaderBytes + 32 * http.maxHeaders,
-      // `:status` is one of them.
-      maxFields: http.maxHeaders + 1,
-    };
-    known.set(http, limits);
-  }
-  return limits;
 }
