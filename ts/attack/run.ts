@@ -138,7 +138,7 @@ class Siege {
   async tryAll(): Promise<void> {
     const { families = attackFamilies.filter((family) => family !== 'slow'), protectedPaths = [] } = this.#options;
     const guarded = await this.#guarded(families.includes('path') ? protectedPaths : []);
-    const attacks = attacksOn(guarded).filter(({ family }) => families.includes(family));
+    const attacks = attacksOn(guarded, this.#aim.path).filter(({ family }) => families.includes(family));
     for (const attack of attacks) {
       for (const version of versionsOf(attack)) {
         if (this.#versions.includes(version)) await this.#try(attack, version);
