@@ -40,7 +40,6 @@ const collect = runInNewContext('gc') as () => void;
 
 /** Rejects with the input, in Base64, that the subject did not stand. */
 export async function fuzz(subject: IFuzzSubject, inputs: number, seed: number): Promise<IFuzzReport> {
-  const random = randomOf(seed);
   const begunMs = performance.now();
   let accepted = 0;
   let mostMs = 0;
@@ -49,17 +48,20 @@ export async function fuzz(subject: IFuzzSubject, inputs: number, seed: number):
     if (n === Math.floor(inputs / 10)) heldBytes = heldNow();
     // What an input left for the end of the turn is done with before the next hundred.
     if (n % 100 === 0) await turn();
-    const bytes = mutate(subject, random);
+    const start = Math.imul(seed, 0x85ebca6b) + Math.imul(n, 0x9e3779b1);
+    const bytes = mutate(subject, randomOf(start));
+    // Judged again it is judged alike.
+    const judge = () => subject.judge(bytes, randomOf(~start));
     const before = performance.now();
     try {
-      const judged = subject.judge(bytes, random);
+      const judged = judge();
       if (typeof judged === 'boolean' ? judged : await judged) accepted++;
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       throw new Error(`input ${n} of seed ${seed}, ${bytes.toString('base64')}: ${what}`, { cause: error });
     }
     if (performance.now() - before > Math.max(suspectMs, mostMs)) {
-      const ms = await leastCpuMs(() => subject.judge(bytes, random));
+      const ms = await leastCpuMs(judge);
       if (ms > longestMs) throw new Error(`input ${n} of seed ${seed} takes ${ms} ms: ${bytes.toString('base64')}`);
       mostMs = Math.max(mostMs, ms);
     }
