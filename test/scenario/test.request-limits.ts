@@ -178,6 +178,18 @@ tap.test('lists decide before rates, rates before credentials', async () => {
   expect(await statusOf('/listed')).toEqual(200);
 });
 
+tap.test('what the limits would say of a request can be asked, and counts nothing', async () => {
+  await using origin = await startHttpOrigin((_request, response) => response.end('ok'));
+  await using proxy = await startProxy({ routes: [limited(origin.port, { rateLimit: { ...perMinute, status: 420 } })] });
+  const explain = () => {
+    const { outcome, status, steps } = proxy.proxy.explain({ port: proxy.port, clientIp: '127.0.0.1', host: 'a.test' });
+    return [outcome, status, steps.find(({ text }) => text.includes('requests in'))?.text.replace(/^route \S+ /, '')];
+  };
+  expect([explain(), explain()].map(([outcome]) => outcome)).toEqual(['forward', 'forward']);
+  await ask(proxy, '1', ['/', '/']);
+  expect(explain()).toEqual(['refused', 420, 'takes 2 requests in 60 s by ip: 0 are left']);
+});
+
 tap.test('a shared store is waited for; a client that leaves meanwhile leaves nothing behind', async () => {
   const answers: ((ok: boolean) => void)[] = [];
   const rateLimits: IRateLimitStore = {
