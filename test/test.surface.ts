@@ -23,6 +23,8 @@ const indexNames = [
   'SmartProxy',
   'SocketHandlers',
   'WrappedSocket',
+  'addBasicAuth',
+  'addJwtAuth',
   'configJsonSchema',
   'createApiRoute',
   'createCompleteHttpsServer',
