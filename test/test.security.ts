@@ -16,6 +16,25 @@ tap.test('every promise names tests that exist', async () => {
   expect(missing(page, sources)).toEqual([]);
 });
 
+tap.test('its defaults are those of the configuration', async () => {
+  const options = await readFile(join(root, 'docs/configuration.md'), 'utf8');
+  const defaults = new Map(rowsOf(options).map(([name = '', value = '']) => [name, value.replaceAll(' ', '')]));
+  const [, section = ''] = page.split('## Defaults');
+  const rows = section.split('\n## ')[0]?.match(/^\| (?!default|-).*$/gm) ?? [];
+  // Names in a row before a number have all this default.
+  const stated = rows.flatMap((row) => {
+    const [, first = ''] = row.split('|');
+    return [...first.matchAll(/((?:`\w+`,? )+)(\d+(?: \d{3})*)(?: (s|h)\b)?/g)].flatMap(
+      ([, names = '', number = '', unit]) => {
+        const value = Number(number.replaceAll(' ', '')) * (unit === 's' ? 1_000 : unit === 'h' ? 3_600_000 : 1);
+        return [...names.matchAll(/\w+/g)].map(([name]) => [name, String(value)]);
+      },
+    );
+  });
+  expect(stated.length).toBeGreaterThan(8);
+  expect(stated).toEqual(stated.map(([name = '']) => [name, defaults.get(name)]));
+});
+
 tap.test('promises are numbered by their kind, without gaps', async () => {
   const kinds = new Map<string, number>();
   for (const { id } of promisesOf(page)) {

@@ -26,6 +26,8 @@ const indexNames = [
   'SmartProxy',
   'SocketHandlers',
   'WrappedSocket',
+  'addBasicAuth',
+  'addJwtAuth',
   'configJsonSchema',
   'createApiRoute',
   'createCompleteHttpsServer',

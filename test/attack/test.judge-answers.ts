@@ -71,6 +71,8 @@ tap.test('one that dies is found by it', async () => {
   });
   const report = await runAttacks({ target: proxy, origin, host, families: ['upgrade'], caseMs });
   expect(report.findings[0]?.why).toMatch(/^the innocent request behind it was not answered: connect ECONNREFUSED/);
+  expect(report.counts.finding).toEqual(3);
+  expect(report.counts.skipped).toEqual(report.results.length - 3);
 });
 
 export default tap.start();

@@ -99,6 +99,24 @@ tap.test(
   },
 );
 
+tap.test('paths that need no credentials are the way in, and not the way to others', async () => {
+  const basicAuth = { users: [{ username: 'a', password: 'b' }], excludePaths: ['/public/*'] };
+  const routes = [route({ domains: 'a.test', path: '/*' }, { security: { basicAuth } })];
+  const [entrance] = entrancesOf({ routes });
+  expect([entrance?.path, entrance?.protectedPaths, entrance?.headers]).toEqual([
+    '/public/secret',
+    ['/kept/secret'],
+    {},
+  ]);
+  const [report] = await attackConfiguration({ routes }, { families: ['path'], caseMs });
+  if (report === undefined) throw new Error('a report');
+  expect(told(report)).toEqual([]);
+  expect(report.isObserved).toBeTrue();
+  expect(report.results.map(({ sent }) => sent).filter((sent) => sent.includes('/public/..')).length).toBeGreaterThan(
+    3,
+  );
+});
+
 tap.test('TLS is attacked as TLS, and functions are called as they are', async () => {
   const { cert, key } = await makeCertificate({ names: ['a.test'] });
   const tls = { mode: 'terminate', certificate: { cert, key } } as const;

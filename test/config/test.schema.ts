@@ -925,7 +925,7 @@ const cases: Record<string, ICase> = {
       }),
     options: {
       url: { good: urls.good, bad: [...urls.bad, undefined] },
-      requestHeaders: { good: [[], ['Cookie', 'X-A']], bad: ['Cookie', ['a b'], [7]] },
+      requestHeaders: { good: [[], ['Cookie', 'X-A']], bad: ['Cookie', ['a b'], [7], ['Host'], ['Upgrade']] },
       responseHeaders: {
         good: [[], ['X-User', 'X-Forwarded-User']],
         bad: [...ownedNames.map((name) => [name]), ['X-A', 'x-a'], 'X-A'],

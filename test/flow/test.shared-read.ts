@@ -67,6 +67,34 @@ tap.test('a socket that is paused reads nothing more, and goes on where it stopp
   await waitFor(() => text() === 'onetwo', 'the rest');
 });
 
+tap.test('after a costly read others have their turn before the next', async () => {
+  await using pair = await makeSocketPair();
+  let turns = 0;
+  let over = false;
+  const count = (): void => {
+    turns++;
+    if (!over) setImmediate(count);
+  };
+  count();
+  const reads: number[] = [];
+  let bytes = 0;
+  const total = 1_000_000;
+  new SharedRead(pair.near, (chunk) => {
+    reads.push(turns);
+    bytes += chunk.length;
+    return true;
+  });
+  pair.far.write(Buffer.alloc(total));
+  await until(
+    () => bytes === total,
+    5_000,
+    () => `${total} bytes, has ${bytes}`,
+  );
+  over = true;
+  expect(reads.length).toBeGreaterThan(10);
+  expect(new Set(reads).size).toEqual(reads.length);
+});
+
 tap.test('the end of the other side is still an end', async () => {
   await using pair = await makeSocketPair();
   const { text } = readAll(pair.near);

@@ -84,7 +84,7 @@ const shape: IKind = {
   ...trailing,
   about: 'trailers that are none',
   clause: 'RFC 9112 §5, §7.1.2',
-  wish: { must: 'refused' },
+  wish: { must: 'one', content: 'hello' },
 };
 
 const brokenTrailers = ['X : y', ' X: y', 'X', 'X: a\nY: b', 'X: a\rY: b', 'X: \x00'].map((field) =>

@@ -59,12 +59,19 @@ const codings: readonly (readonly [name: string, ...fields: string[]])[] = [
   ['a NUL behind', 'Transfer-Encoding: chunked\x00'],
   ['obs-text', 'Transfer-Encoding: chunked\xff'],
   ['space before the colon', 'Transfer-Encoding : chunked'],
-  ['folded', 'Transfer-Encoding:\r\n chunked'],
   ['behind a bare CR', 'X: y\rTransfer-Encoding: chunked'],
 ];
 
 const unclearCodings = codings.map(([name, ...fields]) =>
   octets(obfuscated, `TE.TE: ${name}`, (aim) => post(aim, fields, empty + smuggled(aim))),
+);
+
+/** RFC 9112 §5.2: a fold may be read as a space, and then must reach nobody as a fold. */
+const folded = octets(
+  obfuscated,
+  'TE.TE: folded',
+  (aim) => post(aim, ['Transfer-Encoding:\r\n chunked'], inChunks('hello')),
+  { must: 'one', content: 'hello' },
 );
 
 const numbers: IKind = {
@@ -108,7 +115,7 @@ const unclearLengths: readonly IAttack[] = [
   ),
   octets(numbers, 'CL: a list of the same', (aim) => post(aim, ['Content-Length: 5, 5'], 'hello'), same),
   octets(numbers, 'CL: space before the colon', (aim) => post(aim, ['Content-Length : 5'], 'hello')),
-  octets(numbers, 'CL: folded', (aim) => post(aim, ['Content-Length:\r\n 5'], 'hello')),
+  octets(numbers, 'CL: folded', (aim) => post(aim, ['Content-Length:\r\n 5'], 'hello'), same),
 ];
 
 const old: IKind = {
@@ -170,6 +177,7 @@ const twins: readonly IAttack[] = [
 export const framingAttacks: readonly IAttack[] = [
   ...lengthAndCoding,
   ...unclearCodings,
+  folded,
   ...unclearLengths,
   ...oldCodings,
   ...contents,

@@ -13,8 +13,8 @@ const kindOf = (protectedPath: string): IKind => ({
   wish: { must: 'protected', protectedPath },
 });
 
-/** `/admin/secret`: `first` is `admin`, `rest` is `/secret`, or `''`. */
-type TSpelling = (first: string, rest: string) => string;
+/** `/admin/secret`: `first` is `admin`, `rest` is `/secret`, or `''`; `from` is a path that is open, or one that nobody knows. */
+type TSpelling = (first: string, rest: string, from: string) => string;
 
 const hex = (text: string): string => `%${text.charCodeAt(0).toString(16)}`;
 
@@ -24,14 +24,14 @@ const spellings: readonly (readonly [name: string, spelling: TSpelling])[] = [
   ['a letter encoded twice', (first, rest) => `/${hex(first).replace('%', '%25')}${first.slice(1)}${rest}`],
   ['two slashes before', (first, rest) => `//${first}${rest}`],
   ['a dot segment before', (first, rest) => `/./${first}${rest}`],
-  ['up from elsewhere', (first, rest) => `/x/../${first}${rest}`],
-  ['up from elsewhere, dots encoded', (first, rest) => `/x/%2e%2e/${first}${rest}`],
-  ['up from elsewhere, one dot encoded', (first, rest) => `/x/.%2E/${first}${rest}`],
-  ['up from elsewhere, slashes encoded', (first, rest) => `/x%2f..%2f${first}${rest}`],
-  ['up from elsewhere, a slash encoded', (first, rest) => `/x/..%2f${first}${rest}`],
-  ['up from elsewhere, a backslash encoded', (first, rest) => `/x/..%5c${first}${rest}`],
-  ['up from elsewhere, a backslash', (first, rest) => `/x/..\\${first}${rest}`],
-  ['up from elsewhere, with a parameter', (first, rest) => `/x/..;/${first}${rest}`],
+  ['up from elsewhere', (first, rest, from) => `${from}/../${first}${rest}`],
+  ['up from elsewhere, dots encoded', (first, rest, from) => `${from}/%2e%2e/${first}${rest}`],
+  ['up from elsewhere, one dot encoded', (first, rest, from) => `${from}/.%2E/${first}${rest}`],
+  ['up from elsewhere, slashes encoded', (first, rest, from) => `${from}%2f..%2f${first}${rest}`],
+  ['up from elsewhere, a slash encoded', (first, rest, from) => `${from}/..%2f${first}${rest}`],
+  ['up from elsewhere, a backslash encoded', (first, rest, from) => `${from}/..%5c${first}${rest}`],
+  ['up from elsewhere, a backslash', (first, rest, from) => `${from}/..\\${first}${rest}`],
+  ['up from elsewhere, with a parameter', (first, rest, from) => `${from}/..;/${first}${rest}`],
   ['up above the root', (first, rest) => `/../../${first}${rest}`],
   ['a slash encoded before', (first, rest) => `/%2f${first}${rest}`],
   ['a parameter', (first, rest) => `/${first};a=b${rest}`],
@@ -47,16 +47,18 @@ const spellings: readonly (readonly [name: string, spelling: TSpelling])[] = [
   ['down and up within', (first, rest) => `/${first}${rest.replaceAll('/', '/x/../')}`],
   ['a query', (first, rest) => `/${first}${rest}?x`],
   ['a fragment', (first, rest) => `/${first}${rest}#x`],
-  ['an overlong octet', (first, rest) => `/x/%c0%ae%c0%ae/${first}${rest}`],
+  ['an overlong octet', (first, rest, from) => `${from}/%c0%ae%c0%ae/${first}${rest}`],
 ];
 
 const at = (aim: IAim, target: string): string => get(aim).replace(` ${aim.path} `, () => ` ${target} `);
 
-export function pathAttacks(protectedPath: string): readonly IAttack[] {
+/** `openPath` is served to anybody. */
+export function pathAttacks(protectedPath: string, openPath: string): readonly IAttack[] {
   const [, first = '', rest = ''] = /^\/([^/]+)(.*)$/s.exec(protectedPath) ?? [];
   if (first === '') return [];
   const kind = kindOf(protectedPath);
-  const texts = spellings.map(([name, spelling]) => [name, spelling(first, rest)] as const);
+  const from = /^\/[^/]+(?=\/)/.exec(openPath)?.[0] ?? '/x';
+  const texts = spellings.map(([name, spelling]) => [name, spelling(first, rest, from)] as const);
   // Where there is nothing to spell otherwise it is the path itself.
   const others = texts.filter(([, target]) => target !== protectedPath);
   return [

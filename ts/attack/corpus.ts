@@ -15,13 +15,13 @@ export const attackFamilies: readonly TAttackFamily[] = [
   ...(['framing', 'head', 'chunks', 'authority', 'path', 'trust', 'upgrade', 'limits', 'http2', 'slow'] as const),
 ];
 
-/** `protectedPaths`: what not everybody may ask for. */
-export const attacksOn = (protectedPaths: readonly string[]): readonly IAttack[] => [
+/** `protectedPaths`: what not everybody may ask for; `openPath`: what everybody may. */
+export const attacksOn = (protectedPaths: readonly string[], openPath: string): readonly IAttack[] => [
   ...framingAttacks,
   ...headAttacks,
   ...chunkAttacks,
   ...authorityAttacks,
-  ...protectedPaths.flatMap((path) => pathAttacks(path)),
+  ...protectedPaths.flatMap((path) => pathAttacks(path, openPath)),
   ...trustAttacks,
   ...upgradeAttacks,
   ...limitAttacks,

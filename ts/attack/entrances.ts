@@ -38,8 +38,10 @@ function entranceOf(
   const usable = routes.filter(isReachable);
   const isOpen = (route: IRouteConfig) => guardsOf(route, options).length === 0 && route.action.type !== 'block';
   const open = usable.find((route) => isOpen(route) && route.action.type === 'forward') ?? usable.find(isOpen);
-  const chosen = open ?? usable.find((route) => credentialsOf(route, options) !== null);
+  const excluding = usable.find((route) => excludedPath(route, options) !== null);
+  const chosen = open ?? excluding ?? usable.find((route) => credentialsOf(route, options) !== null);
   if (chosen === undefined) return null;
+  const excluded = chosen === open ? null : excludedPath(chosen, options);
   const host = hostOf(chosen);
   const isSameHost = ({ match: { domains } }: IRouteConfig) =>
     domains === undefined || JSON.stringify(domains) === JSON.stringify(chosen.match.domains);
@@ -47,9 +49,10 @@ function entranceOf(
   const paths = guarded.flatMap(({ match: { path } }) =>
     path === undefined || path === '/*' ? [] : [samplePath(path)],
   );
-  const authorization = open === undefined ? credentialsOf(chosen, options) : null;
+  if (excluded !== null) paths.push(samplePath(chosen.match.path ?? '/*').replace(/\/$/, '/kept/secret'));
+  const authorization = open === undefined && excluded === null ? credentialsOf(chosen, options) : null;
   return {
-    ...{ port, isTls, host, path: samplePath(chosen.match.path ?? '/') },
+    ...{ port, isTls, host, path: samplePath(excluded ?? chosen.match.path ?? '/') },
     headers: authorization === null ? {} : { Authorization: authorization },
     protectedPaths: [...new Set(paths)],
   };
@@ -119,6 +122,15 @@ function credentialsOf(route: IRouteConfig, options: ISmartProxyOptions): string
   const credential = first?.credentials[0];
   if (credential === undefined || others.length > 0) return null;
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`;
+}
+
+/** A pattern of paths that need no credentials, where nothing else keeps clients out; null: there is none. */
+function excludedPath(route: IRouteConfig, options: ISmartProxyOptions): string | null {
+  const names = guardsOf(route, options);
+  const { security } = route;
+  if (names.length !== 1 || security === undefined) return null;
+  const [first] = (security.basicAuth ?? security.jwtAuth)?.excludePaths ?? [];
+  return first ?? null;
 }
 
 /** A name that the pattern stands for. */

@@ -46,7 +46,7 @@ export interface IAttackOptions {
   readonly families?: readonly TAttackFamily[];
   /** Default: both, where the proxy speaks both. */
   readonly versions?: readonly TAttackVersion[];
-  /** Milliseconds for each case, and each innocent request. Default 2 000. */
+  /** Milliseconds for each case. Innocent requests have at least 5 000. Default 2 000. */
   readonly caseMs?: number;
   /** Milliseconds that slow cases are given to be ended by the proxy. Default 30 000. */
   readonly slowMs?: number;
@@ -79,6 +79,8 @@ class Siege {
   #content: string | null = null;
   #versions: readonly TAttackVersion[] = ['1.1'];
   #canaries = 0;
+  /** Innocent requests in a row that were not answered. */
+  #unanswered = 0;
 
   constructor(options: IAttackOptions, place: IPlace) {
     this.#options = options;
@@ -130,7 +132,7 @@ class Siege {
   async #findVersions(): Promise<void> {
     const wanted = this.#options.versions ?? ['1.1', '2'];
     const socket = wanted.includes('2') ? await this.#open('h2').catch(() => null) : null;
-    const has2 = socket !== null && (await speaksH2(socket, this.#waitMs));
+    const has2 = socket !== null && (await speaksH2(socket, this.#patienceMs));
     this.#versions = wanted.filter((version) => version === '1.1' || has2);
     if (wanted.includes('2') && !has2) this.#notes.push('HTTP/2 is not spoken there, and was not tried');
   }
@@ -138,10 +140,12 @@ class Siege {
   async tryAll(): Promise<void> {
     const { families = attackFamilies.filter((family) => family !== 'slow'), protectedPaths = [] } = this.#options;
     const guarded = await this.#guarded(families.includes('path') ? protectedPaths : []);
-    const attacks = attacksOn(guarded).filter(({ family }) => families.includes(family));
+    const attacks = attacksOn(guarded, this.#aim.path).filter(({ family }) => families.includes(family));
     for (const attack of attacks) {
       for (const version of versionsOf(attack)) {
-        if (this.#versions.includes(version)) await this.#try(attack, version);
+        if (!this.#versions.includes(version)) continue;
+        if (this.#unanswered < mostUnanswered) await this.#try(attack, version);
+        else this.#skip(attack, version);
       }
     }
     const slow = attacks.filter(({ send }) => send.kind === 'slow');
@@ -170,6 +174,13 @@ class Siege {
     const reached = isObserved ? { ...seen, requests: seen.requests.filter((each) => !isInnocent(each)) } : null;
     const judgement = judge({ attack, visit, baseline: this.#baseline, origin: reached, canary, isTrusted });
     this.#tell(resultOf({ attack, version, sent, visit, judgement, requests: reached?.requests ?? null }));
+  }
+
+  #skip(attack: IAttack, version: TAttackVersion): void {
+    const why = 'the proxy does not answer innocent requests any more';
+    const visit: IVisit = { answers: [], end: 'done', words: '' };
+    const judgement = { verdict: 'skipped', why } as const;
+    this.#tell(resultOf({ attack, version, sent: '', visit, judgement, requests: null }));
   }
 
   #tell(result: IAttackResult): void {
@@ -213,8 +224,9 @@ class Siege {
   /** What is wrong with an innocent request on a connection of its own; `''`: nothing. */
   async #canary(): Promise<string> {
     const { answer, wanted, words } = await this.#innocent();
+    this.#unanswered = answer === undefined ? this.#unanswered + 1 : 0;
     if (answer === undefined)
-      return `the innocent request behind it was not answered: ${words || `nothing came within ${this.#waitMs} ms`}`;
+      return `the innocent request behind it was not answered: ${words || `nothing came within ${this.#patienceMs} ms`}`;
     if (answer.status !== this.#baseline.status)
       return `the innocent request behind it was answered by ${answer.status}`;
     const isOurs = this.#baseline.fields !== null && this.#content === null;
@@ -229,7 +241,7 @@ class Siege {
     const text = get(this.#aim, `${canaryField}: ${name}`, 'Cookie: session=innocent', 'Connection: close');
     try {
       const socket = await this.#open('http/1.1');
-      const { answers, words } = await visitByH1({ socket, aim: this.#aim, text, waitMs: this.#waitMs });
+      const { answers, words } = await visitByH1({ socket, aim: this.#aim, text, waitMs: this.#patienceMs });
       return { answer: answers[0], wanted: answerToCanary(name), words };
     } catch (error) {
       return { answer: undefined, wanted: '', words: error instanceof Error ? error.message : String(error) };
@@ -238,7 +250,7 @@ class Siege {
 
   async #ask(text: string): Promise<IAnswer | undefined> {
     const socket = await this.#open('http/1.1');
-    return (await visitByH1({ socket, aim: this.#aim, text, waitMs: this.#waitMs })).answers[0];
+    return (await visitByH1({ socket, aim: this.#aim, text, waitMs: this.#patienceMs })).answers[0];
   }
 
   async #unknown(): Promise<IAnswer | null> {
@@ -246,10 +258,19 @@ class Siege {
     return answer ?? null;
   }
 
+  get #patienceMs(): number {
+    return Math.max(this.#waitMs, leastPatienceMs);
+  }
+
   #open(alpn: string) {
-    return openSocket(this.#place, this.#aim.host, alpn, this.#waitMs);
+    return openSocket(this.#place, this.#aim.host, alpn, this.#patienceMs);
   }
 }
+
+/** Milliseconds for an innocent request: a busy machine is no finding. */
+const leastPatienceMs = 5_000;
+/** Nothing is learned from a proxy that is dead, and waiting for it takes long. */
+const mostUnanswered = 3;
 
 const sameAnswer = (one: IAnswer, other: IAnswer | undefined): boolean =>
   other !== undefined && one.status === other.status && one.content === other.content;

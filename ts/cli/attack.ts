@@ -63,7 +63,7 @@ function familiesOf({ only, slow = false }: IAttackArguments): readonly TAttackF
   });
 }
 
-/** Nothing of the network is touched: what the options of a target say has no meaning here. */
+/** No target is asked: what the options of one say has no meaning here. */
 async function rehearse(
   options: ISmartProxyOptions,
   given: IAttackArguments,

@@ -38,7 +38,7 @@ function holdsSecret(path: readonly TKey[]): boolean {
 const authentication: ReadonlySet<TKey> = new Set(['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth']);
 
 /** What of authentication may be shown where it is at fault. */
-const harmless: ReadonlySet<string> = new Set(['type', 'realm', 'clockTolerance', 'forwardToken', 'timeout']);
+const harmless: ReadonlySet<string> = new Set(['type', 'realm']);
 
 const fieldRecords: ReadonlySet<TKey> = new Set(['request', 'response', 'headers', 'customHeaders']);
 

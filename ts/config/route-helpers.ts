@@ -16,6 +16,7 @@ import type {
   TSocketHandler,
 } from './types.js';
 
+export * from './auth-route-helpers.js';
 export * from './http-route-helpers.js';
 export * from './kernel-route-helpers.js';
 export type { TPortMapper } from './port-mapper.js';

@@ -6,7 +6,7 @@ import { basicDefaults, forwardAuthDefaults, jwtDefaults, maxCredentials } from 
 import { passwordFault } from './password-hash.js';
 import { password, realm, username } from './schema-authentication.js';
 import { checked, flag, list, option, strict, whole, word } from './schema-base.js';
-import { fieldNameFault, oneOrMore, pathPattern, tokenText } from './schema-text.js';
+import { fieldNameFault, oneOrMore, pathPattern } from './schema-text.js';
 import { upstreamTlsSchema } from './schema-tls.js';
 
 const { zod } = plugins;
@@ -86,6 +86,9 @@ const ownedField = checked(zod.string({ error: 'a field name' }), (text) => {
     : null;
 });
 
+/** What frames the request that came is not what frames the question. */
+const askedField = checked(zod.string({ error: 'a field name' }), (text) => fieldNameFault(text, false));
+
 export const jwtAuthSchema = strict('jwtAuth', {
   secret: option(zod.string({ error: 'text' }).min(1).max(10_000), 'Of HS256, HS384, HS512: 32, 48, 64 bytes or more.'),
   jwks: option(
@@ -115,7 +118,7 @@ export const forwardAuthSchema = strict('forwardAuth', {
       'It is asked by GET; 2xx lets the request pass, 3xx and 4xx are given to the client, anything else is answered by 503.',
   }),
   requestHeaders: option(
-    list(tokenText('a field name'), 'field names').max(maxFields),
+    list(askedField, 'field names').max(maxFields),
     'Fields of the request that it is told.',
     forwardAuthDefaults.requestHeaders,
   ),

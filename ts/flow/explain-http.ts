@@ -56,6 +56,10 @@ export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<
   tellPath(route, asked, steps);
   const refused = tellRules(view.guard.explainRoute(route, facts.clientIp), steps);
   if (refused !== null && refused !== 'route_connection_limit') return { outcome: 'refused', status: 403, ...told };
+  for (const { ok, why, status } of view.guard.explainRates(route, asked)) {
+    steps.push({ stage: 'guard', ok, text: why });
+    if (!ok) return { outcome: 'refused', status, ...told };
+  }
   const status = tellCredentials(route, asked, view, steps);
   if (status !== null) return { outcome: 'refused', status, ...told };
   if (refused !== null) return { outcome: 'refused', status: 503, ...told };

@@ -62,7 +62,7 @@ export interface IShownCertificate {
 /** What explaining takes of the guard. */
 export type IExplainGuard = Pick<
   Guard,
-  'explainClient' | 'explainRoute' | 'explainCredentials' | 'explainAsks' | 'mayServe'
+  'explainClient' | 'explainRoute' | 'explainRates' | 'explainCredentials' | 'explainAsks' | 'mayServe'
 >;
 
 /** What explaining takes of the targets of a route. */

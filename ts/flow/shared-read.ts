@@ -8,9 +8,9 @@ import { type IReader, readBy } from './read-into.js';
 
 /**
  * Gets the bytes of a read. `owned`: their memory is the listener's; else it is used again as soon as it returns, and
- * whoever keeps them copies them.
+ * whoever keeps them copies them. True: they cost so much that others should have their turn before the next read.
  */
-export type TBytesRead = (bytes: Buffer, owned: boolean) => void;
+export type TBytesRead = (bytes: Buffer, owned: boolean) => unknown;
 
 const sharedBytes = 65_536;
 /** A read of at least so much is likely followed by others: copying those would cost more than memory of their own. */
@@ -54,12 +54,18 @@ export class SharedRead implements IReader {
       this.buffer = this.#shared;
       return this.#socket.push(isShared ? Buffer.from(chunk) : chunk);
     }
-    this.#read(chunk, !isShared);
+    const wasCostly = this.#read(chunk, !isShared) === true;
     // Whoever was stopped by this has nothing to read into for a long time, perhaps.
     if (bytes >= largeBytes && !this.#socket.isPaused()) this.buffer = Buffer.allocUnsafeSlow(sharedBytes);
     else if (!isShared) this.buffer = this.#shared;
-    return true;
+    if (wasCostly) setImmediate(this.#goOn);
+    return !wasCostly;
   }
 
-  readonly #onData = (chunk: Buffer): void => this.#read?.(chunk, true);
+  /** Whoever has paused it meanwhile resumes it. */
+  readonly #goOn = (): void => {
+    if (!this.#socket.isPaused() && !this.#socket.destroyed) this.#socket.resume();
+  };
+
+  readonly #onData = (chunk: Buffer): void => void this.#read?.(chunk, true);
 }

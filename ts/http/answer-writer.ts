@@ -36,6 +36,11 @@ export class AnswerWriter {
     return socket.writableLength >= socket.writableHighWaterMark && !socket.destroyed;
   }
 
+  /** Everything was taken by the kernel. */
+  get isEmpty(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
   inform(text: string): void {
     this.#socket.write(text, 'latin1');
   }

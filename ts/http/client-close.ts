@@ -8,12 +8,12 @@ export const lingerMs = 2_000;
 
 /**
  * Sends our FIN behind what was written. `sends`: the client is not done, and is heard for a while; else `finish` is called when
- * the FIN is out. What waits to be written is bounded by `stallTimeout`, where a route has been found.
+ * the FIN is out. What waits to be written is bounded by the least rate and by `stallTimeout`, where a route has been found.
  */
 export function sendEnd(visitor: Visitor, end: TEnd, sends: boolean, finish: () => void): void {
   const { connection } = visitor;
   const socket = connection.clear;
-  visitor.limit(connection.timeouts ? 0 : lingerMs, end);
+  visitor.limit(visitor.readerLimitMs(lingerMs), end);
   if (socket.isPaused()) socket.resume();
   const lingers = sends && !socket.readableEnded;
   socket.once('finish', () => (lingers ? visitor.limit(lingerMs, end) : finish())).end();

@@ -149,9 +149,9 @@ export class ClientConnection implements IClientSide, IReaderListener {
     return { socket: this.#socket, bytes: this.#reader.stop(), connection, connections, graceMs: this.#graceMs };
   }
 
-  readonly #onData = (chunk: Buffer, owned: boolean): void => {
+  readonly #onData = (chunk: Buffer, owned: boolean): boolean => {
     this.#connection.lastActivityMs = this.#visitor.nowMs();
-    this.#reader.push(chunk, owned);
+    return this.#reader.push(chunk, owned);
   };
 
   readonly #onDrain = (): void => {
@@ -182,7 +182,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
       case 'exchange':
         return this.#exchange?.timedOut();
       case 'closing':
-        return this.#finish(this.#closeEnd);
+        return this.#finish(this.#writer.isEmpty ? this.#closeEnd : 'client_too_slow');
       default:
         return this.#finish(this.#connection.limitEnd);
     }
@@ -242,12 +242,12 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#reader.read();
   }
 
-  /** Else answers to requests that are sent at once would pile up. `stallTimeout` bounds it, where a route has been found. */
+  /** Else answers to requests that are sent at once would pile up. */
   #waitForRoom(): void {
     this.#phase = 'full';
     this.#reader.mode = 'wait';
     this.#socket.pause();
-    this.#visitor.limit(this.#connection.timeouts ? 0 : this.#visitor.http.keepAliveTimeoutMs, 'stall_timeout');
+    this.#visitor.limit(this.#visitor.readerLimitMs(this.#visitor.http.keepAliveTimeoutMs), 'client_too_slow');
   }
 
   #waitFor(phase: 'idle' | 'head'): void {

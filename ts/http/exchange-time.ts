@@ -20,6 +20,9 @@ export interface IProgress {
   readonly place: { readonly host: string; readonly port: number } | null;
 }
 
+/** What waits on our side when a client takes no more, as a rule at most. */
+const waitingBytes = 65_536;
+
 const never = Number.POSITIVE_INFINITY;
 
 export class ExchangeTime {
@@ -37,7 +40,7 @@ export class ExchangeTime {
   /** From when on its content counts: moved by the time in which it was held. 0: from when it flows. */
   #contentFromMs = 0;
   #stalledMs = 0;
-  /** Bytes of the answer that the client's side was given; how long they waited for room in all; since when they do. */
+  /** Bytes of the answer that the client's side was given while it waited, and a little before; how long they waited for room in all; since when they do. */
   #givenBytes = 0;
   #readerMs = 0;
   #readerFromMs = 0;
@@ -108,6 +111,8 @@ export class ExchangeTime {
   /** The client takes no more of the answer for now. */
   readerHeld(): void {
     if (this.#readerFromMs > 0 || this.#visitor.http.minResponseBytesPerSecond === 0) return;
+    // What went into the kernel's memory before the client was waited for says nothing about its pace.
+    if (this.#readerMs === 0) this.#givenBytes = Math.min(this.#givenBytes, waitingBytes);
     this.#readerFromMs = Math.max(1, this.#visitor.nowMs());
     this.limit();
   }

@@ -24,6 +24,9 @@ export interface IReaderListener {
 /** What the next bytes are for. `wait`: for later. `over`: for nobody. */
 export type TReading = 'head' | 'content' | 'discard' | 'wait' | 'over';
 
+/** In one read: a millisecond of work is some ten thousand. */
+const manyPieces = 1_000;
+
 /** Bytes that may wait, of content that nobody asks for or of further requests. */
 const waitingBytes = 16_384;
 
@@ -78,14 +81,18 @@ export class RequestReader {
     return this.#first === null ? null : Buffer.from(this.#first);
   }
 
-  /** `owned`: the chunk's memory is the reader's; else it is used again when this returns. */
-  push(chunk: Buffer, owned: boolean): void {
-    if (this.mode === 'over') return;
+  /**
+   * `owned`: the chunk's memory is the reader's; else it is used again when this returns.
+   * @returns true if it held so many small pieces that others should have their turn.
+   */
+  push(chunk: Buffer, owned: boolean): boolean {
+    if (this.mode === 'over') return false;
     this.#lent = !owned && this.#rest === null;
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]);
     this.read();
     if (this.#lent && this.#rest !== null) this.#rest = Buffer.from(this.#rest);
     this.#lent = false;
+    return this.#content.countPieces() >= manyPieces;
   }
 
   /** Reads what waits, as far as the mode lets it. Not recursive: within a call of the listener it does nothing. */

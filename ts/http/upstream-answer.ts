@@ -5,6 +5,7 @@ import { ChunkedReader } from '../codec/http1-chunked.js';
 import type { IHeadLimits } from '../codec/http1-request.js';
 import { decodeResponseHead, type IHttp1Response } from '../codec/http1-response.js';
 import type { IAnswerListener } from './exchange-types.js';
+import { Gather } from './gather.js';
 
 /**
  * `more`: the answer goes on. `complete`: it ended where the bytes do. `excess`: it ended before. `switched`: `head` and
@@ -44,6 +45,8 @@ export class UpstreamAnswer {
   /** Of content with a length: what is still to come. */
   #left = 0;
   #chunks: ChunkedReader | null = null;
+  /** Made for the first chunked answer. */
+  #gather: Gather | null = null;
 
   constructor(limits: IHeadLimits) {
     this.#limits = limits;
@@ -139,7 +142,9 @@ export class UpstreamAnswer {
   }
 
   #readChunks(chunks: ChunkedReader, bytes: Buffer, at: number): TAnswerVerdict {
-    const stop = chunks.read(bytes, at, this.#onChunk);
+    this.#gather ??= new Gather(this.#onChunk);
+    const stop = chunks.read(bytes, at, this.#gather.take);
+    this.#gather.flush();
     if (this.#listener === null) return 'stopped';
     if (chunks.fault !== null) return this.#broken(chunks.fault);
     if (!chunks.done) return 'more';

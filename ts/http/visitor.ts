@@ -139,6 +139,16 @@ export class Visitor {
   }
 
   /**
+   * For what is written to be taken at the least rate, once nothing else is waited for; 0: no limit but `stallTimeout`, which the
+   * route has that was found. `elseMs`: where none was.
+   */
+  readerLimitMs(elseMs: number): number {
+    if (this.connection.timeouts === null) return elseMs;
+    const { minResponseBytesPerSecond: rate, rateGraceMs } = this.http;
+    return rate === 0 ? 0 : rateGraceMs + (this.connection.clear.writableLength * 1000) / rate;
+  }
+
+  /**
    * The milliseconds that a request has left: of `requestTimeout` since its beginning, or `answerMs` from now on; 0: no such limit.
    */
   requestLimitMs(startedMs: number, answerMs: number): number {

@@ -13,7 +13,7 @@ import { InFlight } from './in-flight.js';
 import { ConnectionLimits, type IConnectionLimits } from './limits.js';
 import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal, Undecided } from './permit.js';
 import type { IRateLimitStore } from './rate-store.js';
-import { RequestRates } from './request-rates.js';
+import { type IRatedRequest, RequestRates } from './request-rates.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
 
@@ -171,6 +171,14 @@ export class Guard {
     const used = this.#routes.count(route.key);
     const why = `route ${route.key} has ${used} of ${maxConnections} connections now`;
     return [...verdicts, { ok: used < maxConnections, end: 'route_connection_limit', why }];
+  }
+
+  /** What the route's limits on requests would say of this one, limit by limit. Counts nothing; a shared store is not asked. */
+  explainRates(route: IResolvedRoute, request: IRatedRequest): readonly (IVerdict & { readonly status: number })[] {
+    return this.rates.look(route, request).map(({ rate, verdict: { ok, remaining } }) => {
+      const rule = `${rate.maxRequests} requests in ${rate.windowMs / 1000} s by ${rate.headerName || rate.keyBy}`;
+      return { ok, status: rate.status, why: `route ${route.key} takes ${rule}: ${remaining} are left` };
+    });
   }
 
   /** Whether `admitRequest` would find the credentials that this route asks for; null: it asks for none. */

@@ -1,0 +1,14 @@
+import { addBasicAuth, addJwtAuth, createHttpRoute, validateRoutes } from '../../ts/index.js';
+import { expect, tap } from '../helpers/tapbundle.js';
+
+tap.test('authentication is added to a route, which keeps what else it has, and the route that was given', async () => {
+  const route = createHttpRoute({ target: { host: 'a.test', port: 80 }, security: { ipBlockList: ['10.0.0.1'] } });
+  const basicAuth = { users: { ann: 'word' } };
+  const jwtAuth = { secret: 'x'.repeat(32), algorithms: ['HS256' as const] };
+  expect(addBasicAuth(route, basicAuth)).toEqual({ ...route, security: { ipBlockList: ['10.0.0.1'], basicAuth } });
+  expect(addJwtAuth(route, jwtAuth).security).toEqual({ ipBlockList: ['10.0.0.1'], jwtAuth });
+  expect(route.security).toEqual({ ipBlockList: ['10.0.0.1'] });
+  expect(validateRoutes([addBasicAuth(route, basicAuth)])).toEqual(validateRoutes([route]));
+});
+
+export default tap.start();
