@@ -305,6 +305,19 @@ tap.test(
   },
 );
 
+tap.test('an issuer that goes over to shorter lives sells one certificate a renewal, and no more', async () => {
+  const world = makeCertificateWorld({ lifeDays: () => (world.clock.wallMs() < shortFromMs ? 90 : 6) });
+  const shortFromMs = world.clock.wallMs() + 30 * dayMs;
+  const { manager, served, kinds } = await begin(world);
+  await world.clock.advanceAsync(64 * dayMs);
+  expect(kinds()).not.toContain('failed');
+  // The first, and those of six days that came after it.
+  expect(world.ca.bought.length).toBeLessThan(5);
+  const { notBefore = 0, notAfter = 0 } = served.get('a.test')?.meta ?? {};
+  expect(Math.round((notAfter - notBefore) / dayMs)).toEqual(6);
+  await manager.stop();
+});
+
 tap.test('nothing is shown or set for a name that the issuer made up, however it spells ours', async () => {
   const world = makeCertificateWorld();
   const shown: string[] = [];

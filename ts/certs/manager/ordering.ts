@@ -229,7 +229,7 @@ export function verified(
   } catch (error) {
     throw wrong(`the certificate cannot be read: ${error}`);
   }
-  const refusal = refusalOf(facts, names, nowMs, present?.meta.notAfter ?? null);
+  const refusal = refusalOf(facts, names, nowMs, present?.meta ?? null);
   if (refusal !== null) throw wrong(refusal);
   const { notBefore, notAfter, serial } = facts;
   const known = { names, issuer, notBefore, notAfter, serial, profile };
