@@ -32,7 +32,7 @@ function holdsSecret(path: readonly TKey[]): boolean {
   const [place, name] = path.slice(-2);
   if (path.includes('authentication')) return name !== 'type' && name !== 'realm';
   if (name === 'key') return place !== 'loadBalancing';
-  return name === 'passphrase' || name === 'body' || fieldRecords.has(place ?? '');
+  return name === 'passphrase' || name === 'hmacKey' || name === 'body' || fieldRecords.has(place ?? '');
 }
 
 const fieldRecords: ReadonlySet<TKey> = new Set(['request', 'response', 'headers', 'customHeaders']);
