@@ -114,6 +114,21 @@ tap.test('names that clients ask for are limited in number, and one that cannot 
   leaves.stop();
 });
 
+tap.test('a flood of names is refused beyond a number at a time, and costs nothing later', async () => {
+  const { leaves, issued, clock } = makeLeaves();
+  await leaves.want(lists(['kept.test']));
+  const first = serialOf(leaves, 'kept.test');
+  await Promise.all(Array.from({ length: 400 }, (_, i) => leaves.ask(`n${i}.test`)));
+  expect(issued.length).toEqual(257);
+  await leaves.ask('late.test');
+  expect(serialOf(leaves, 'late.test') === null).toBeFalse();
+  await pass(clock, 4 * dayMs + hourMs, () => serialOf(leaves, 'kept.test') !== first);
+  // Only what a route has was made anew.
+  expect(issued.slice(258).every((names) => names[0] === 'kept.test')).toBeTrue();
+  expect(serialOf(leaves, 'late.test')).toEqual(null);
+  leaves.stop();
+});
+
 tap.test('after the stop nothing is made and nothing is left', async () => {
   const { leaves, clock, issued } = makeLeaves();
   const coming = leaves.want(lists(['a.test']));

@@ -115,6 +115,32 @@ tap.test('until an update is in force, what the former routes have is there; the
   await managed.cleanup();
 });
 
+tap.test('the store is listed once, not for every update, and what others put in comes soon after one', async () => {
+  const { managed, disk, clock } = await makeManaged(['a.test']);
+  const route = routeOf(auto(), ['a.test']);
+  const serialOf = () =>
+    new X509Certificate(String(route.tls && managed.pairFor(route.tls, 'a.test')?.cert)).serialNumber;
+  let listed = 0;
+  const { listCertificates } = managed.store;
+  managed.store.listCertificates = () => {
+    listed++;
+    return listCertificates.call(managed.store);
+  };
+  await managed.attach(configOf(route));
+  managed.provision();
+  const before = serialOf();
+  const pair = await makeCertificate({ names: ['a.test'], days: 60 });
+  disk.certificates.set(needIdOf(['a.test']), makeStored(pair, { names: ['a.test'], issuer: 'imported' }));
+  for (let i = 0; i < 10; i++) {
+    await managed.attach(configOf(route));
+    managed.settle();
+  }
+  expect([listed, serialOf()]).toEqual([1, before]);
+  await clock.advanceAsync(61_000);
+  expect([listed, serialOf()]).toEqual([2, new X509Certificate(pair.cert).serialNumber]);
+  await managed.cleanup();
+});
+
 tap.test('a name that is asked for can come only where the route has it so, and never an address', async () => {
   const { managed } = await makeManaged();
   const askable = { ask: () => true, maxPerHour: 60 };

@@ -68,8 +68,10 @@ tap.test('keys, passphrases, bodies and values of fields are never shown', () =>
         headers: { request: { a: secret }, response: { b: secret } },
       },
     ],
+    acme: { email: null, eab: { kid: 'me', hmacKey: secret } },
   });
-  expect(faults.length).toBeGreaterThan(6);
+  expect(faults.length).toBeGreaterThan(7);
+  expect(faults.map(({ path }) => path)).toContain('acme.eab.hmacKey');
   expect(JSON.stringify(faults)).not.toContain('hunter2');
 });
 

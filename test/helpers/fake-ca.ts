@@ -79,6 +79,10 @@ export class FakeCa {
   refusal: ((name: string, kind: string) => string | null) | null = null;
   /** Names whose validation never ends. */
   hangs: (name: string) => boolean = () => false;
+  /** Orders stay `ready`, whatever is sent to finalize them. */
+  signsNothing = false;
+  /** What it calls a name in its authorizations. */
+  misnames: (name: string) => string = (name) => name;
   ari: ((cert: ICertificateFacts) => Omit<IRenewalInfo, 'explanationUrl'>) | null = null;
   /** Changes what is signed. */
   forge: ((facts: Record<string, unknown>) => Record<string, unknown>) | null = null;
@@ -230,7 +234,7 @@ export class FakeCa {
       error: type === failedKind ? error : null,
       issuerDomainNames: type === 'dns-persist-01' ? ['ca.test'] : [],
     }));
-    const identifier = { type: 'dns' as const, value: name };
+    const identifier = { type: 'dns' as const, value: this.misnames(name) };
     return { url, status, identifier, wildcard, challenges, expiresMs: null, retryAfterMs: null };
   }
 
@@ -261,6 +265,7 @@ export class FakeCa {
   #finalize(order: IFakeOrder, csr: Buffer): IAcmeOrder {
     this.#seen(order);
     if (order.status !== 'ready') throw new AcmeProblem({ type: 'orderNotReady', detail: order.status, status: 403 });
+    if (this.signsNothing) return this.#seen(order);
     order.status = 'processing';
     const { names, key } = JSON.parse(csr.toString()) as { names: string[]; key: string };
     this.options.clock.setTimer(() => this.#sign(order, names, key), this.options.signMs ?? 300);

@@ -152,6 +152,32 @@ tap.test('who is on a block list gets the answer to a challenge while one is ope
   expect(world.errors).toEqual([]);
 });
 
+tap.test(
+  'a blocked address that is a trusted proxy too gets no more than any other while a challenge is open',
+  async () => {
+    const [tlsPort, httpPort] = await makePorts();
+    const site: IRouteConfig = {
+      name: 'site',
+      match: { ports: httpPort, path: '/*' },
+      action: { type: 'respond', respond: { status: 200, body: 'inside' } },
+    };
+    await using world = await startChallengeWorld({
+      acme: { ...acme, port: httpPort },
+      trustedProxies: ['127.0.0.1'],
+      defaults: { security: { ipBlockList: ['127.0.0.0/8'] } },
+      routes: [ordered(tlsPort), site],
+    });
+    await world.present('http-01', 'a.test');
+    await using client = await openRawHttp(httpPort);
+    const head = 'Host: a.test\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n';
+    // The second on the connection that proved, the third before an answer.
+    client.send(`GET ${place}token-1 HTTP/1.1\r\n${head}`);
+    expect((await client.readAnswer()).body).toEqual('token-1.thumbprint');
+    client.send(`GET / HTTP/1.1\r\n${head}GET /again HTTP/1.1\r\n${head}`);
+    for (const _ of [1, 2]) expect((await client.readAnswer()).status).toEqual(403);
+  },
+);
+
 tap.test('limits hold for blocked addresses too while a challenge is open', async () => {
   const [tlsPort, httpPort] = await makePorts();
   await using world = await startChallengeWorld({

@@ -18,6 +18,8 @@ const renewAfterMs = 4 * 24 * 3_600_000;
 const lookMs = 600_000;
 /** Names that clients asked for; the oldest leaves for another. */
 const maxAsked = 1000;
+/** Certificates being made at a time; a client that names one more is refused. */
+const maxComing = 256;
 
 export class InternalLeaves {
   readonly #authority: InternalAuthority;
@@ -58,9 +60,9 @@ export class InternalLeaves {
 
   /** Resolves when there is one, or when it could not be made. */
   ask(name: string): Promise<void> {
-    const asked = [...this.#leaves].filter(([, { kept }]) => !kept);
-    if (asked.length >= maxAsked && asked[0] !== undefined) this.#leaves.delete(asked[0][0]);
-    return this.#make(needIdOf([name]), [name], false).catch(this.#onError);
+    const id = needIdOf([name]);
+    if (this.#coming.size >= maxComing && !this.#coming.has(id)) return Promise.resolve();
+    return this.#make(id, [name], false).catch(this.#onError);
   }
 
   /** At once. */
@@ -85,11 +87,17 @@ export class InternalLeaves {
       .then((pair) => {
         if (this.#over) return;
         this.#leaves.set(id, { names, kept, pair, renewAtMs: this.#clock.wallMs() + renewAfterMs });
+        if (!kept) this.#trim();
         this.#timer ??= this.#clock.setTimer(this.#look, lookMs);
       })
       .finally(() => this.#coming.delete(id));
     this.#coming.set(id, coming);
     return coming;
+  }
+
+  #trim(): void {
+    const asked = [...this.#leaves].filter(([, { kept }]) => !kept);
+    for (const [id] of asked.slice(0, Math.max(0, asked.length - maxAsked))) this.#leaves.delete(id);
   }
 
   async #issue(names: readonly string[]): Promise<IKeyPair> {
@@ -103,6 +111,11 @@ export class InternalLeaves {
     const nowMs = this.#clock.wallMs();
     for (const [id, leaf] of this.#leaves) {
       if (leaf.renewAtMs > nowMs) continue;
+      // Nobody may ever name it again; whoever does waits for another no longer than the first did.
+      if (!leaf.kept) {
+        this.#leaves.delete(id);
+        continue;
+      }
       leaf.renewAtMs = nowMs + lookMs;
       this.#renew(id, leaf).catch(this.#onError);
     }

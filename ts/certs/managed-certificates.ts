@@ -62,6 +62,7 @@ export class ManagedCertificates extends LifecycleComponent implements IManagedP
   #next = this.#inForce;
   /** Whether any certificate was ever ordered or looked for: else the store is not touched. */
   #used = false;
+  #listed = false;
 
   constructor({ config, clock, logger, onEvent, onError, domainTakes }: IManagedCertificatesParts) {
     super();
@@ -101,7 +102,9 @@ export class ManagedCertificates extends LifecycleComponent implements IManagedP
     this.#used ||= next.needs.size > 0 || asked;
     if (this.#used) {
       this.manager.setNeeds([...new Map([...this.#inForce.needs, ...next.needs]).values()]);
-      await this.manager.initialize();
+      // To list a store takes a while: for every change of a route, the proxy would stand still with thousands of them.
+      await (this.#listed ? this.manager.loaded() : this.manager.initialize());
+      this.#listed = true;
     }
     await this.#leaves.want(new Map([...this.#inForce.leaves, ...next.leaves]));
   }

@@ -32,7 +32,7 @@ function holdsSecret(path: readonly TKey[]): boolean {
   const [place, name] = path.slice(-2);
   if (path.some((key) => authentication.has(key))) return !(typeof name === 'string' && harmless.has(name));
   if (name === 'key') return place !== 'loadBalancing';
-  return name === 'passphrase' || name === 'body' || fieldRecords.has(place ?? '');
+  return name === 'passphrase' || name === 'hmacKey' || name === 'body' || fieldRecords.has(place ?? '');
 }
 
 const authentication: ReadonlySet<TKey> = new Set(['authentication', 'basicAuth', 'jwtAuth', 'forwardAuth']);

@@ -173,9 +173,9 @@ export class Pipeline {
     arrival: IArrival,
   ): void {
     const { point, table } = arrival;
-    const refusal = this.#isTrusted(connection, arrival)
-      ? null
-      : (arrival.refusal ?? this.#guard.mayServe(connection, table.routesFor(tls)));
+    const mayServe = () => this.#guard.mayServe(connection, table.routesFor(tls));
+    // What a trusted proxy states is judged request by request; one that is on a list itself states nothing.
+    const refusal = arrival.refusal ?? (this.#isTrusted(connection, arrival) ? null : mayServe());
     if (refusal !== null && !this.#mayProve(refusal)) return this.#end(connection, refusal);
     const now = this.#routesAt(point, connection.localPort);
     this.#parts.http.take({ connection, facts, bytes, tls, now, refusal });

@@ -54,6 +54,11 @@ const readers: Readonly<
       { identifiers: 'a.test' },
       { identifiers: [{ type: 'email', value: 'a' }] },
       { authorizations: ['ftp://a'] },
+      { authorizations: Array(251).fill('https://ca.test/authz/1') },
+      { finalize: 'https://ca.test/a\nb' },
+      { finalize: `https://ca.test/${'a'.repeat(2048)}` },
+      { identifiers: [{ type: 'dns', value: 'a.test\nb' }] },
+      { identifiers: [{ type: 'dns', value: 'a'.repeat(256) }] },
       { finalize: null },
       { certificate: 'http://ca.test/cert' },
     ],
@@ -69,6 +74,7 @@ const readers: Readonly<
       { challenges: [{ ...challenge, token: 'a'.repeat(513) }] },
       { challenges: [{ ...challenge, url: 'https//' }] },
       { challenges: [{ ...challenge, type: 7 }] },
+      { challenges: [{ ...challenge, type: 'http-01\u001b[2J' }] },
     ],
   ],
   'renewal information': [
@@ -113,6 +119,14 @@ for (const [what, [read, good, changes]] of Object.entries(readers)) {
     );
   });
 }
+
+tap.test('a page about a window is left out where it is none that people could follow', () => {
+  const pageOf = (explanationURL: unknown) => readRenewalInfo(answer({ ...window, explanationURL }), 0).explanationUrl;
+  expect(pageOf('https://ca.test/why')).toEqual('https://ca.test/why');
+  for (const bad of ['javascript:alert(1)', 'https://ca.test/\u001b[2J', `https://ca.test/${'a'.repeat(3000)}`, 7]) {
+    expect(pageOf(bad)).toEqual(null);
+  }
+});
 
 tap.test('what a directory says about itself is read, and what it does not say is nothing', () => {
   const meta = {

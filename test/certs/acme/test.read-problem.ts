@@ -73,4 +73,10 @@ tap.test('a problem inside of a challenge is one, and nothing is none', () => {
   expect(problemIn('dns')).toBeNull();
 });
 
+tap.test('a sentence made to be searched for long is not', () => {
+  const { unpauseUrl, detail } = answered(403, { detail: `${'https://'.repeat(130_000)}a/unpause` });
+  expect(unpauseUrl).toEqual(null);
+  expect(detail.length).toEqual(1000);
+});
+
 export default tap.start();

@@ -27,8 +27,8 @@ tap.test('refuses what is wrong, late, early, incomplete or worse', () => {
   const judge = (
     some: Partial<typeof good>,
     names: readonly string[] = ['*.a.test'],
-    presentEndMs: number | null = null,
-  ) => refusalOf({ ...good, ...some }, names, 500_000, presentEndMs);
+    present: { notBefore: number; notAfter: number } | null = null,
+  ) => refusalOf({ ...good, ...some }, names, 500_000, present);
   expect(judge({})).toEqual(null);
   expect(judge({}, ['b.a.test', '10.0.0.1', '*.a.test'])).toEqual(null);
   expect(judge({}, ['a.test'])).toMatch(/a\.test/);
@@ -40,8 +40,13 @@ tap.test('refuses what is wrong, late, early, incomplete or worse', () => {
   expect(judge({ notBefore: 500_000 + 301_000 })).not.toEqual(null);
   expect(judge({ notBefore: Number.NaN })).not.toEqual(null);
   expect(judge({ notBefore: 500_000 + 299_000 })).toEqual(null);
-  expect(judge({}, ['*.a.test'], 1_000_001)).not.toEqual(null);
-  expect(judge({}, ['*.a.test'], 1_000_000)).toEqual(null);
+  expect(judge({}, ['*.a.test'], { notBefore: 0, notAfter: 1_000_001 })).not.toEqual(null);
+  expect(judge({}, ['*.a.test'], { notBefore: 0, notAfter: 1_000_000 })).toEqual(null);
+  // One that is half over gives way to a new one of a shorter life, but to no old one, and not before.
+  const half = { notBefore: -1, notAfter: 1_000_001 };
+  expect(judge({ notBefore: 400_000, notAfter: 700_000 }, ['*.a.test'], half)).toEqual(null);
+  expect(judge({ notBefore: 0, notAfter: 700_000 }, ['*.a.test'], half)).not.toEqual(null);
+  expect(judge({ notBefore: 400_000 }, ['*.a.test'], { notBefore: 300_000, notAfter: 1_000_001 })).not.toEqual(null);
 });
 
 export default tap.start();

@@ -288,6 +288,61 @@ tap.test('a worse or wrong certificate never takes the place of a good one', asy
   }
 });
 
+tap.test(
+  'an issuer that leaves the order ready is told to finalize three times, then left alone for a while',
+  async () => {
+    const world = makeCertificateWorld();
+    world.ca.signsNothing = true;
+    const { manager } = await begin(world);
+    expect(world.ca.countOf('finalize')).toEqual(3);
+    expect(manager.status()[0]?.lastError?.type).toEqual('notFinalized');
+    world.ca.signsNothing = false;
+    await world.clock.advanceAsync(5 * minuteMs);
+    // The order goes on where it was.
+    expect(world.ca.countOf('newOrder')).toEqual(1);
+    expect(manager.status()[0]?.serial).not.toEqual(null);
+    await manager.stop();
+  },
+);
+
+tap.test('an issuer that goes over to shorter lives sells one certificate a renewal, and no more', async () => {
+  const world = makeCertificateWorld({ lifeDays: () => (world.clock.wallMs() < shortFromMs ? 90 : 6) });
+  const shortFromMs = world.clock.wallMs() + 30 * dayMs;
+  const { manager, served, kinds } = await begin(world);
+  await world.clock.advanceAsync(64 * dayMs);
+  expect(kinds()).not.toContain('failed');
+  // The first, and those of six days that came after it.
+  expect(world.ca.bought.length).toBeLessThan(5);
+  const { notBefore = 0, notAfter = 0 } = served.get('a.test')?.meta ?? {};
+  expect(Math.round((notAfter - notBefore) / dayMs)).toEqual(6);
+  await manager.stop();
+});
+
+tap.test('nothing is shown or set for a name that the issuer made up, however it spells ours', async () => {
+  const world = makeCertificateWorld();
+  const shown: string[] = [];
+  const { solver } = world.ca;
+  const spy: IChallengeSolver = {
+    present: async (challenge, signal) => {
+      shown.push(challenge.name);
+      await solver.present(challenge, signal);
+    },
+    cleanup: (challenge) => solver.cleanup(challenge),
+  };
+  world.ca.misnames = () => 'a.test.evil.test; reboot';
+  const need = makeNeed('a.test');
+  const { manager } = await begin(world, need, { solvers: { 'http-01': spy } });
+  expect(shown).toEqual([]);
+  const [status] = manager.status();
+  expect(status?.lastError?.type).toEqual('authorization');
+  expect(status?.lastError?.detail).not.toMatch(/evil/);
+  world.ca.misnames = (name) => name.toUpperCase();
+  await world.clock.advanceAsync(5 * minuteMs);
+  expect(shown).toEqual(['a.test']);
+  expect(manager.status()[0]?.serial).not.toEqual(null);
+  await manager.stop();
+});
+
 tap.test('without a store that can be written nothing is ordered', async () => {
   const world = makeCertificateWorld();
   world.disk.isWritable = false;

@@ -155,12 +155,18 @@ tap.test('no key and no content of a file is in what is told', async () => {
   for (const generation of await readdir(home)) {
     const key = await readFile(join(home, generation, 'key.pem'), 'utf8');
     await writeFile(join(home, generation, 'key.pem'), key.slice(0, -40));
-    await writeFile(join(home, generation, 'meta.json'), key);
+    // As it is, and without the line before the key itself.
+    await writeFile(join(home, generation, 'meta.json'), generation === '000000001' ? key : key.slice(28));
   }
   expect(await store.readCertificate('a')).toEqual(null);
   await lock.release();
-  expect(warnings).toHaveLength(2);
-  expect(JSON.stringify(warnings)).not.toMatch(/MIGH|BEGIN PRIVATE KEY-----\\n/);
+  await store.writeRecord('mine', { key: 'MIGHAgEAMBMGByqGSM49AgEG' }, null);
+  const record = join(folder.path, 'v1/records', hashOf('mine'), '000000001/record.json');
+  const text = await readFile(record, 'utf8');
+  await writeFile(record, text.replace('MIGH', '"MIGH'));
+  expect(await store.readRecord('mine')).toEqual(null);
+  expect(warnings).toHaveLength(3);
+  expect(JSON.stringify(warnings)).not.toMatch(/IGH|BEGIN PRIVATE KEY-----\\n/);
 });
 
 tap.test('writes need a lock of this kind of store that is held', async () => {

@@ -54,7 +54,7 @@ export function readOrder(answer: IAcmeAnswer, knownUrl: string | null, wallMs: 
     status: wordIn(body, 'status', ['pending', 'ready', 'processing', 'valid', 'invalid']),
     identifiers: listIn(body, 'identifiers').map((entry) => identifierIn(entry)),
     // An order that is done may be answered without them.
-    authorizations: body.authorizations === undefined ? [] : urlsIn(body, 'authorizations'),
+    authorizations: body.authorizations === undefined ? [] : authorizationsIn(body),
     finalize: urlIn(body, 'finalize'),
     certificate: body.certificate === undefined ? null : urlIn(body, 'certificate'),
     error: problemIn(body.error),
@@ -85,7 +85,7 @@ function challengeIn(body: TRecord, retryAfterMs: number | null): IAcmeChallenge
   // RFC 8555 §8.1; it becomes a part of a path and of a file's name.
   if (!/^[\w-]{0,512}$/.test(token)) malformed('challenge: its token is not base64url');
   return {
-    type: textOrNull(body.type) ?? malformed('challenge: no type'),
+    type: isWord(body.type, maxTypeLength) ? body.type : malformed('challenge: no type'),
     url: urlIn(body, 'url'),
     status: wordIn(body, 'status', ['pending', 'processing', 'valid', 'invalid']),
     token,
@@ -102,6 +102,7 @@ export const readCertificate = (answer: IAcmeAnswer): IAcmeCertificate => ({
 
 export function readRenewalInfo(answer: IAcmeAnswer, wallMs: number): IRenewalInfo {
   const body = documentOf(answer, 'renewal information');
+  const { explanationURL } = body;
   const { start, end } = asRecord(body.suggestedWindow);
   const [startMs, endMs] = [dateIn(start), dateIn(end)];
   // RFC 9773 §4.2: a window that ends before it starts is to be ignored.
@@ -109,7 +110,8 @@ export function readRenewalInfo(answer: IAcmeAnswer, wallMs: number): IRenewalIn
   return {
     startMs,
     endMs,
-    explanationUrl: textOrNull(body.explanationURL),
+    // A hint for people: one that cannot be followed is left out.
+    explanationUrl: isWord(explanationURL, maxUrlLength) && isHttps(explanationURL) ? explanationURL : null,
     retryAfterMs: retryAfterOf(answer.headers, wallMs),
   };
 }
@@ -133,11 +135,28 @@ function locationOf({ headers, url }: IAcmeAnswer): string | null {
 
 const isHttps = (text: string): boolean => URL.canParse(text) && new URL(text).protocol === 'https:';
 
+/** Kept as it is written, since it is signed; it also goes into messages, which no blanks and controls may shape. */
 const checkedUrl = (value: unknown, name: string): string =>
-  typeof value === 'string' && isHttps(value) ? value : malformed(`${name} is no https address`);
+  isWord(value, maxUrlLength) && isHttps(value) ? value : malformed(`${name} is no https address`);
+
+const isWord = (value: unknown, maxLength: number): value is string =>
+  typeof value === 'string' && value.length <= maxLength && /^[\x21-\x7e]+$/.test(value);
+
+const maxUrlLength = 2048;
+/** A name has 253 characters at the most, an address fewer. */
+const maxNameLength = 255;
+const maxTypeLength = 64;
+/** Authorities take a hundred names an order; each authorization is asked for by itself. */
+const maxAuthorizations = 250;
 
 const urlIn = (body: TRecord, name: string): string => checkedUrl(body[name], name);
-const urlsIn = (body: TRecord, name: string): string[] => listIn(body, name).map((entry) => checkedUrl(entry, name));
+
+function authorizationsIn(body: TRecord): string[] {
+  const name = 'authorizations';
+  const list = listIn(body, name);
+  if (list.length > maxAuthorizations) malformed(`${list.length} ${name}`);
+  return list.map((entry) => checkedUrl(entry, name));
+}
 
 function wordIn<T extends string>(body: TRecord, name: string, words: readonly T[]): T {
   return words.find((word) => word === body[name]) ?? malformed(`${name} is none of ${words.join(', ')}`);
@@ -150,7 +169,7 @@ const listIn = (body: TRecord, name: string): unknown[] => {
 
 function identifierIn(value: unknown): IAcmeIdentifier {
   const { type, value: name } = asRecord(value);
-  if ((type === 'dns' || type === 'ip') && typeof name === 'string') return { type, value: name };
+  if ((type === 'dns' || type === 'ip') && isWord(name, maxNameLength)) return { type, value: name };
   return malformed('an identifier is neither dns nor ip');
 }
 

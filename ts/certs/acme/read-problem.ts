@@ -7,6 +7,8 @@ import { AcmeProblem, type IAcmeProblemFacts, type IAcmeSubproblem } from './acm
 
 const maxDetailLength = 1000;
 const maxSubproblems = 100;
+/** Each `https://` in it is followed for a while: a megabyte of them would hold up everything else for seconds. */
+const maxSearched = 10_000;
 
 /** Of an answer that is no success. */
 export function problemOf(answer: IAcmeAnswer, wallMs: number): AcmeProblem {
@@ -40,7 +42,7 @@ function factsOf(document: Record<string, unknown>): IAcmeProblemFacts {
     detail: shortened(detail === '' ? textOf(document.title) : detail),
     subproblems: list.map((entry) => subproblemOf(asRecord(entry))),
     // Let's Encrypt gives the page in its sentence; a token in the address makes it long.
-    unpauseUrl: /https:\/\/[^\s"'<>]{1,4000}\/unpause[^\s"'<>]{0,4000}/.exec(detail)?.[0] ?? null,
+    unpauseUrl: /https:\/\/[^\s"'<>]{1,4000}\/unpause[^\s"'<>]{0,4000}/.exec(detail.slice(0, maxSearched))?.[0] ?? null,
   };
 }
 

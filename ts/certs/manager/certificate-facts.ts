@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto';
 import * as plugins from '../../plugins.js';
 import { renewalIdOf } from '../acme/renewal-id.js';
 import { identifierOf } from '../names.js';
+import type { ILife } from './schedule.js';
 
 /** Times are milliseconds since 1970. */
 export interface ICertificateFacts {
@@ -52,13 +53,13 @@ function namesOf({ subjectAltName }: X509Certificate): string[] {
 
 /**
  * Why a certificate that came is not to be served; null: it is good.
- * @param presentEndMs when the one ends that it would replace; null: nothing good is in its place
+ * @param present the life of the one that it would replace; null: nothing good is in its place
  */
 export function refusalOf(
   facts: ICertificateFacts,
   names: readonly string[],
   nowMs: number,
-  presentEndMs: number | null,
+  present: ILife | null,
 ): string | null {
   if (!facts.keyFits) return 'the key does not belong to the certificate';
   const missing = names.filter((name) => !covers(facts.names, name));
@@ -66,9 +67,20 @@ export function refusalOf(
   // Issuers date back by up to an hour; clocks differ the other way too.
   if (!(facts.notBefore <= nowMs + skewMs)) return 'the certificate is not valid yet';
   if (!(facts.notAfter > nowMs)) return 'the certificate has expired';
-  if (presentEndMs !== null && facts.notAfter < presentEndMs) return 'the certificate ends before the present one';
+  if (present !== null && isLesser(facts, present, nowMs)) return 'the certificate ends before the present one';
   return null;
 }
+
+/**
+ * True for a certificate that ends sooner than the present one, unless that one is half over and the other is new: where
+ * an issuer goes over to shorter lives, or the settings ask for them, to refuse those would be to order without end.
+ */
+export function isLesser(found: ILife, present: ILife, nowMs: number): boolean {
+  if (found.notAfter >= present.notAfter) return false;
+  return found.notBefore <= present.notBefore || isHalfOver(found, nowMs) || !isHalfOver(present, nowMs);
+}
+
+const isHalfOver = ({ notBefore, notAfter }: ILife, nowMs: number): boolean => nowMs - notBefore >= notAfter - nowMs;
 
 const skewMs = 5 * 60_000;
 

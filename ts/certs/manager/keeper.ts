@@ -141,6 +141,12 @@ export class Keeper {
     return this.#listing;
   }
 
+  /** The same within a minute, however often it is called. */
+  listSoon(): void {
+    this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + soonMs);
+    if (this.#listAgainAtMs < this.#wakeAtMs) this.#arm(this.#listAgainAtMs);
+  }
+
   /** Ends everything that is under way, within seconds. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -205,7 +211,7 @@ export class Keeper {
       if (this.#loading.has(kept.id)) this.#due(kept, Number.POSITIVE_INFINITY);
       else this.#look(kept, nowMs);
     }
-    this.#arm(this.#agenda.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY);
+    this.#arm(Math.min(this.#agenda.peek()?.dueAtMs ?? Number.POSITIVE_INFINITY, this.#listAgainAtMs));
   }
 
   #due(kept: IKept, atMs: number): void {
@@ -271,5 +277,6 @@ export class Keeper {
 const firstAskMs = 600_000;
 /** What is wanted sooner calls `list`. */
 const listMs = 6 * 3_600_000;
+const soonMs = 60_000;
 const setBackMs = 300_000;
 const stopLimitMs = 5_000;

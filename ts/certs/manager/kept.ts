@@ -1,6 +1,7 @@
 // One need, with all that is known of it.
 
 import type { IStoredCertificate, IStoredRenewalWindow } from '../store/store-types.js';
+import { isLesser } from './certificate-facts.js';
 import { functionIssuer } from './issuance.js';
 import { shortHash } from './manager-ports.js';
 import type {
@@ -81,7 +82,7 @@ export function isBetter(kept: IKept, found: IStoredCertificate, nowMs: number):
   const { stored } = kept;
   if (!isWanted(kept, found) || found.meta.notAfter <= nowMs) return false;
   if (stored === null || !isWanted(kept, stored)) return true;
-  return found.meta.serial !== stored.meta.serial && found.meta.notAfter >= stored.meta.notAfter;
+  return found.meta.serial !== stored.meta.serial && !isLesser(found.meta, stored.meta, nowMs);
 }
 
 /** When the present certificate should be replaced; 0: now, since there is none that is wanted. */

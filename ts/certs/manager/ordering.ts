@@ -176,13 +176,17 @@ async function finalized(
       const unclear = isBrief(error) || (error instanceof AcmeProblem && error.type === 'orderNotReady');
       if (!unclear) throw error;
       order = await read();
-      if (order.status === 'ready' && tries === 3) throw error;
+      if (order.status === 'ready' && tries === mostFinalizings) throw error;
     }
+    if (order.status === 'ready' && tries === mostFinalizings)
+      throw new IssuanceError('transient', 'notFinalized', 'the issuer leaves the order as it was, and says nothing');
   }
   const late = () => new IssuanceError('transient', 'timeout', 'the issuer has not signed in time');
   const done = ({ status }: IAcmeOrder) => status !== 'processing' && status !== 'pending';
   return refuseInvalid(await poll(shop, signal, signLimitMs, late, order, done, read));
 }
+
+const mostFinalizings = 3;
 
 /** With the chain that is preferred, where the issuer has it. */
 async function download(shop: IWorkshop, { acme, signal }: IAttempt, { client }: IAccount, order: IAcmeOrder) {
@@ -225,7 +229,7 @@ export function verified(
   } catch (error) {
     throw wrong(`the certificate cannot be read: ${error}`);
   }
-  const refusal = refusalOf(facts, names, nowMs, present?.meta.notAfter ?? null);
+  const refusal = refusalOf(facts, names, nowMs, present?.meta ?? null);
   if (refusal !== null) throw wrong(refusal);
   const { notBefore, notAfter, serial } = facts;
   const known = { names, issuer, notBefore, notAfter, serial, profile };

@@ -63,6 +63,12 @@ export class SmartCertManager {
     }
   }
 
+  /** Resolves when what the store has for new needs is in use. What others wrote for the rest comes within a minute. */
+  loaded(): Promise<void> {
+    this.#keeper.listSoon();
+    return this.#keeper.loaded();
+  }
+
   /** Takes into use what others wrote into the store; by itself it looks every few hours. */
   refresh(): Promise<void> {
     return this.#keeper.list();

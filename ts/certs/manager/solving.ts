@@ -1,6 +1,7 @@
 // Proves to an issuer that the names of an order are ours.
 
 import type { IAcmeAuthorization, IAcmeChallenge, IAcmeOrder } from '../acme/acme-types.js';
+import { identifierOf } from '../names.js';
 import type { IAccount } from './accounts.js';
 import { type IAttempt, type IWorkshop, poll, thrice } from './attempt.js';
 import { IssuanceError, ValidationError } from './failure-policy.js';
@@ -51,7 +52,7 @@ function proofOf(
   authorization: IAcmeAuthorization,
 ): IProof {
   const { acme, failures, present } = attempt;
-  const { value: name } = authorization.identifier;
+  const name = orderedName(attempt, authorization);
   if (authorization.status !== 'pending') throw deadAuthorization(authorization);
   const possible = acme.challenges.flatMap((kind) => {
     const challenge = authorization.challenges.find(({ type }) => type === kind);
@@ -75,6 +76,19 @@ function proofOf(
   };
   return { authorization, challenge, solver, shown };
 }
+
+/**
+ * The name of ours that an authorization is about, in our spelling. Records are set and certificates are shown for it, so
+ * it is not the issuer that chooses it.
+ */
+function orderedName({ names }: IAttempt, { identifier }: IAcmeAuthorization): string {
+  const asked = bareOf(identifier.value.toLowerCase());
+  const found = names.map(bareOf).find((name) => identifierOf(name).value === identifierOf(asked).value);
+  if (found !== undefined) return found;
+  throw new IssuanceError('transient', 'authorization', 'the issuer wants a proof of a name that was not ordered');
+}
+
+const bareOf = (name: string): string => (name.startsWith('*.') ? name.slice(2) : name);
 
 /** draft-ietf-acme-dns-persist: the record says which account at which issuer may have certificates. */
 function persistentValue({ wildcard }: IAcmeAuthorization, { issuerDomainNames }: IAcmeChallenge, accountUrl: string) {

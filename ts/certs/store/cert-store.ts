@@ -5,6 +5,7 @@ import { messageOf, ProxyError } from '../../base/errors.js';
 import * as plugins from '../../plugins.js';
 import { problemOf } from '../pem.js';
 import { atOnce, Generations, type IGenerationFiles, type TIsHeld } from './generations.js';
+import { jsonIn } from './plain-files.js';
 import type { ICertificateMeta, IListedCertificate, IStoredCertificate } from './store-types.js';
 
 export interface ICertStoreOptions {
@@ -92,7 +93,7 @@ function listedIn(
   { generation, files }: IGenerationFiles,
   name: string,
 ): IListedCertificate & { readonly digest: string } {
-  const { digest, ...known } = fileSchema.parse(JSON.parse(files.get(metaFile) ?? ''));
+  const { digest, ...known } = fileSchema.parse(jsonIn(files.get(metaFile) ?? ''));
   const { id, ...meta } = known;
   if (hashOf(id) !== name) throw new Error('it belongs to another id');
   if (meta.generation !== generation) throw new Error('it belongs to another generation');

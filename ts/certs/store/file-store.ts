@@ -14,7 +14,7 @@ import { FileLock, type ILockTimes, lockTimes } from './file-lock.js';
 import { Generations, type IGenerationFiles, type TIsHeld } from './generations.js';
 import { type IHolder, thisHolder } from './holder.js';
 import { takeLock } from './lock-wait.js';
-import { createFile, folderMode, makeLeftover, removeLeftovers } from './plain-files.js';
+import { createFile, folderMode, jsonIn, makeLeftover, removeLeftovers } from './plain-files.js';
 import type { ICertLock, ICertStore, IListedCertificate, IStoredCertificate } from './store-types.js';
 
 export interface IFileStoreOptions {
@@ -170,7 +170,7 @@ const isHeldOf =
 
 /** In an object of its own: null is a value too. */
 function recordIn({ files }: IGenerationFiles, key: string): { readonly value: unknown } {
-  const found = recordSchema.parse(JSON.parse(files.get(recordFile) ?? ''));
+  const found = recordSchema.parse(jsonIn(files.get(recordFile) ?? ''));
   if (found.key !== key) throw new Error('it belongs to another key');
   return { value: found.value };
 }

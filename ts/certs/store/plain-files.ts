@@ -21,6 +21,15 @@ export async function readPlainFile(path: string, limitBytes: number): Promise<s
   }
 }
 
+/** Node's own error would quote what stands there: of a file with a key, parts of the key. */
+export function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${text.length} characters that are not JSON`);
+  }
+}
+
 export interface ICreateOptions {
   /** Whether the content outlives a loss of power. */
   readonly durable: boolean;
