@@ -1,7 +1,7 @@
 // A proxy in a process of its own: see proxy-process.ts.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type IRouteConfig, type ISmartProxyOptions, SmartProxy } from '../../ts/index.js';
 import type { IProcessState } from './proxy-process.js';
@@ -27,10 +27,28 @@ function queuedBytes(socket: Socket): number {
   return Math.max(socket.writableLength, handle?.writeQueueSize ?? 0) + socket.readableLength;
 }
 
+/** Node opens a file to know: without a descriptor left it cannot. */
+function memory(): Pick<NodeJS.MemoryUsage, 'rss' | 'heapUsed' | 'arrayBuffers'> {
+  try {
+    return process.memoryUsage();
+  } catch {
+    return { rss: 0, heapUsed: 0, arrayBuffers: 0 };
+  }
+}
+
+function openDescriptors(): number {
+  try {
+    // One of them reads the folder.
+    return readdirSync(folder).length - 1;
+  } catch {
+    return 0;
+  }
+}
+
 function state(): IProcessState {
   globalThis.gc?.();
   const { user, system } = process.cpuUsage();
-  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  const { rss, heapUsed, arrayBuffers } = memory();
   const { connections, ends, refused } = proxy.getMetrics();
   return {
     port: proxy.getListeningPorts()[0] ?? 0,
@@ -39,8 +57,7 @@ function state(): IProcessState {
     heapBytes: heapUsed,
     bufferBytes: arrayBuffers,
     mostQueuedBytes: Math.max(0, ...sockets().map(queuedBytes)),
-    // One of them reads the folder.
-    descriptors: existsSync(folder) ? readdirSync(folder).length - 1 : 0,
+    descriptors: openDescriptors(),
     live: connections.active,
     ends: { ...ends },
     refused: { ...refused },

@@ -12,7 +12,9 @@ import { startProxy } from '../helpers/start-proxy.js';
 import { expect, long, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
-const streams = long ? 10_000 : 500;
+// More would be a risk: after ten thousand or so Node 20 itself may abort (corrupted size vs. prev_size), also with the proxy in
+// another process than its http2 module.
+const streams = long ? 10_000 : 200;
 const atATime = 100;
 
 /** The same numbers every time. */
