@@ -143,6 +143,24 @@ tap.test('a short rest that does not come is not waited for', async () => {
   expect(codeOf(await client.next('RST_STREAM', 1))).toEqual(h2Error.noError);
 });
 
+tap.test('a connection is kept whose request had come whole before its early answer', async () => {
+  const clock = makeFakeClock();
+  // Nobody listens there: the content waits until that is known.
+  await using proxy = await startProxy(
+    { routes: [makeHttpRoute(1)], metrics: false, http: { h2c: true, headersTimeout: 4_000 } },
+    { clock },
+  );
+  await using client = await connectRaw(proxy.port);
+  client.send(rawSettingsAck());
+  await client.sync();
+  client.send(rawHeaders(1, rawRequest('/', 'POST', 'content-length', '10')), rawData(1, '0123456789', { end: true }));
+  expect(isEnd(await client.next('DATA', 1))).toBeTrue();
+  await client.sync();
+  clock.advance(4_001);
+  expect((await client.sync()).map(({ name }) => name)).toEqual([]);
+  expect(proxy.proxy.getConnections().length).toEqual(1);
+});
+
 tap.test('a client that opens no window is given up; one that opens a little, is not', async () => {
   const clock = makeFakeClock();
   const large = 'x'.repeat(40_000);

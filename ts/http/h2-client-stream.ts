@@ -270,9 +270,11 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
    */
   #leaveRest(): void {
     const left = this.#length < 0 ? never : this.#length - this.#stream.received;
-    if (left > discardBytes) this.#stream.hold();
-    else this.#stream.pull();
-    this.limit(left > discardBytes ? lingerMs : this.#host.visitor.http.headersTimeoutMs);
+    const isLittle = left <= discardBytes;
+    // First of all: with what has come already the stream may be over at once.
+    this.limit(isLittle ? this.#host.visitor.http.headersTimeoutMs : lingerMs);
+    if (isLittle) this.#stream.pull();
+    else this.#stream.hold();
   }
 
   #watchReader(): void {
