@@ -64,7 +64,7 @@ tap.test('arguments that make no sense are the fault of the user', async () => {
 });
 
 tap.test('commands that belong to other versions are not there', async () => {
-  for (const name of ['status', 'connections', 'metrics', 'reload', 'plan', 'stop', 'certs']) {
+  for (const name of ['status', 'connections', 'metrics', 'reload', 'plan', 'stop']) {
     expect((await runMain(name)).errors).toContain('unknown command');
   }
 });

@@ -12,7 +12,6 @@ const withTarget = (part: object) => ({ routes: [forward({ target: { ...target, 
 /** A configuration with these options at each place that has options of later versions. */
 const at: Record<string, (part: object) => object> = {
   options: (part) => ({ routes: [], ...part }),
-  security: (part) => ({ routes: [{ ...forward({}), security: part }] }),
 };
 
 tap.test('an option of a later version is refused by what it is for', () => {

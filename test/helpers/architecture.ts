@@ -115,7 +115,8 @@ const capabilities: readonly { readonly of: readonly string[]; readonly allowed:
   },
   { of: ['fs'], allowed: (path) => path === 'ts/base/fs-utils.ts' || /^ts\/(certs|admin|cli)\//.test(path) },
   { of: ['loadCommander', 'loadPino', 'loadYaml', 'loadJiti'], allowed: (path) => cli.test(path) },
-  { of: ['requireHttps', 'loadJose'], allowed: (path) => path.startsWith('ts/certs/acme/') },
+  { of: ['requireHttps'], allowed: (path) => path.startsWith('ts/certs/acme/') },
+  { of: ['loadJose'], allowed: (path) => /^ts\/(certs\/acme\/|http\/auth-)/.test(path) },
   { of: outsideWorld, allowed: (path) => !pure.test(path) },
 ];
 
