@@ -27,13 +27,24 @@ export function makeRoute({ match = {}, security = {}, ...parts }: IRouteParts =
     certificateNames: [],
     headers: null,
     compression: null,
-    security: { lists: [], maxConnections: null, requests: null, basic: null, asks: null, ...security },
+    security: completed(security),
     timeouts,
     kernel: null,
     source: { match: { ports: 443 }, action: { type: 'block' } },
     ...parts,
   };
 }
+
+/** The same of the same: routes that share rules are known by that. */
+function completed(given: Partial<IResolvedSecurity>): IResolvedSecurity {
+  const known = complete.get(given);
+  if (known !== undefined) return known;
+  const security = { lists: [], maxConnections: null, requests: null, basic: null, asks: null, ...given };
+  complete.set(given, security);
+  return security;
+}
+
+const complete = new WeakMap<object, IResolvedSecurity>();
 
 /** Routes in this order. */
 export const makeRoutes = (parts: readonly IRouteParts[]): IResolvedRoute[] =>

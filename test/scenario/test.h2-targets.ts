@@ -386,10 +386,11 @@ tap.test(
     await using proxy = await startProxy({ routes: [toH2(origin.port)], http: h2c });
     await using client = await connectH2(proxy.port);
     const begun = Array.from({ length: 10 }, () => client.open('/', { endStream: true }));
+    const halves = begun.map((stream) => new Promise((resolve) => stream.once('data', resolve)));
     const silent = Array.from({ length: 10 }, () => client.fetch('/silent', { method: 'POST', body: 'x' }));
     const ends = begun.map((stream) => readH2(stream));
     await origin.seen(20);
-    await Promise.all(begun.map((stream) => new Promise((resolve) => stream.once('data', resolve))));
+    await Promise.all(halves);
     origin.reset();
     for (const { text, code } of await Promise.all(ends)) expect([text, code > 0]).toEqual(['half', true]);
     for (const { status } of await Promise.all(silent)) expect(status).toEqual(502);

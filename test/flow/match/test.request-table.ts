@@ -99,8 +99,9 @@ tap.test('the same host and path give the same route only where nothing else of 
 });
 
 tap.test('who requests may be admitted by is told once for each set of rules, those without rules first', async () => {
-  const strict = { lists: [{ allow: null, block: null }], maxConnections: null, basic: null, asks: null };
-  const open = { lists: [], maxConnections: 1, basic: null, asks: null };
+  const none = { requests: null, basic: null, asks: null };
+  const strict = { lists: [{ allow: null, block: null }], maxConnections: null, ...none };
+  const open = { lists: [], maxConnections: 1, ...none };
   const table = makeTable([
     { name: 'a', security: strict },
     { name: 'b', security: strict },
