@@ -13,7 +13,7 @@ const manyRequests = 1_000_000_000;
 export const httpFilesOf = ({ identity }) => (identity ? { 'identity.pem': identity.cert + identity.key } : {});
 
 /** Everything but the `http` block's inside is the caller's. */
-export function nginxHttpBlock(port, { target, identity, http2 }, folder) {
+export function nginxHttpBlock(port, { target, identity, http2, grpc }, folder) {
   const ssl = identity
     ? [
         `ssl_certificate ${folder}/identity.pem;`,
@@ -33,24 +33,34 @@ export function nginxHttpBlock(port, { target, identity, http2 }, folder) {
     'client_max_body_size 0;',
     'location / {',
     `allow ${allowed}; deny all;`,
-    'proxy_pass http://target;',
-    'proxy_http_version 1.1;',
-    // Contents go on as they come, never to a disk: what the others do.
-    'proxy_request_buffering off; proxy_max_temp_file_size 0;',
-    'proxy_set_header Host $http_host;',
-    'proxy_set_header Connection $connection_field; proxy_set_header Upgrade $http_upgrade;',
-    'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
-    'proxy_set_header X-Forwarded-Proto $scheme;',
-    'proxy_set_header X-Forwarded-Host $http_host;',
-    'proxy_set_header X-Forwarded-Port $server_port;',
-    `proxy_set_header ${requestField.name} ${requestField.value};`,
+    ...(grpc ? grpcLocation : httpLocation),
     `add_header ${answerField.name} ${answerField.value};`,
     '} } }',
   ];
 }
 
+const httpLocation = [
+  'proxy_pass http://target;',
+  'proxy_http_version 1.1;',
+  // Contents go on as they come, never to a disk: what the others do.
+  'proxy_request_buffering off; proxy_max_temp_file_size 0;',
+  'proxy_set_header Host $http_host;',
+  'proxy_set_header Connection $connection_field; proxy_set_header Upgrade $http_upgrade;',
+  'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+  'proxy_set_header X-Forwarded-Proto $scheme;',
+  'proxy_set_header X-Forwarded-Host $http_host;',
+  'proxy_set_header X-Forwarded-Port $server_port;',
+  `proxy_set_header ${requestField.name} ${requestField.value};`,
+];
+
+const grpcLocation = [
+  'grpc_pass grpc://target;',
+  ...httpLocation.filter((line) => line.startsWith('proxy_set_header X-')).map((line) => line.replace('proxy', 'grpc')),
+  'grpc_set_header Host $http_host;',
+];
+
 /** All sections. `limits` are lines for the global one. */
-export function haproxyHttpConfig(port, { target, identity, http2 }, folder, limits) {
+export function haproxyHttpConfig(port, { target, identity, http2, grpc }, folder, limits) {
   const alpn = http2 ? ' alpn h2,http/1.1' : '';
   const secure = identity ? ` ssl crt ${folder}/identity.pem${alpn}` : http2 ? ' proto h2' : '';
   return [
@@ -77,7 +87,7 @@ export function haproxyHttpConfig(port, { target, identity, http2 }, folder, lim
     ` http-response set-header ${answerField.name} ${answerField.value}`,
     ` use_backend site if { hdr(host) -i ${host} } { path_beg / }`,
     'backend site',
-    ` server s ${at(target)}`,
+    ` server s ${at(target)}${grpc ? ' proto h2' : ''}`,
     '',
   ].join('\n');
 }

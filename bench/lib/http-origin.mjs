@@ -31,6 +31,24 @@ export async function startHttpOrigin() {
   return { host: '127.0.0.1', port, dispose };
 }
 
+/** The same for gRPC: HTTP/2 without TLS, a small message and its status behind it, whatever is asked. */
+function grpcConfig(port, folder) {
+  return [
+    'worker_processes 1; daemon off; error_log stderr crit;',
+    `pid ${folder}/nginx.pid; events { worker_connections 4096; }`,
+    'http { access_log off; default_type application/grpc;',
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`),
+    `server { listen 127.0.0.1:${port} backlog=4096 http2; keepalive_requests 1000000000; http2_max_concurrent_streams 1000;`,
+    `location / { add_trailer grpc-status 0; return 200 "${'o'.repeat(100)}"; }`,
+    '} }',
+  ].join('\n');
+}
+
+export async function startGrpcOrigin() {
+  const { port, dispose } = await startWithConfig('nginx', grpcConfig, nginxArgs, { place: 'load' });
+  return { host: '127.0.0.1', port, dispose };
+}
+
 /** What `/seen` must say behind every proxy; fast-proxy and fastify ask the target by its own name. */
 export const seenRightly = (text, isTls) =>
   new RegExp(`^(${host}|127\\.0\\.0\\.1:\\d+) 127\\.0\\.0\\.1 ${isTls ? 'https' : 'http'} site$`).test(text);

@@ -12,12 +12,12 @@ export const requestField = { name: 'X-Route', value: 'site' };
 export const answerField = { name: 'X-Served-By', value: 'bench' };
 
 /** Our routes: the one that is used, and neighbours that must be told apart from it. */
-export function httpRoutesOf({ target, identity }) {
+export function httpRoutesOf({ target, identity, grpc }) {
   const tls = identity ? { tls: { mode: 'terminate', certificate: identity } } : {};
   const route = (name, match) => ({
     name,
     match: { ports: 0, ...match },
-    action: { type: 'forward', target, ...tls },
+    action: { type: 'forward', target, ...tls, ...(grpc ? { backendProtocol: 'http2' } : {}) },
     security: { ipAllowList: [allowed] },
     headers: {
       request: { [requestField.name]: '{routeName}' },

@@ -1,10 +1,13 @@
-// HTTP/2, small answers by h2load: CPU time of the proxy for a request. The target speaks HTTP/1.1.
+// HTTP/2, small answers by h2load: CPU time of the proxy for a request. The target speaks HTTP/1.1, that of gRPC HTTP/2.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { checkHttp } from '../lib/ask.mjs';
 import { makeCertificate } from '../lib/certificate.mjs';
 import { isInstalled } from '../lib/children.mjs';
 import { runH2load } from '../lib/h2load.mjs';
-import { startHttpOrigin } from '../lib/http-origin.mjs';
+import { startGrpcOrigin, startHttpOrigin } from '../lib/http-origin.mjs';
 import { host } from '../lib/http-plan.mjs';
 import { coreShare, pick, takePreparedTurns } from '../lib/turns.mjs';
 
@@ -15,25 +18,43 @@ const warmUpSeconds = 3;
 const kinds = [
   { name: 'h2', path: '/small', connections: 8, streams: 16, isTls: true },
   { name: 'h2c', path: '/small', connections: 8, streams: 16, isTls: false },
+  // Unary calls, to targets of HTTP/2.
+  { name: 'grpc', path: '/bench.Echo/Say', connections: 8, streams: 16, isTls: false, grpc: true },
 ];
 
 const missing = () =>
   ['h2load', 'nginx', 'openssl'].find((program) => !isInstalled(program))?.concat(' is not installed') ?? null;
 
 async function prepare(kind, { scale }) {
-  const origin = await startHttpOrigin();
+  const { grpc = false } = kind;
+  const origin = await (grpc ? startGrpcOrigin() : startHttpOrigin());
   const identity = kind.isTls ? makeCertificate(host) : undefined;
-  const load = (port, seconds) => runH2load({ ...kind, port, seconds });
+  const folder = await mkdtemp(join(tmpdir(), 'smartproxy-bench-'));
+  const call = grpc
+    ? { headers: ['content-type: application/grpc', 'te: trailers'], content: join(folder, 'call') }
+    : {};
+  // A message of 60 octets behind its prefix.
+  if (grpc) await writeFile(call.content, Buffer.concat([Buffer.from([0, 0, 0, 0, 60]), Buffer.alloc(60, 'm')]));
+  const load = (port, seconds) => runH2load({ ...kind, ...call, port, seconds });
   return {
     amount: { ...kind, seconds: runSeconds * scale },
-    makePlan: async () => ({ http: true, http2: true, target: { host: origin.host, port: origin.port }, identity }),
+    makePlan: async () => ({
+      http: true,
+      http2: true,
+      grpc,
+      target: { host: origin.host, port: origin.port },
+      identity,
+    }),
     async warmUp(port) {
       // What each does with a request shows by HTTP/1.1, too; nginx has no port for both without TLS.
       if (kind.isTls) await checkHttp(port, kind.path, true);
       await load(port, warmUpSeconds);
     },
     work: (port) => load(port, runSeconds * scale),
-    dispose: () => origin.dispose(),
+    async dispose() {
+      await origin.dispose();
+      await rm(folder, { recursive: true });
+    },
   };
 }
 

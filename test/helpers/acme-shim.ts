@@ -97,6 +97,7 @@ export async function startAcmeShim(authority: IAuthority): Promise<IAcmeShim> {
     const refusal = asked.url === '/order-plz' ? judgeOrder(shim, body) : null;
     if (refusal !== null) return refuse(response, refusal);
     const answer = await forward(behind, agent, asked, body);
+    if (asked.url === '/order-plz' && answer.status === 201) noteReplaced(shim);
     if (asked.url === behind.pathname) answer.body = completed(answer.body, shim, origin);
     if (fault === 'lost') return void asked.socket.destroy();
     if (fault === 'no-nonce') delete answer.headers['replay-nonce'];
@@ -142,8 +143,13 @@ function judgeOrder(shim: IAcmeShim, body: Buffer): TRefusal | null {
   if (replaces !== undefined && shim.replaced.has(replaces)) {
     return { status: 409, type: 'alreadyReplaced', detail: `${replaces} is replaced already` };
   }
-  if (replaces !== undefined) shim.replaced.add(replaces);
   return null;
+}
+
+/** Only an order that stands replaces anything: the authority may have refused its nonce, and it comes again. */
+function noteReplaced({ orders, replaced }: IAcmeShim): void {
+  const replaces = orders.at(-1)?.replaces;
+  if (replaces !== undefined) replaced.add(replaces);
 }
 
 /** The directory with what the shim adds to it. */
