@@ -17,9 +17,8 @@ export interface IByteSink {
 /** Of our table, however much the peer allows: what stands for most connections, and bounds what one costs us. */
 const maxTableBytes = 4096;
 
-/** No more entries than that have room, as each counts for 32 bytes. */
-const maxSlots = maxTableBytes / entryBytes;
-const slotMask = maxSlots - 1;
+/** Powers of two, up to as many entries as have room; most connections stay with the first. */
+const firstSlots = 16;
 
 /** Entries of one name that are compared. */
 const maxTries = 8;
@@ -31,11 +30,12 @@ const mostExtra = 24;
 const maxPathLength = 64;
 
 export class HpackEncoder {
-  /** By slot, where the entry that was added as the n-th is at `n & slotMask`. Made when the first comes. */
-  #names: string[] | null = null;
+  /** By slot, where the entry that was added as the n-th is at `n & #mask`. Made when the first comes. */
+  #names: string[] = [];
   #values: string[] = [];
   /** Which entry of the same name was added before; -1: none. */
   #previous: number[] = [];
+  #mask = -1;
   /** The newest entry of each name. */
   readonly #newest = new Map<string, number>();
   /** How many were ever added, and how many of these are still there. */
@@ -89,10 +89,10 @@ export class HpackEncoder {
     let nameIndex = place < 0 ? 0 : lastStatic + this.#added - place;
     const oldest = this.#added - this.#count;
     for (let tries = maxTries; place >= oldest && tries > 0; tries--) {
-      if (this.#values[place & slotMask] === value) {
+      if (this.#values[place & this.#mask] === value) {
         return writeInteger(buffer, at, 0x80, 127, lastStatic + this.#added - place);
       }
-      place = this.#previous[place & slotMask] as number;
+      place = this.#previous[place & this.#mask] as number;
     }
     const known = knownNames.get(name) ?? unknownName;
     if (known.index > 0) {
@@ -118,9 +118,9 @@ export class HpackEncoder {
   #add(name: string, value: string): void {
     const bytes = name.length + value.length + entryBytes;
     this.#evict(this.#maxBytes - bytes);
-    this.#names ??= this.#makeSlots();
+    if (this.#count > this.#mask) this.#grow();
     const ownName = detached(name);
-    const slot = this.#added & slotMask;
+    const slot = this.#added & this.#mask;
     this.#names[slot] = ownName;
     this.#values[slot] = detached(value);
     this.#previous[slot] = this.#newest.get(name) ?? -1;
@@ -131,9 +131,9 @@ export class HpackEncoder {
   }
 
   #evict(maxBytes: number): void {
-    while (this.#bytes > maxBytes && this.#count > 0 && this.#names !== null) {
+    while (this.#bytes > maxBytes && this.#count > 0) {
       const oldest = this.#added - this.#count;
-      const slot = oldest & slotMask;
+      const slot = oldest & this.#mask;
       const name = this.#names[slot] as string;
       this.#bytes -= name.length + (this.#values[slot] as string).length + entryBytes;
       if (this.#newest.get(name) === oldest) this.#newest.delete(name);
@@ -143,10 +143,19 @@ export class HpackEncoder {
     }
   }
 
-  #makeSlots(): string[] {
-    this.#values = new Array<string>(maxSlots).fill('');
-    this.#previous = new Array<number>(maxSlots).fill(-1);
-    return new Array<string>(maxSlots).fill('');
+  #grow(): void {
+    const [names, values, previous, mask] = [this.#names, this.#values, this.#previous, this.#mask];
+    const slots = Math.max(firstSlots, 2 * (mask + 1));
+    this.#names = new Array<string>(slots).fill('');
+    this.#values = new Array<string>(slots).fill('');
+    this.#previous = new Array<number>(slots).fill(-1);
+    this.#mask = slots - 1;
+    for (let place = this.#added - this.#count; place < this.#added; place++) {
+      const slot = place & this.#mask;
+      this.#names[slot] = names[place & mask] as string;
+      this.#values[slot] = values[place & mask] as string;
+      this.#previous[slot] = previous[place & mask] as number;
+    }
   }
 }
 
