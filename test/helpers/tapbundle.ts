@@ -10,7 +10,7 @@ export { expect };
 export const long = process.env.LONG === '1';
 
 /** How many cases a property test tries: `short`, or a hundred times that in the long form. */
-export const numRuns = (short = 1000): number => (long ? short * 100 : short);
+export const numRuns = (short = 400): number => (long ? short * 100 : short);
 
 type TTestBody = (t: TestContext) => unknown;
 type TAdd = (title: string, body: TTestBody) => void;
