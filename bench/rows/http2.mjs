@@ -63,13 +63,15 @@ const makeRow = (kind) => ({
   missing,
   prepare: (context) => prepare(kind, context),
   async run(context) {
-    const { amount, runs } = await takePreparedTurns(['smartproxy', 'haproxy', 'nginx'], context, this.prepare);
+    // The target answers calls before it has read them: right, and an error of some calls to nginx as a proxy.
+    const peers = kind.grpc ? ['smartproxy', 'haproxy'] : ['smartproxy', 'haproxy', 'nginx'];
+    const { amount, runs } = await takePreparedTurns(peers, context, this.prepare);
     return [
       {
         name: kind.name,
         unit: 'us CPU/request',
         samples: pick(runs, (run) => (run.cpuMs * 1_000) / run.done),
-        targets: [{ against: 'nginx', atMost: 1.7 }],
+        targets: kind.grpc ? [] : [{ against: 'nginx', atMost: 1.7 }],
         details: { amount, runs, coreShare: coreShare(runs) },
       },
     ];
