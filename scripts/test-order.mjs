@@ -4,14 +4,15 @@ import { join } from 'node:path';
 
 /** Files of ten seconds and more, the longest first. One that is missing here costs time, never a failure. */
 const slowest = [
+  'test/rig/test.soak.ts',
   'test/rig/test.testssl.ts',
   'test/rig/test.proxy-acme.ts',
+  'test/rig/test.shared-orders.ts',
   'test/rig/test.proxy-acme-crash.ts',
   'test/rig/test.nftables-updates.ts',
   'test/rig/test.acme-orders.ts',
   'test/scenario/test.h2-abuse.ts',
   'test/rig/test.http-differential.ts',
-  'test/rig/test.soak.ts',
   'test/scenario/test.http-aborts.ts',
   'test/cli/test.process.ts',
   'test/scenario/test.http-backpressure.ts',

@@ -11,7 +11,7 @@ import { startEchoSoakOrigin, startHttpSoakOrigin, startTlsSoakOrigin } from '..
 import { expect, tap } from '../helpers/tapbundle.js';
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 0);
-const wholeMs = minutes > 0 ? minutes * 60_000 : 12_000;
+const wholeMs = minutes > 0 ? minutes * 60_000 : 30_000;
 /** In the short run everything happens more often, and V8 has not settled when it ends. */
 const [reloadMs, share, roomBytes] = minutes > 0 ? [5_000, 0.05, 0] : [1_000, 0.15, 3 * 2 ** 20];
 
