@@ -145,12 +145,8 @@ function counted(proxy: SmartProxy, want: number): string {
 }
 
 async function stay(port: number, host: IHost): Promise<void> {
-  host.out('\nTry it by hand; Ctrl-C ends it:\n');
-  host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://apple.test/`));
-  host.out(indented(`echo GET / | openssl s_client -quiet -connect ${address}:${port} -servername pear.test`));
-  host.out(indented(`echo hello | nc ${address} ${port}`));
-  host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://shop.test/hello/you`));
-  await new Promise<void>((resolve) => {
+  // Before anybody is told that it ends by a signal.
+  const ended = new Promise<void>((resolve) => {
     const done = () => {
       host.signals.off('SIGINT', done);
       host.signals.off('SIGTERM', done);
@@ -159,4 +155,10 @@ async function stay(port: number, host: IHost): Promise<void> {
     host.signals.on('SIGINT', done);
     host.signals.on('SIGTERM', done);
   });
+  host.out('\nTry it by hand; Ctrl-C ends it:\n');
+  host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://apple.test/`));
+  host.out(indented(`echo GET / | openssl s_client -quiet -connect ${address}:${port} -servername pear.test`));
+  host.out(indented(`echo hello | nc ${address} ${port}`));
+  host.out(indented(`curl --insecure --connect-to ::${address}:${port} https://shop.test/hello/you`));
+  await ended;
 }
