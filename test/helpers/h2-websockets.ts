@@ -3,10 +3,9 @@
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ClientOptions, type RawData, WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import type { IH2Client } from './h2-clients.js';
-import { until } from './until.js';
-import type { IClosed, IWebSocketClient } from './websockets.js';
+import { type IWebSocketClient, watchWebSocket } from './websockets.js';
 
 /** What `ws` uses itself to begin with a stream that was switched already. */
 interface IInner {
@@ -69,34 +68,8 @@ export async function openH2WebSocket(
     throw new Error(`the answer was ${status}`);
   }
   const socket = over(stream, false);
-  const received: (string | Buffer)[] = [];
-  socket.on('message', (data, isBinary) => received.push(isBinary ? bytesOf(data) : bytesOf(data).toString()));
-  const closed = new Promise<IClosed>((resolve) => {
-    socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
-  });
-  return {
-    stream,
-    headers,
-    socket,
-    received,
-    closed,
-    async messages(count) {
-      await until(
-        () => received.length >= count,
-        5_000,
-        () => `${count} messages, has ${received.length}`,
-      );
-      return received;
-    },
-    async [Symbol.asyncDispose]() {
-      socket.terminate();
-      await closed;
-    },
-  };
+  return { ...watchWebSocket(socket), stream, headers };
 }
-
-const bytesOf = (data: RawData): Buffer =>
-  Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer);
 
 export interface IH2WebSocketOrigin extends AsyncDisposable {
   readonly port: number;

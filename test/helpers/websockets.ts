@@ -90,13 +90,19 @@ export interface IWebSocketClient extends AsyncDisposable {
 export async function connectWebSocket(url: string, options: ClientOptions = {}): Promise<IWebSocketClient> {
   const { protocols = [], ...rest } = options as ClientOptions & { protocols?: string[] };
   const socket = new WebSocket(url, protocols, rest);
+  const client = watchWebSocket(socket);
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  socket.on('error', () => {});
+  return client;
+}
+
+/** From now on: what comes, and how it ends. */
+export function watchWebSocket(socket: WebSocket): IWebSocketClient {
   const received: (string | Buffer)[] = [];
   socket.on('message', (data, isBinary) => received.push(isBinary ? bytesOf(data) : bytesOf(data).toString()));
   const closed = new Promise<IClosed>((resolve) => {
     socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
   });
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  socket.on('error', () => {});
   return {
     socket,
     received,
