@@ -13,10 +13,10 @@ export const alpnLimit = 128;
 /** TLS versions, as Node names them. */
 export type TOfferedTlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
-/**
- * Lists are in the client's order; GREASE values (RFC 8701) are left out of all of them. It is kept as long as its
- * connection, so it must not take more than the client sent: codes are packed.
- */
+/** Numbers of 16 bits, one a UTF-16 unit: a hello is kept as long as its connection, and typed arrays take ten times as much. */
+export type TCodes = string;
+
+/** Lists are in the client's order; GREASE values (RFC 8701) are left out of all of them. */
 export interface IClientHello {
   /** Normalised; null: no SNI, or none that is a host name (an IP literal, a bad label). With ECH: the outer name. */
   readonly serverName: string | null;
@@ -28,10 +28,10 @@ export interface IClientHello {
   readonly tlsVersion: TOfferedTlsVersion | null;
   /** Of `supported_versions`, else the one of the old version field. */
   readonly versions: readonly number[];
-  readonly ciphers: Uint16Array;
+  readonly ciphers: TCodes;
   /** Types. */
-  readonly extensions: Uint16Array;
-  readonly signatureAlgorithms: Uint16Array;
+  readonly extensions: TCodes;
+  readonly signatureAlgorithms: TCodes;
   /** Encrypted Client Hello, real or GREASE: nobody on the way can tell. */
   readonly hasEch: boolean;
 }
@@ -54,8 +54,6 @@ export function decodeClientHello(bytes: Buffer): TDecoded<IClientHello> {
     : { kind: 'done', value: hello, used: gathered.used };
 }
 
-const noCodes = new Uint16Array(0);
-
 type TDraft = { -readonly [K in keyof IClientHello]: IClientHello[K] };
 
 /** The hello, or what is wrong with it. */
@@ -76,14 +74,14 @@ function readHello(body: ByteReader): IClientHello | string {
     tlsVersion: null,
     versions: [legacyVersion],
     ciphers,
-    extensions: noCodes,
-    signatureAlgorithms: noCodes,
+    extensions: '',
+    signatureAlgorithms: '',
     hasEch: false,
   };
   // Before TLS 1.2 (RFC 5246 §7.4.1.2) a hello could end here.
   const fault = body.left > 0 ? readExtensions(body, hello) : null;
   if (fault !== null) return fault;
-  const listed = hello.extensions.includes(supportedVersions);
+  const listed = hello.extensions.includes(String.fromCharCode(supportedVersions));
   hello.tlsVersion = highestVersion(listed ? hello.versions : [Math.min(legacyVersion, 0x0303)]);
   return hello;
 }
@@ -109,7 +107,7 @@ function readExtensions(body: ByteReader, hello: TDraft): string | null {
     const fault = readExtension(type, content, hello);
     if (fault !== null) return fault;
   }
-  hello.extensions = Uint16Array.from(extensions);
+  hello.extensions = packCodes(extensions);
   return null;
 }
 
@@ -122,7 +120,7 @@ function readExtension(type: number, content: ByteReader, hello: TDraft): string
   } else if (type === supportedVersions) {
     const versions = readCodes(content.sub(content.u8()));
     if (versions === null || !content.finished) return 'a malformed supported_versions extension';
-    hello.versions = [...versions];
+    hello.versions = unpackCodes(versions);
   } else if (type === signatureAlgorithms) {
     const algorithms = readCodes(content.sub(content.u16()));
     if (algorithms === null || !content.finished) return 'a malformed signature_algorithms extension';
@@ -165,20 +163,30 @@ function readAlpn(content: ByteReader): string[] | null {
     if (name === '' || names.length === alpnLimit) return null;
     if (!isGreaseName(name)) names.push(name);
   }
-  return names;
+  // What grew has room for sixteen more.
+  return names.slice();
 }
 
 /** A non-empty list of 16-bit codes without GREASE. */
-function readCodes(list: ByteReader): Uint16Array | null {
+function readCodes(list: ByteReader): TCodes | null {
   if (list.left === 0 || list.left % 2 !== 0) return null;
-  const codes = new Uint16Array(list.left / 2);
-  let length = 0;
+  const codes: number[] = [];
   while (list.left > 0) {
     const code = list.u16();
-    if (!isGrease(code)) codes[length++] = code;
+    if (!isGrease(code)) codes.push(code);
   }
-  return length === codes.length ? codes : codes.slice(0, length);
+  return packCodes(codes);
 }
+
+/** In one piece: a text that grows by single characters is kept as a tree of them. */
+export function packCodes(codes: readonly number[]): TCodes {
+  const bytes = Buffer.allocUnsafe(2 * codes.length);
+  for (let i = 0; i < codes.length; i++) bytes.writeUInt16LE(codes[i] as number, 2 * i);
+  return bytes.toString('utf16le');
+}
+
+export const unpackCodes = (codes: TCodes): number[] =>
+  Array.from({ length: codes.length }, (_, i) => codes.charCodeAt(i));
 
 /** 0x0a0a, 0x1a1a ... 0xfafa (RFC 8701 §2). */
 const isGrease = (code: number): boolean => (code & 0x0f0f) === 0x0a0a && code >> 8 === (code & 255);

@@ -1,7 +1,7 @@
 // JA4: a fingerprint of a TLS client by its ClientHello, as FoxIO published it.
 
 import * as plugins from '../plugins.js';
-import type { IClientHello } from './client-hello.js';
+import { type IClientHello, type TCodes, unpackCodes } from './client-hello.js';
 
 /** What carried the hello: `t` TCP, `q` QUIC, `d` DTLS. */
 export type TJa4Transport = 't' | 'q' | 'd';
@@ -11,15 +11,16 @@ const alpn = 16;
 
 /** `t13d1516h2_8daaf6152771_e5627efa2ab1`: computed when asked for, since few routes need it. */
 export function ja4Of(hello: IClientHello, transport: TJa4Transport = 't'): string {
-  const named = hello.extensions.includes(serverName) ? 'd' : 'i';
+  const types = unpackCodes(hello.extensions);
+  const named = types.includes(serverName) ? 'd' : 'i';
   const version = versionCodes.get(Math.max(0, ...hello.versions)) ?? '00';
   const counts = countOf(hello.ciphers) + countOf(hello.extensions);
-  const extensions = hex(hello.extensions.filter((type) => type !== serverName && type !== alpn)).sort();
-  const algorithms = hex(hello.signatureAlgorithms);
+  const extensions = hex(types.filter((type) => type !== serverName && type !== alpn)).sort();
+  const algorithms = hex(unpackCodes(hello.signatureAlgorithms));
   const listed = algorithms.length === 0 ? extensions.join() : `${extensions.join()}_${algorithms.join()}`;
   return [
     `${transport}${version}${named}${counts}${alpnCode(hello.alpn[0])}`,
-    digest(hex(hello.ciphers).sort().join()),
+    digest(hex(unpackCodes(hello.ciphers)).sort().join()),
     digest(extensions.length === 0 ? '' : listed),
   ].join('_');
 }
@@ -36,9 +37,9 @@ const versionCodes: ReadonlyMap<number, string> = new Map([
   [0xfefc, 'd3'],
 ]);
 
-const countOf = (codes: Uint16Array): string => String(Math.min(codes.length, 99)).padStart(2, '0');
+const countOf = (codes: TCodes): string => String(Math.min(codes.length, 99)).padStart(2, '0');
 
-const hex = (codes: Uint16Array): string[] => Array.from(codes, (code) => code.toString(16).padStart(4, '0'));
+const hex = (codes: readonly number[]): string[] => codes.map((code) => code.toString(16).padStart(4, '0'));
 
 /** First and last character of the name, or of its hexadecimal form where one of them is not alphanumeric. */
 function alpnCode(name: string | undefined): string {
