@@ -1,7 +1,6 @@
 // One certificate with one policy: the servers, never listening, that handshakes are made by.
 
 import type { SecureContextOptions, Server, TlsOptions } from 'node:tls';
-import { maxDelayMs } from '../base/clock.js';
 import type { IResolvedTls } from '../config/resolved.js';
 import type { ITlsContext } from '../flow/forward/terminate.js';
 import * as plugins from '../plugins.js';
@@ -24,8 +23,8 @@ export class TlsContext implements ITlsContext {
       ...secureOptions(tls, pair),
       requestCert: tls.clientAuth !== null,
       rejectUnauthorized: tls.clientAuth?.required ?? false,
-      // Our own deadline is the one that counts; Node's takes no "none".
-      handshakeTimeout: maxDelayMs,
+      // Our own deadline is the one that counts. Node takes 0 for its default, and makes no timer of what is below.
+      handshakeTimeout: -1,
     };
   }
 

@@ -53,15 +53,14 @@ export function readBy(socket: Socket, reader: IReader): boolean {
   const fields = fieldsOf(socket);
   if (fields === null || typeof handle?.useUserBuffer !== 'function') return false;
   let present = reader.buffer;
-  Object.assign(socket, {
-    [fields.buffer]: present,
-    [fields.callback]: (bytes: number) => reader.filled(bytes),
-    [fields.next]: () => {
-      if (reader.buffer === present) return undefined;
-      present = reader.buffer;
-      return present;
-    },
-  });
+  // A function that is written as the value of a computed key would get a name of its own, in memory of its own.
+  const filled = (bytes: number) => reader.filled(bytes);
+  const next = () => {
+    if (reader.buffer === present) return undefined;
+    present = reader.buffer;
+    return present;
+  };
+  Object.assign(socket, { [fields.buffer]: present, [fields.callback]: filled, [fields.next]: next });
   handle.useUserBuffer(present);
   if (socket.isPaused()) socket.pause();
   return true;

@@ -27,6 +27,7 @@ export class SharedRead implements IReader {
   readonly #socket: Socket;
   readonly #shared: Buffer;
   #read: TBytesRead | null;
+  #onData: ((chunk: Buffer) => void) | null = null;
 
   constructor(socket: Socket, read: TBytesRead) {
     shared ??= Buffer.allocUnsafeSlow(sharedBytes);
@@ -35,13 +36,13 @@ export class SharedRead implements IReader {
     this.#socket = socket;
     this.#read = read;
     if (socket.readableLength === 0 && readBy(socket, this)) socket.resume();
-    else socket.on('data', this.#onData);
+    else this.#listen();
   }
 
   /** From now on the socket emits `data` again, to whoever listens then. */
   giveBack(): void {
     this.#read = null;
-    this.#socket.off('data', this.#onData);
+    if (this.#onData !== null) this.#socket.off('data', this.#onData);
   }
 
   /** False: no more for now. */
@@ -58,14 +59,17 @@ export class SharedRead implements IReader {
     // Whoever was stopped by this has nothing to read into for a long time, perhaps.
     if (bytes >= largeBytes && !this.#socket.isPaused()) this.buffer = Buffer.allocUnsafeSlow(sharedBytes);
     else if (!isShared) this.buffer = this.#shared;
-    if (wasCostly) setImmediate(this.#goOn);
+    if (wasCostly) setImmediate(goOn, this.#socket);
     return !wasCostly;
   }
 
-  /** Whoever has paused it meanwhile resumes it. */
-  readonly #goOn = (): void => {
-    if (!this.#socket.isPaused() && !this.#socket.destroyed) this.#socket.resume();
-  };
+  #listen(): void {
+    this.#onData = (chunk) => void this.#read?.(chunk, true);
+    this.#socket.on('data', this.#onData);
+  }
+}
 
-  readonly #onData = (chunk: Buffer): void => void this.#read?.(chunk, true);
+/** Whoever has paused it meanwhile resumes it. */
+function goOn(socket: Socket): void {
+  if (!socket.isPaused() && !socket.destroyed) socket.resume();
 }

@@ -238,22 +238,28 @@ export function setupSocketHandlers<const L extends string = 'socket'>(
   socket: Socket,
   onClose: (reason: TSocketClose<L>, error?: Error) => void,
   onTimeout?: () => void,
-  label: L = 'socket' as L,
+  label?: L,
 ): () => void {
+  // A default that stands among the parameters costs every socket a scope of its own.
+  const name = (label ?? 'socket') as L;
   let watching = true;
-  const onEnd = () => onClose(`${label}_ended`);
+  const onEnd = () => onClose(`${name}_ended`);
   const onGone = (error?: Error | boolean) => {
     if (!watching) return;
     stop();
-    if (error instanceof Error) onClose(`${label}_error`, error);
-    else onClose(`${label}_closed`);
+    if (error instanceof Error) onClose(`${name}_error`, error);
+    else onClose(`${name}_closed`);
   };
   const stop = () => {
+    if (!watching) return;
     watching = false;
-    socket.off('end', onEnd).off('close', onGone);
+    socket.on('error', nothingMore).off('error', onGone).off('end', onEnd).off('close', onGone);
     if (onTimeout !== undefined) socket.off('timeout', onTimeout);
   };
   socket.on('error', onGone).on('end', onEnd).on('close', onGone);
   if (onTimeout !== undefined) socket.on('timeout', onTimeout);
   return stop;
 }
+
+/** Handles the errors of a socket that nobody watches, and keeps nothing alive for it. */
+function nothingMore(): void {}

@@ -147,13 +147,14 @@ class Handshake {
     if (this.#context.clientAuthOptional && !secure.authorized && secure.getPeerX509Certificate() !== undefined) {
       return this.#refused(secure);
     }
-    this.#raw.off('end', this.#left);
+    // Node waits for the connection of every socket that it lays TLS over, for as long as it lives; this one is connected.
+    this.#raw.off('end', this.#left).removeAllListeners('connect');
     this.#raw.allowHalfOpen = this.#halfOpen;
     secure.allowHalfOpen = this.#halfOpen;
     layOver(secure, this.#raw);
     connection.limitMs = 0;
     connection.tlsVersion = secure.getProtocol() as Connection['tlsVersion'];
-    connection.alpn = secure.alpnProtocol ? [secure.alpnProtocol] : [];
+    connection.alpn = secure.alpnProtocol ? agreedOn(secure.alpnProtocol) : [];
     // Bytes are counted as they are meant, from here on.
     connection.bytesReceived = 0;
     this.#deps.connections.secured(connection, secure);
@@ -200,6 +201,15 @@ function limitHandshake(
   connection.limitEnd = 'handshake_timeout';
   connection.limitPassed = null;
   connections.deadlines.reschedule(connection);
+}
+
+const h2Only: readonly string[] = ['h2'];
+const http1Only: readonly string[] = ['http/1.1'];
+
+/** What most agree on is one list for all of them. */
+function agreedOn(name: string): readonly string[] {
+  if (name === 'h2') return h2Only;
+  return name === 'http/1.1' ? http1Only : [name];
 }
 
 /** Servers whose events lead to their handshakes. */
