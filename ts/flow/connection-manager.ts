@@ -218,7 +218,8 @@ export class ConnectionManager extends LifecycleComponent {
   }
 
   #clientEnded(connection: Connection): void {
-    const { phase, handled, clear } = connection;
+    const { phase, handled, clear, drainable } = connection;
+    if (drainable !== null) return drainable.clientEnded();
     if (handled && !clear.writableEnded) connection.clientEndedMs = this.#clock.nowMs();
     // The peek knows better: what has come may be enough.
     if (phase !== 'dial') return;

@@ -58,6 +58,8 @@ export interface IDrainable {
   drain(graceMs: number): void;
   /** New routes are in force: a connection that would be served otherwise now is drained. */
   reconsider(): void;
+  /** The client's FIN has come, behind everything that it sent. */
+  clientEnded(): void;
 }
 
 /** Given back exactly once, when the connection ends. */
@@ -151,7 +153,8 @@ export class Connection implements IConnectionRecord {
   sampledIn = 0;
   sampledOut = 0;
 
-  readonly #releases: TRelease[] = [];
+  /** null: none yet. */
+  #releases: TRelease[] | null = null;
   #abort: AbortController | null = null;
   #serverIp: string | null = null;
 
@@ -217,6 +220,7 @@ export class Connection implements IConnectionRecord {
   /** Calls `release` when the connection ends, or now if it has ended. */
   whenEnded(release: TRelease): void {
     if (this.end !== null) release();
+    else if (this.#releases === null) this.#releases = [release];
     else this.#releases.push(release);
   }
 
@@ -234,7 +238,9 @@ export class Connection implements IConnectionRecord {
     this.end = end;
     this.stopPeeking?.();
     this.stopPeeking = null;
-    for (const release of this.#releases.splice(0)) release();
+    const releases = this.#releases ?? [];
+    this.#releases = null;
+    for (const release of releases) release();
     this.#abort?.abort();
   }
 

@@ -51,7 +51,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#reader.read();
     // A handler that the first request is handed over to gets a socket that nobody has made flow.
     if (this.#phase === 'gone') return;
-    this.#socket.on('end', this.#onEnd).on('drain', this.#onDrain);
+    this.#socket.on('drain', this.#onDrain);
     this.#reading = new SharedRead(this.#socket, this.#onData);
   }
 
@@ -161,7 +161,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
   };
 
   /** A FIN cannot be told from a close: the client has left (its request with it), unless the route says otherwise. */
-  readonly #onEnd = (): void => {
+  clientEnded(): void {
     if (this.#phase === 'exchange') {
       if (this.#reader.contentDone && this.#exchange?.mayHalfClose) {
         this.#keepAlive = false;
@@ -172,7 +172,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     }
     if (this.#phase === 'closing') return this.#finish(this.#closeEnd);
     this.#finish(this.#phase === 'head' ? 'client_aborted' : 'client_closed');
-  };
+  }
 
   readonly #onLimit = (): void => {
     switch (this.#phase) {
@@ -295,6 +295,6 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#connection.limitPassed = null;
     this.#connection.drainable = null;
     this.#reading?.giveBack();
-    this.#socket.off('end', this.#onEnd).off('drain', this.#onDrain);
+    this.#socket.off('drain', this.#onDrain);
   }
 }

@@ -39,7 +39,7 @@ export function switchToTunnel(
   const deps = { clock: visitor.services.clock, connections };
   const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, deps);
   // A tunnel of a route that changed lives on: it is nobody's next request.
-  connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {} };
+  connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {}, clientEnded() {} };
   if (client.graceMs !== null) tunnel.shutdown(client.graceMs);
   return own.status;
 }
