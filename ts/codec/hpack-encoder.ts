@@ -29,15 +29,19 @@ const mostExtra = 24;
 /** Longer ones, and those with a query, are seldom asked for again. */
 const maxPathLength = 64;
 
+/** Of encoders without entries: never written to. */
+const noTexts: string[] = [];
+const noPlaces: number[] = [];
+
 export class HpackEncoder {
   /** By slot, where the entry that was added as the n-th is at `n & #mask`. Made when the first comes. */
-  #names: string[] = [];
-  #values: string[] = [];
+  #names: string[] = noTexts;
+  #values: string[] = noTexts;
   /** Which entry of the same name was added before; -1: none. */
-  #previous: number[] = [];
+  #previous: number[] = noPlaces;
   #mask = -1;
-  /** The newest entry of each name. */
-  readonly #newest = new Map<string, number>();
+  /** The newest entry of each name; null: nothing was added yet. */
+  #newest: Map<string, number> | null = null;
   /** How many were ever added, and how many of these are still there. */
   #added = 0;
   #count = 0;
@@ -85,7 +89,7 @@ export class HpackEncoder {
 
   /** Gives the place behind it. */
   #field(name: string, value: string, buffer: Buffer, at: number): number {
-    let place = this.#newest.get(name) ?? -1;
+    let place = this.#newest?.get(name) ?? -1;
     let nameIndex = place < 0 ? 0 : lastStatic + this.#added - place;
     const oldest = this.#added - this.#count;
     for (let tries = maxTries; place >= oldest && tries > 0; tries--) {
@@ -123,6 +127,7 @@ export class HpackEncoder {
     const slot = this.#added & this.#mask;
     this.#names[slot] = ownName;
     this.#values[slot] = detached(value);
+    this.#newest ??= new Map();
     this.#previous[slot] = this.#newest.get(name) ?? -1;
     this.#newest.set(ownName, this.#added);
     this.#added++;
@@ -136,7 +141,7 @@ export class HpackEncoder {
       const slot = oldest & this.#mask;
       const name = this.#names[slot] as string;
       this.#bytes -= name.length + (this.#values[slot] as string).length + entryBytes;
-      if (this.#newest.get(name) === oldest) this.#newest.delete(name);
+      if (this.#newest?.get(name) === oldest) this.#newest.delete(name);
       this.#names[slot] = '';
       this.#values[slot] = '';
       this.#count--;

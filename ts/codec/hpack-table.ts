@@ -5,10 +5,13 @@ export const entryBytes = 32;
 
 const firstSlots = 16;
 
+/** Of tables without entries: never written to. */
+const nothing: string[] = [];
+
 export class HpackTable {
   /** By slot; their number is a power of two. */
-  #names: string[] = [];
-  #values: string[] = [];
+  #names: string[] = nothing;
+  #values: string[] = nothing;
   #mask = -1;
   /** The slot that the next entry takes. */
   #next = 0;
@@ -46,8 +49,8 @@ export class HpackTable {
     this.#maxBytes = maxBytes;
     this.#evict(maxBytes);
     if (this.#count > 0) return;
-    this.#names = [];
-    this.#values = [];
+    this.#names = nothing;
+    this.#values = nothing;
     this.#mask = -1;
     this.#next = 0;
   }

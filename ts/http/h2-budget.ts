@@ -4,6 +4,7 @@ import type { IClock } from '../base/clock.js';
 import type { IH2Budgets, TH2BudgetName } from './h2-limits.js';
 
 interface ILevel {
+  readonly name: TH2BudgetName;
   level: number;
   /** When it was last let run out. */
   atMs: number;
@@ -14,8 +15,8 @@ export class H2Budget {
   readonly #budgets: IH2Budgets;
   readonly #clock: IClock;
   readonly #bornMs: number;
-  /** Made when the first is counted: most connections need none. */
-  readonly #levels = new Map<TH2BudgetName, ILevel>();
+  /** Of what was counted, which is little on most connections; null: nothing. */
+  #levels: ILevel[] | null = null;
 
   constructor(budgets: IH2Budgets, clock: IClock) {
     this.#budgets = budgets;
@@ -25,11 +26,7 @@ export class H2Budget {
 
   /** False: over the budget. */
   spend(name: TH2BudgetName): boolean {
-    let state = this.#levels.get(name);
-    if (state === undefined) {
-      state = { level: 0, atMs: this.#bornMs, total: 0 };
-      this.#levels.set(name, state);
-    }
+    const state = this.#levelOf(name) ?? this.#make(name);
     state.total++;
     state.level++;
     const { burst, perSecond } = this.#budgets[name];
@@ -43,12 +40,24 @@ export class H2Budget {
 
   /** Gives back what an ordinary use of the protocol earns. */
   earn(name: TH2BudgetName, amount: number): void {
-    const state = this.#levels.get(name);
+    const state = this.#levelOf(name);
     if (state !== undefined) state.level = Math.max(0, state.level - amount);
   }
 
   /** How many there were. */
   total(name: TH2BudgetName): number {
-    return this.#levels.get(name)?.total ?? 0;
+    return this.#levelOf(name)?.total ?? 0;
+  }
+
+  #levelOf(name: TH2BudgetName): ILevel | undefined {
+    if (this.#levels !== null) for (const state of this.#levels) if (state.name === name) return state;
+    return undefined;
+  }
+
+  #make(name: TH2BudgetName): ILevel {
+    const state = { name, level: 0, atMs: this.#bornMs, total: 0 };
+    if (this.#levels === null) this.#levels = [state];
+    else this.#levels.push(state);
+    return state;
   }
 }

@@ -52,7 +52,6 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     connection.drainable = this;
     connection.limitPassed = this.#onLimit;
     connection.whenEnded(() => this.#ended());
-    this.#socket.on('end', this.#onEnd);
     this.#idle();
     this.#session.start(bytes);
     if (!isAdequate(connection)) this.#session.abort(h2Error.inadequateSecurity, 'the cipher is too weak for HTTP/2');
@@ -177,10 +176,10 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     this.#pingDueMs = nowMs + pingIntervalMs;
   }
 
-  readonly #onEnd = (): void => {
+  clientEnded(): void {
     if (this.#phase === 'closing') return this.#finish(this.#closeEnd ?? 'normal');
     this.#finish(this.#streams.size > 0 ? 'client_aborted' : (this.#closeEnd ?? 'client_closed'));
-  };
+  }
 
   #finish(end: TEnd): void {
     this.visitor.connections.cleanupConnection(this.#connection, end);
@@ -191,7 +190,6 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
     this.#phase = 'gone';
     this.#connection.limitPassed = null;
     this.#connection.drainable = null;
-    this.#socket.off('end', this.#onEnd);
     this.#session.lost();
   }
 }

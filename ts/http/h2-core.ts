@@ -11,6 +11,18 @@ import { H2Stream, type IH2StreamHost } from './h2-stream.js';
 import { H2Table } from './h2-table.js';
 import type { IH2SessionListener, IH2StreamOwner } from './h2-types.js';
 
+/** What a session does for its core. */
+export interface IH2Life {
+  /** The peer has acknowledged our SETTINGS. */
+  settingsKnown(): void;
+  /**
+   * What was read ends within a frame that is no content, or within a header block (true); that is complete now (false).
+   */
+  partly(isPart: boolean): void;
+  /** Nothing of the connection's is to be waited for any more. */
+  coreEnded(): void;
+}
+
 export class H2Core implements IH2StreamHost {
   readonly isServer: boolean;
   readonly listener: IH2SessionListener;
@@ -40,19 +52,17 @@ export class H2Core implements IH2StreamHost {
   #lastWords = false;
   #begunToDrain = false;
   #told: H2Stream[] = [];
-  /** Ours whose header block was not sent yet: they have no number. */
-  readonly #unnumbered = new Set<H2Stream>();
+  /** Ours whose header block was not sent yet: they have no number. Made with the first. */
+  #unnumbered: Set<H2Stream> | null = null;
+  readonly life: IH2Life;
 
-  readonly #ended: () => void;
-
-  /** `ended`: nothing of the connection's is to be waited for any more. */
-  constructor({ role, socket, listener, limits, clock }: IH2SessionOptions, ended: () => void) {
-    this.#ended = ended;
+  constructor({ role, socket, listener, limits, clock }: IH2SessionOptions, life: IH2Life) {
+    this.life = life;
     this.isServer = role === 'client-side';
     this.listener = listener;
     this.limits = limits;
     this.budget = new H2Budget(limits.budgets, clock);
-    this.sender = new H2Sender(socket, limits, this.budget, () => this.fail(h2Error.enhanceYourCalm, 'unread'));
+    this.sender = new H2Sender(socket, limits, this.budget, this);
     this.pings = new H2Pings(this.sender, clock);
     this.table = new H2Table(this.isServer);
     this.streamWindow = limits.initialWindowBytes;
@@ -71,8 +81,10 @@ export class H2Core implements IH2StreamHost {
     const stream = new H2Stream(this, owner, this.peer.initialWindowSize, this.newWindow);
     this.count++;
     stream.id = id;
-    if (id === 0) this.#unnumbered.add(stream);
-    else this.table.live.set(id, stream);
+    if (id === 0) {
+      this.#unnumbered ??= new Set();
+      this.#unnumbered.add(stream);
+    } else this.table.live.set(id, stream);
     return stream;
   }
 
@@ -81,7 +93,7 @@ export class H2Core implements IH2StreamHost {
     if (this.over || table.lastOwn > maxWindow - 2) return false;
     table.lastOwn += table.lastOwn === 0 ? 1 : 2;
     stream.id = table.lastOwn;
-    this.#unnumbered.delete(stream);
+    this.#unnumbered?.delete(stream);
     stream.sendWindow = this.peer.initialWindowSize;
     table.live.set(stream.id, stream);
     return true;
@@ -137,6 +149,11 @@ export class H2Core implements IH2StreamHost {
     else this.#close(stream, code, code === h2Error.refusedStream, false);
   }
 
+  /** More waits than may for a peer that does not read. */
+  unread(): void {
+    this.fail(h2Error.enhanceYourCalm, 'unread');
+  }
+
   /** A connection error, or the owner's wish: GOAWAY, and nothing more. */
   fail(code: number, why: string): void {
     if (this.over) return;
@@ -184,11 +201,11 @@ export class H2Core implements IH2StreamHost {
     if (stream.pauses) return;
     stream.pauses = true;
     this.#told.push(stream);
-    if (!this.reading) queueMicrotask(this.pause);
+    if (!this.reading) queueMicrotask(() => this.pause());
   }
 
   /** Tells all that heard something that nothing more comes now. */
-  readonly pause = (): void => {
+  pause(): void {
     const told = this.#told;
     if (told.length === 0) return;
     this.#told = [];
@@ -196,7 +213,7 @@ export class H2Core implements IH2StreamHost {
       stream.pauses = false;
       if (!stream.over) stream.owner?.h2Pause();
     }
-  };
+  }
 
   #sayLast(): void {
     if (this.over || this.#lastWords) return;
@@ -256,15 +273,16 @@ export class H2Core implements IH2StreamHost {
   #forget(stream: H2Stream): void {
     stream.finish();
     this.count--;
-    if (stream.id === 0) this.#unnumbered.delete(stream);
+    if (stream.id === 0) this.#unnumbered?.delete(stream);
     else this.table.live.delete(stream.id);
   }
 
   #end(code: number): void {
     this.sender.stop();
     this.pings.stop();
-    this.#ended();
-    for (const stream of [...this.table.live.values(), ...this.#unnumbered]) this.#close(stream, code, false, true);
+    this.life.coreEnded();
+    const streams = [...this.table.live.values(), ...(this.#unnumbered ?? [])];
+    for (const stream of streams) this.#close(stream, code, false, true);
   }
 }
 

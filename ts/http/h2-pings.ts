@@ -11,7 +11,8 @@ interface IAwaited {
 export class H2Pings {
   readonly #sender: H2Sender;
   readonly #clock: IClock;
-  readonly #awaited = new Map<number, IAwaited>();
+  /** Made with the first. */
+  #awaited: Map<number, IAwaited> | null = null;
   #last = 0;
 
   constructor(sender: H2Sender, clock: IClock) {
@@ -27,6 +28,7 @@ export class H2Pings {
     this.#sender.writer.ping(false, payload, 0);
     this.#sender.later();
     const timer = this.#clock.setTimer(() => this.#finish(number, false), limitMs);
+    this.#awaited ??= new Map();
     this.#awaited.set(number, { timer, done });
   }
 
@@ -36,14 +38,14 @@ export class H2Pings {
   }
 
   stop(): void {
-    for (const { timer } of this.#awaited.values()) timer.cancel();
-    this.#awaited.clear();
+    for (const { timer } of this.#awaited?.values() ?? []) timer.cancel();
+    this.#awaited = null;
   }
 
   #finish(number: number, isAnswered: boolean): boolean {
-    const awaited = this.#awaited.get(number);
+    const awaited = this.#awaited?.get(number);
     if (awaited === undefined) return false;
-    this.#awaited.delete(number);
+    this.#awaited?.delete(number);
     awaited.timer.cancel();
     awaited.done(isAnswered);
     return true;

@@ -8,13 +8,10 @@ import type { H2Stream } from './h2-stream.js';
 
 export class H2Control {
   readonly #core: H2Core;
-  readonly #settingsKnown: () => void;
   #acknowledged = false;
 
-  /** `settingsKnown`: the peer has acknowledged ours. */
-  constructor(core: H2Core, settingsKnown: () => void) {
+  constructor(core: H2Core) {
     this.#core = core;
-    this.#settingsKnown = settingsKnown;
   }
 
   frame(reader: FrameReader): void {
@@ -75,7 +72,7 @@ export class H2Control {
     const less = firstWindow - core.streamWindow;
     core.newWindow = core.streamWindow;
     if (less > 0) for (const stream of core.table.live.values()) stream.window -= less;
-    this.#settingsKnown();
+    core.life.settingsKnown();
   }
 
   #apply(bytes: Buffer, at: number, end: number): void {

@@ -23,17 +23,10 @@ export class H2Receiver {
   #dataOf: H2Stream | null = null;
   #isPart = false;
 
-  readonly #partly: (isPart: boolean) => void;
-
-  /**
-   * `settingsKnown`: the peer has acknowledged ours. `partly`: what was read ends within a frame that is no content, or within a
-   * header block (true); that is complete now (false).
-   */
-  constructor(core: H2Core, settingsKnown: () => void, partly: (isPart: boolean) => void) {
+  constructor(core: H2Core) {
     this.#core = core;
-    this.#partly = partly;
     this.#reader = new FrameReader(core.isServer);
-    this.#control = new H2Control(core, settingsKnown);
+    this.#control = new H2Control(core);
   }
 
   /** Opens the connection's window beyond what every connection begins with. */
@@ -67,7 +60,7 @@ export class H2Receiver {
     const isPart = this.#block.stream !== 0 || this.#reader.partial;
     if (isPart === this.#isPart) return;
     this.#isPart = isPart;
-    this.#partly(isPart);
+    this.#core.life.partly(isPart);
   }
 
   #frame(reader: FrameReader): void {

@@ -17,6 +17,11 @@ const smallBytes = 4_096;
 /** No more content is framed while so much waits in the socket: what is framed cannot be overtaken any more. */
 const socketBytes = 65_536;
 
+export interface IH2SenderHost {
+  /** More waits than may for a peer that does not read. */
+  unread(): void;
+}
+
 export class H2Sender {
   /** For frames that are neither HEADERS nor DATA; whoever appends calls `later`. */
   readonly writer = new FrameWriter();
@@ -30,7 +35,7 @@ export class H2Sender {
   readonly #socket: Socket;
   readonly #limits: IH2Limits;
   readonly #budget: H2Budget;
-  readonly #unread: () => void;
+  readonly #host: IH2SenderHost;
   /** Streams with content and a window, in the order of their turns. */
   #list: H2Outgoing[] = [];
   /** Someone's order is not the usual. */
@@ -44,12 +49,11 @@ export class H2Sender {
   #blocked = false;
   #over = false;
 
-  /** `unread`: more waits than may for a peer that does not read. */
-  constructor(socket: Socket, limits: IH2Limits, budget: H2Budget, unread: () => void) {
+  constructor(socket: Socket, limits: IH2Limits, budget: H2Budget, host: IH2SenderHost) {
     this.#socket = socket;
     this.#limits = limits;
     this.#budget = budget;
-    this.#unread = unread;
+    this.#host = host;
     socket.on('drain', this.#drained);
   }
 
@@ -156,7 +160,7 @@ export class H2Sender {
   flush(): void {
     if (this.#flushing || this.#over) return;
     if (this.#blocked) {
-      if (this.writer.at > this.#limits.maxUnreadBytes) this.#unread();
+      if (this.writer.at > this.#limits.maxUnreadBytes) this.#host.unread();
       return;
     }
     this.#flushing = true;

@@ -4,7 +4,7 @@ import type { ITimer } from '../base/clock.js';
 import { h2Error, h2Preface } from '../codec/http2-frame.js';
 import { h2Setting } from '../codec/http2-settings.js';
 import { SharedRead } from '../flow/shared-read.js';
-import { H2Core } from './h2-core.js';
+import { H2Core, type IH2Life } from './h2-core.js';
 import type { TH2BudgetName } from './h2-limits.js';
 import { H2Receiver } from './h2-receive.js';
 import type { IH2SessionOptions } from './h2-session-options.js';
@@ -12,7 +12,7 @@ import type { IH2Session, IH2Stream, IH2StreamOwner } from './h2-types.js';
 
 export type { IH2SessionOptions } from './h2-session-options.js';
 
-export class H2Session implements IH2Session {
+export class H2Session implements IH2Session, IH2Life {
   readonly #options: IH2SessionOptions;
   readonly #core: H2Core;
   readonly #receiver: H2Receiver;
@@ -23,8 +23,8 @@ export class H2Session implements IH2Session {
 
   constructor(options: IH2SessionOptions) {
     this.#options = options;
-    this.#core = new H2Core(options, () => this.#cancelTimers());
-    this.#receiver = new H2Receiver(this.#core, () => this.#settingsTimer?.cancel(), this.#partly);
+    this.#core = new H2Core(options, this);
+    this.#receiver = new H2Receiver(this.#core);
   }
 
   get streams(): number {
@@ -90,23 +90,29 @@ export class H2Session implements IH2Session {
 
   lost(): void {
     this.#core.lost();
-    this.#cancelTimers();
+    this.coreEnded();
     this.#reader?.giveBack();
     this.#reader = null;
   }
 
-  #cancelTimers(): void {
+  settingsKnown(): void {
     this.#settingsTimer?.cancel();
-    this.#partTimer?.cancel();
+    this.#settingsTimer = null;
   }
 
-  readonly #partly = (isPart: boolean): void => {
+  partly(isPart: boolean): void {
     const { clock, limits } = this.#options;
     this.#partTimer?.cancel();
     this.#partTimer = isPart
       ? clock.setTimer(() => this.abort(h2Error.enhanceYourCalm, 'header block'), limits.headerBlockMs)
       : null;
-  };
+  }
+
+  coreEnded(): void {
+    this.settingsKnown();
+    this.#partTimer?.cancel();
+    this.#partTimer = null;
+  }
 
   #serverSettings(): number[] {
     const { limits } = this.#options;
