@@ -237,6 +237,20 @@ tap.test(
   },
 );
 
+tap.test('a token that is known already is refused once it has expired, or the rule is another', async () => {
+  await using origin = await startRecordingOrigin();
+  const clock = makeFakeClock();
+  await using world = await startProxy({ routes: [routeFor(origin.port)] }, { clock });
+  const token = await signWithSecret(secret, { exp: Math.floor(clock.wallMs() / 1000) + 30 });
+  expect([await statusOf(world.port, token), await statusOf(world.port, token)]).toEqual([200, 200]);
+  clock.advance(36_000);
+  expect(await statusOf(world.port, token)).toEqual(401);
+  const other = await signWithSecret(secret, { exp: Math.floor(clock.wallMs() / 1000) + 30 });
+  expect(await statusOf(world.port, other)).toEqual(200);
+  await world.proxy.updateRoutes([routeFor(origin.port, { secret: secret.repeat(2) })]);
+  expect(await statusOf(world.port, other)).toEqual(401);
+});
+
 tap.test(
   'keys of the configuration serve without a server, and of several that fit the right one is found',
   async () => {

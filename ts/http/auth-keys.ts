@@ -55,6 +55,11 @@ export class KeySets {
     return find;
   }
 
+  /** Another number: what was verified by the keys of a rule before may not be so any more. */
+  generationOf({ server }: IResolvedJwt): number {
+    return server === null ? 0 : (this.#fetched.get(server.key)?.generation ?? 0);
+  }
+
   #setOf(server: IResolvedAuthServer): FetchedSet {
     const known = this.#fetched.get(server.key);
     if (known !== undefined) return known;
@@ -66,11 +71,15 @@ export class KeySets {
   }
 }
 
+let fetches = 0;
+
 class FetchedSet {
   readonly #server: IResolvedAuthServer;
   readonly #clock: IClock;
   readonly #logger: ILogger;
   readonly #upstreams: Upstreams;
+  /** Of the keys; no other set ever has the same. */
+  generation = 0;
   #find: TFindKey | null = null;
   #fetchedMs = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -134,6 +143,7 @@ class FetchedSet {
     });
     if (status !== 200) throw new Error(`the answer is ${status}`);
     this.#find = createLocalJWKSet(keySetIn(body));
+    this.generation = ++fetches;
     this.#fetchedMs = this.#clock.nowMs();
   }
 }

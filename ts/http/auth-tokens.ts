@@ -9,6 +9,7 @@ import * as plugins from '../plugins.js';
 import { askToken } from './auth-answers.js';
 import { KeySets, KeysMissing } from './auth-keys.js';
 import { type IAsking, type IAuthVerdict, refusedBy } from './auth-types.js';
+import { VerifiedTokens } from './auth-verified.js';
 import { errorAnswer } from './error-answer.js';
 import type { Upstreams } from './upstream.js';
 
@@ -24,18 +25,26 @@ export class Tokens {
   readonly #clock: IClock;
   readonly #sets: KeySets;
   readonly #secrets = new WeakMap<IResolvedJwt, KeyObject>();
+  readonly #verified: VerifiedTokens;
 
   constructor(clock: IClock, logger: ILogger, upstreams: Upstreams) {
     this.#clock = clock;
+    this.#verified = new VerifiedTokens(clock);
     this.#sets = new KeySets(clock, logger, upstreams);
   }
 
   async judge(rule: IResolvedJwt, asking: IAsking): Promise<IAuthVerdict> {
     const token = bearerOf(asking.head.fields);
     if (token === null) return refusedBy(askToken(false));
+    const generation = this.#sets.generationOf(rule);
+    const known = this.#verified.find(rule, token, generation);
+    if (known !== null) return known;
     try {
       const payload = await this.#verify(token, rule, asking);
-      return { refusal: null, fields: claimFields(payload, rule) };
+      const verdict: IAuthVerdict = { refusal: null, fields: claimFields(payload, rule) };
+      // With the keys of before: if others came meanwhile, it is verified once more.
+      this.#verified.keep(rule, token, generation, verdict, payload);
+      return verdict;
     } catch (error) {
       // What is wrong with a token is not for whoever made it up.
       return refusedBy(error instanceof KeysMissing ? errorAnswer(503) : askToken(true));
