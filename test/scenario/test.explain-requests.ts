@@ -1,7 +1,7 @@
 // What explain says of a request is what it is answered, in the clear and inside TLS that the proxy terminates.
 
 import fc from 'fast-check';
-import type { IExplainQuery, IRouteConfig } from '../../ts/index.js';
+import { type IExplainQuery, type IRouteConfig, SmartProxy } from '../../ts/index.js';
 import type { IRequestReport } from '../../ts/observe/events.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { fetchThrough, rawExchange } from '../helpers/http-clients.js';
@@ -156,6 +156,24 @@ tap.test('explain knows the ports of the HTTP engine', async () => {
   expect(ask(httpProxyPort).steps.some(({ text }) => text.startsWith('the HTTP engine takes'))).toBeTrue();
   expect(ask(rawPort).steps.some(({ text }) => text.startsWith('the HTTP engine takes'))).toBeFalse();
   expect((await fetchThrough(httpProxyPort, '/x')).status).toEqual(200);
+});
+
+tap.test('explain says in which version of HTTP a target is asked', async () => {
+  const saidFor = (backendProtocol: 'http1' | 'http2' | 'auto', isTls: boolean): string | undefined => {
+    const plain = { type: 'forward', target: { host: 'origin.test', port: 8_443 }, backendProtocol } as const;
+    const tls = { mode: 'terminate-and-reencrypt', certificate: 'internal' } as const;
+    const action = isTls ? { ...plain, tls } : plain;
+    const match = { ports: 443, domains: 'a.test', path: '/*' };
+    const proxy = new SmartProxy({ routes: [{ name: 'a', match, action }] });
+    const { steps } = proxy.explain({ port: 443, host: 'a.test', path: '/', tls: isTls });
+    return steps.map(({ text }) => /would be chosen, (.*)$/.exec(text)?.[1]).find((each) => each !== undefined);
+  };
+  expect(saidFor('http1', false)).toEqual('by HTTP/1.1');
+  expect(saidFor('auto', false)).toEqual('by HTTP/1.1');
+  expect(saidFor('http2', false)).toEqual('by HTTP/2');
+  expect(saidFor('http1', true)).toEqual('by HTTP/1.1 over TLS');
+  expect(saidFor('http2', true)).toEqual('by HTTP/2 over TLS');
+  expect(saidFor('auto', true)).toEqual('by HTTP/2 over TLS, or HTTP/1.1 if the target chooses that');
 });
 
 export default tap.start();

@@ -64,7 +64,7 @@ function explainTargets(action: IResolvedForward, matched: IMatchedVisit, steps:
     request === null ? { outcome: 'refused', end } : { outcome: 'refused', status: errorTable[error].status };
   const pickFacts = request === null ? facts : { ...facts, request };
   const verdicts = view.pickerFor(route).explain(pickFacts, () => contextOf(matched));
-  for (const verdict of verdicts) steps.push(targetStep(verdict));
+  for (const verdict of verdicts) steps.push(targetStep(verdict, request !== null));
   const first = verdicts.find(({ chosen }) => chosen);
   // Nobody is chosen where chance decides; where nothing fits or the function failed, nobody could be.
   const fits = tierFor(action.targets, facts.port, (target) => takes(target, request)) !== null;
@@ -85,9 +85,16 @@ function explainTargets(action: IResolvedForward, matched: IMatchedVisit, steps:
 const takes = (target: IResolvedTarget, request: IRequestFacts | null): boolean =>
   request !== null && (compileRequestTest(target, compilePath)?.(request) ?? true);
 
-function targetStep({ host, port, chosen, why }: ITargetVerdict): IExplainStep {
+function targetStep(verdict: ITargetVerdict, isRequest: boolean): IExplainStep {
+  const { host, port, chosen, why, speaks } = verdict;
   const place = port === null ? host : placeName(host, port);
-  return { stage: 'forward', ok: chosen ? true : null, text: `${place}: ${why}`, detail: { host, port, chosen, why } };
+  const how = isRequest && speaks !== undefined ? `, by ${speaks}` : '';
+  return {
+    stage: 'forward',
+    ok: chosen ? true : null,
+    text: `${place}: ${why}${how}`,
+    detail: { host, port, chosen, why },
+  };
 }
 
 /** Of names only their addresses are judged, when they are resolved. */

@@ -278,7 +278,7 @@ tap.test('explain says of every target what would become of it', async () => {
   world.clock.advance(2_500);
   expect(whys()['a.test']).toEqual('ejected for another 7.5 s after 3 failed dials, last: ECONNREFUSED');
   expect(explain().filter(({ chosen }) => chosen)).toEqual([
-    { host: 'b.test', port: 80, chosen: true, why: 'would be chosen' },
+    { host: 'b.test', port: 80, chosen: true, why: 'would be chosen', speaks: 'HTTP/1.1' },
   ]);
   const sick = makeForward(['s.test'], { healthCheck: probed, name: 'sick' });
   registry.attach([route, sick]);

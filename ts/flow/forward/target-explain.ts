@@ -3,6 +3,7 @@
 import type { IResolvedTarget } from '../../config/resolved.js';
 import type { ICandidate, TAlgorithm } from './balancer.js';
 import type { TargetPool } from './target-pool.js';
+import type { TargetState } from './target-state.js';
 import type { ITargetVerdict } from './target-types.js';
 
 /** The candidates of a pool, in the route's order. */
@@ -13,8 +14,15 @@ export function explainPool(pool: TargetPool, algorithm: TAlgorithm, clientHash:
   return pool.candidates.map((candidate) => {
     const { host, port } = candidate.state;
     const chosen = candidate === first && !drawn;
-    return { host, port, chosen, why: verdictOn(candidate, chosen, drawn && rivals.includes(candidate)) };
+    const why = verdictOn(candidate, chosen, drawn && rivals.includes(candidate));
+    return { host, port, chosen, why, ...(chosen ? { speaks: versionOf(candidate.state) } : {}) };
   });
+}
+
+function versionOf({ backendProtocol, tls }: TargetState): string {
+  if (tls === null) return backendProtocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
+  if (backendProtocol === 'auto') return 'HTTP/2 over TLS, or HTTP/1.1 if the target chooses that';
+  return backendProtocol === 'http2' ? 'HTTP/2 over TLS' : 'HTTP/1.1 over TLS';
 }
 
 /** True if both are in the list that is chosen from. In panic that is everybody. */

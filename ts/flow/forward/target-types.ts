@@ -69,6 +69,8 @@ export interface ITargetVerdict {
   readonly chosen: boolean;
   /** For people: `would be chosen`, `ejected for another 4.2 s`, `backup`, `other port`. */
   readonly why: string;
+  /** For people: how a request would be put to the one that is chosen, `HTTP/2 over TLS`. */
+  readonly speaks?: string;
 }
 
 /** Chooses among the targets of one route. */
