@@ -9,11 +9,12 @@ import type { IOriginFailure } from './exchange-types.js';
 import { H2Session } from './h2-session.js';
 import type { IH2SessionListener, IH2StreamOwner } from './h2-types.js';
 import {
+  connectionLoss,
   type IConnectionLoss,
   type IStreamEnd,
   type IUpstreamH2Host,
+  sessionFault,
   streamFailure,
-  wordOf,
 } from './upstream-h2-failure.js';
 import { upstreamH2Limits } from './upstream-h2-limits.js';
 import { UpstreamH2Origin } from './upstream-h2-origin.js';
@@ -200,7 +201,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     const spoke = this.#phase !== 'opening';
     this.#phase = 'ended';
     this.#timer?.cancel();
-    this.#leave(code === h2Error.noError ? null : this.#fault(code, why, spoke));
+    this.#leave(code === h2Error.noError ? null : sessionFault(this.name, code, why, spoke));
     if (socket.destroyed) return;
     // Errors stay handled; whoever does not take our last words in time is cut off.
     this.#timer = clock.setTimer(() => socket.destroy(), lingerMs);
@@ -216,7 +217,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   failed(error: Error): void {
     this.#unsendable = error;
     if (this.#phase === 'open') this.#phase = 'retired';
-    this.#leave(this.#lossOf(error));
+    this.#leave(connectionLoss(this.name, error, true));
   }
 
   silent(): void {
@@ -224,12 +225,6 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   }
 
   // --- inside ---
-
-  #fault(code: number, why: string, spoke: boolean): ProxyError {
-    if (spoke) return new ProxyError('TARGET_MALFORMED', `${this.name} broke the rules of HTTP/2: ${why}`);
-    if (code === h2Error.settingsTimeout) return new ProxyError('TARGET_TIMEOUT', `${this.name} sent no settings`);
-    return new ProxyError('TARGET_VERSION', `${this.name} does not speak HTTP/2: ${why} (${wordOf(code)})`);
-  }
 
   readonly #onError = (error: Error): void => this.#lost(error);
 
@@ -245,7 +240,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   #lost(cause: Error | null): void {
     const { socket } = this.options;
     if (this.#phase !== 'ended') {
-      const error = this.#lossOf(cause);
+      const error = connectionLoss(this.name, cause, this.#phase !== 'opening');
       this.#phase = 'ended';
       this.#loss = { cause };
       this.#timer?.cancel();
@@ -253,12 +248,6 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
       this.#session.lost();
     }
     socket.destroy();
-  }
-
-  #lossOf(cause: Error | null): ProxyError {
-    const how = cause === null ? 'closed the connection' : `broke the connection (${cause.message})`;
-    const when = this.#phase === 'opening' ? ' before it spoke HTTP/2' : '';
-    return new ProxyError('TARGET_BROKE', `${this.name} ${how}${when}`, cause === null ? {} : { cause });
   }
 
   #leave(error: ProxyError | null): void {
