@@ -4,6 +4,7 @@ import { type FrameReader, h2Error, h2Flag, h2Frame } from '../codec/http2-frame
 import { type IH2Priority, readPriority } from '../codec/http2-priority.js';
 import { firstWindow, maxWindow } from '../codec/http2-settings.js';
 import type { H2Core } from './h2-core.js';
+import { patientMs, patientShare } from './h2-limits.js';
 import type { H2Stream } from './h2-stream.js';
 
 export class H2Control {
@@ -58,6 +59,8 @@ export class H2Control {
     // A server that resets what we asked for costs us nothing.
     if (core.isServer && !core.spend('resets')) return;
     const stream = core.table.live.get(id);
+    const { askedMs } = stream?.owner ?? {};
+    if (askedMs !== undefined && core.budget.nowMs - askedMs >= patientMs) core.budget.earn('resets', 1 - patientShare);
     if (stream !== undefined) core.peerReset(stream, bytes.readUInt32BE(at));
   }
 
