@@ -136,9 +136,12 @@ export class Forwarding implements IUpstreamWant {
 
   /** The same after an answer that counts as a failure. False: that must do, as there is no other target, or for another reason. */
   triesAfter(status: number): boolean {
-    if (!this.#hasAttemptsLeft) return false;
-    if (!mayRepeatAfter(this.#head, status, this.#action.retry.statuses, this.#isWhole)) return false;
-    return this.#nextTarget(false, true);
+    const { statuses } = this.#action.retry;
+    const may = this.#hasAttemptsLeft && mayRepeatAfter(this.#head, status, statuses, this.#isWhole);
+    if (may && this.#nextTarget(false, true)) return true;
+    // The answer begins: nothing is sent again, however long it goes on.
+    this.#held = null;
+    return false;
   }
 
   /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
