@@ -9,7 +9,7 @@ import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
-import { H2ReaderWatch } from './h2-reader-watch.js';
+import { H2ReaderWatch, never } from './h2-reader-watch.js';
 import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import type { Visitor } from './visitor.js';
@@ -23,8 +23,6 @@ export interface IH2StreamHost {
   /** Calls `passed` once its `dueMs` has come. */
   watch(dueMs: number): void;
 }
-
-const never = Number.POSITIVE_INFINITY;
 
 export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** When the connection has to look at it. */
@@ -66,6 +64,10 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.#length = head.upgrade === null ? head.contentLength : -1;
     this.#received = end;
     this.#exchange = new Exchange(host.visitor, this, asOpening(head));
+  }
+
+  get askedMs(): number {
+    return this.#isHeadSent ? Number.NEGATIVE_INFINITY : this.#exchange.time.startedMs;
   }
 
   start(): void {
@@ -162,8 +164,8 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.limit(0);
     this.#done = true;
     const { visitor, graceMs } = this.#host;
-    const { connection, services } = visitor;
-    const { tunnels, clock } = services;
+    const { connection } = visitor;
+    const { tunnels, clock } = visitor.services;
     const { clientIp: remoteAddress, clientPort: remotePort } = connection;
     const socket = new H2TunnelSocket({ stream: this.#stream, clock, remoteAddress, remotePort });
     const tunnel = tunnels.open(socket, connection, this.#stream.id);
@@ -187,8 +189,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     if (this.#socket !== null) return this.#socket.h2Data(chunk);
-    if (this.#length >= 0 && this.#stream.received > this.#length)
-      return this.#malformed('more content than announced');
+    if (this.#length >= 0 && this.#stream.received > this.#length) return this.#malformed('too much content');
     if (!this.#done) this.#exchange.requestData(chunk);
   }
 
@@ -241,8 +242,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   /** RFC 9110 §8.6, RFC 9113 §8.1.1: a length that is wrong is no matter of taste. */
   #ended(trailers: TFields | null): void {
-    if (this.#length > 0 && this.#stream.received !== this.#length)
-      return this.#malformed('less content than announced');
+    if (this.#length > 0 && this.#stream.received !== this.#length) return this.#malformed('too little content');
     this.#received = true;
     this.#socket?.h2End();
     if (this.#done || this.#request.contentLength === 0) return;
