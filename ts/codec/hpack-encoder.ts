@@ -118,7 +118,7 @@ export class HpackEncoder {
 
   /** RFC 7541 §6.2.3: that, even where the same field is an entry for another's sake. Its name may be said by an index. */
   #marked(name: string, value: string, buffer: Buffer, at: number): number {
-    const place = this.#newest.get(name) ?? -1;
+    const place = this.#newest?.get(name) ?? -1;
     const { index } = knownNames.get(name) ?? unknownName;
     const nameIndex = index > 0 || place < 0 ? index : lastStatic + this.#added - place;
     let end = writeInteger(buffer, at, indexing.never, 15, nameIndex);
