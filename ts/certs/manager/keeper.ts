@@ -5,12 +5,22 @@ import type { ITimer } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
 import type { IStoredCertificate } from '../store/store-types.js';
 import type { IWorkshop } from './attempt.js';
-import { planKeyOf } from './issuances.js';
-import { attemptAt, dueAtOf, eventOf, type IKept, isBetter, sourcesOf, spreadOf } from './kept.js';
+import {
+  attemptAt,
+  dueAtOf,
+  eventOf,
+  forgetFailures,
+  type IKept,
+  isBetter,
+  ranked,
+  sourcesOf,
+  spreadOf,
+} from './kept.js';
 import type { ICertManagerParts, ICertNeed, TCertificateEventKind } from './manager-types.js';
-import { emptyPlan, readPlan } from './plan.js';
 import { askWindow, recallWindow } from './renewal-info.js';
 import { expiryStageOf, tickMs } from './schedule.js';
+import { readPlans } from './slots.js';
+import { StoreIndex } from './store-index.js';
 import { makeEnding } from './waiting.js';
 
 export class Keeper {
@@ -25,8 +35,7 @@ export class Keeper {
   readonly #loading = new Map<string, Promise<void>>();
   /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
   #attempt: ((kept: IKept) => Promise<void>) | null = null;
-  /** Of all certificates in the store, as far as we know. */
-  #inStore = new Set<string>();
+  readonly #inStore: StoreIndex;
   #listing: Promise<void> | null = null;
   #timer: ITimer | null = null;
   /** By the wall. */
@@ -39,6 +48,7 @@ export class Keeper {
   constructor(shop: IWorkshop, parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>) {
     this.#shop = shop;
     this.#parts = parts;
+    this.#inStore = new StoreIndex(shop.store);
   }
 
   /** Aborted by `stop`. */
@@ -54,8 +64,8 @@ export class Keeper {
     return sourcesOf(kept, this.#parts.provision !== null);
   }
 
-  isInStore(id: string): boolean {
-    return this.#inStore.has(id);
+  isInStore(need: ICertNeed): boolean {
+    return this.#inStore.has(need);
   }
 
   /** From now on attempts are made. */
@@ -107,7 +117,7 @@ export class Keeper {
     kept.window = null;
     kept.askAgainAtMs = nowMs + random() * firstAskMs;
     kept.stage = 0;
-    this.#inStore.add(kept.id);
+    this.#inStore.add(kept.id, stored.meta);
     // A need that was dropped meanwhile has its certificate in the store and is not served.
     if (this.kept.get(kept.id) !== kept) return;
     const withdrawn = kept.need.acme.strictExpiry && nowMs >= stored.meta.notAfter;
@@ -166,13 +176,12 @@ export class Keeper {
   async #load(kept: IKept): Promise<void> {
     const { store } = this.#shop;
     try {
-      const [stored, plan] = await Promise.all([store.readCertificate(kept.id), store.readRecord(planKeyOf(kept.id))]);
-      kept.plan = readPlan(plan);
+      kept.plans = await readPlans(store, kept.id, sourcesOf(kept, true));
+      const stored = await this.#inStore.find(kept, this.#shop.clock.wallMs());
       if (stored === null || this.#stopped || this.kept.get(kept.id) !== kept) return;
-      // It came after the failures: whoever got it had no time to strike them out.
-      if (kept.plan.issuers.every(({ failure }) => failure.at <= stored.meta.issuedAt))
-        kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
       this.serve(kept, stored, 'loaded');
+      // It came after the failures: whoever got it had no time to strike them out.
+      forgetFailures(kept, this.#shop.clock.wallMs());
       await recallWindow(this.#shop, kept);
     } catch (error) {
       this.#parts.logger.error({ err: error, names: kept.need.names }, 'a certificate could not be loaded');
@@ -180,19 +189,26 @@ export class Keeper {
   }
 
   async #list(): Promise<void> {
-    const { store, clock, random } = this.#shop;
+    const { clock, random } = this.#shop;
     this.#listAgainAtMs = clock.wallMs() + listMs * (0.9 + 0.2 * random());
-    const listed = await store.listCertificates();
-    this.#inStore = new Set(listed.map(({ id }) => id));
-    for (const { id, meta } of listed) {
-      const kept = this.kept.get(id);
-      if (kept === undefined || kept.running !== null || this.#loading.has(id)) continue;
-      if (meta.serial === kept.stored?.meta.serial) continue;
+    await this.#inStore.look();
+    for (const id of this.#inStore.needs) await this.#compare(this.kept.get(id));
+  }
+
+  /** Takes what others have put into the store since, if it is better. */
+  async #compare(kept: IKept | undefined): Promise<void> {
+    const { store, clock } = this.#shop;
+    if (kept === undefined || this.#loading.has(kept.id)) return;
+    const better = this.#inStore.entriesOf(kept.id).filter((entry) => isBetter(kept, entry, clock.wallMs()));
+    // An attempt that is under way has looked, but maybe too early.
+    if (better.length > 0 && kept.running !== null) return this.listSoon();
+    for (const { id } of ranked(kept, better, clock.wallMs())) {
       const found = await store.readCertificate(id);
-      if (found === null || kept.running !== null || this.#stopped || !isBetter(kept, found, clock.wallMs())) continue;
-      kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
+      if (kept.running !== null || this.#stopped || this.kept.get(kept.id) !== kept) return;
+      if (found === null || !isBetter(kept, found, clock.wallMs())) continue;
       this.serve(kept, found, 'swapped');
-      this.plan(kept);
+      forgetFailures(kept, clock.wallMs());
+      return this.plan(kept);
     }
   }
 

@@ -9,6 +9,7 @@ import { type IAttempt, type IWorkshop, poll, thrice } from './attempt.js';
 import { refusalOf } from './certificate-facts.js';
 import { IssuanceError, isBrief, refusesReplaces, ValidationError } from './failure-policy.js';
 import { dropOrder, type IOrderRecord, readOrder, writeOrder } from './order-record.js';
+import { writeCertificate } from './slots.js';
 import { solve } from './solving.js';
 
 interface IRunning {
@@ -42,7 +43,7 @@ export async function obtain(shop: IWorkshop, attempt: IAttempt, account: IAccou
     attempt.enter('downloaded');
     const stored = verified(shop, attempt, chain, key, { ...record, issuer: attempt.issuer });
     attempt.enter('verified');
-    await store.writeCertificate(attempt.id, stored, attempt.lock);
+    await writeCertificate(store, attempt.id, stored, attempt.lock);
     attempt.enter('stored');
     return stored;
   } catch (error) {
