@@ -29,7 +29,7 @@ export class SmartCertManager {
     this.#parts = { ...given, onEvent: (event) => this.#tell(given, event) };
     this.#shop = {
       ...{ store, clock, logger, solvers, tools, random },
-      accounts: new Accounts({ store, tools, makeClient }),
+      accounts: new Accounts({ store, clock, logger, tools, makeClient }),
       budgets: new IssuerBudgets(store, clock, random),
     };
     this.#keeper = new Keeper(this.#shop, this.#parts);
@@ -62,6 +62,7 @@ export class SmartCertManager {
       if (known === undefined) this.#keeper.add(makeKept(need, false));
       else this.#keeper.change(known, need);
     }
+    this.#shop.accounts.keep([...kept.values()].map(({ need }) => need.acme));
   }
 
   /** Resolves when what the store has for new needs is in use. What others wrote for the rest comes within a minute. */
