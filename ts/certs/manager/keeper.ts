@@ -21,7 +21,7 @@ import { askWindow, recallWindow } from './renewal-info.js';
 import { expiryStageOf, tickMs } from './schedule.js';
 import { readPlans } from './slots.js';
 import { StoreIndex } from './store-index.js';
-import { makeEnding } from './waiting.js';
+import { makeEnding, settledWithin } from './waiting.js';
 
 export class Keeper {
   readonly #shop: IWorkshop;
@@ -35,8 +35,10 @@ export class Keeper {
   readonly #loading = new Map<string, Promise<void>>();
   /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
   #attempt: ((kept: IKept) => Promise<void>) | null = null;
-  readonly #inStore: StoreIndex;
+  readonly inStore: StoreIndex;
   #listing: Promise<void> | null = null;
+  /** Others have written since it began. */
+  #heard = false;
   #timer: ITimer | null = null;
   /** By the wall. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -48,7 +50,7 @@ export class Keeper {
   constructor(shop: IWorkshop, parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>) {
     this.#shop = shop;
     this.#parts = parts;
-    this.#inStore = new StoreIndex(shop.store);
+    this.inStore = new StoreIndex(shop);
   }
 
   /** Aborted by `stop`. */
@@ -62,10 +64,6 @@ export class Keeper {
 
   sourcesOf(kept: IKept): readonly string[] {
     return sourcesOf(kept, this.#parts.provision !== null);
-  }
-
-  isInStore(need: ICertNeed): boolean {
-    return this.#inStore.has(need);
   }
 
   /** From now on attempts are made. */
@@ -117,7 +115,7 @@ export class Keeper {
     kept.window = null;
     kept.askAgainAtMs = nowMs + random() * firstAskMs;
     kept.stage = 0;
-    this.#inStore.add(kept.id, stored.meta);
+    this.inStore.add(kept.id, stored.meta);
     // A need that was dropped meanwhile has its certificate in the store and is not served.
     if (this.kept.get(kept.id) !== kept) return;
     const withdrawn = kept.need.acme.strictExpiry && nowMs >= stored.meta.notAfter;
@@ -147,14 +145,22 @@ export class Keeper {
   list(): Promise<void> {
     this.#listing ??= this.#list().finally(() => {
       this.#listing = null;
+      if (this.#heard) this.hear();
+      this.#heard = false;
     });
     return this.#listing;
   }
 
   /** The same within a minute, however often it is called. */
-  listSoon(): void {
-    this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + soonMs);
+  listSoon(withinMs = soonMs): void {
+    this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + withinMs);
     if (this.#listAgainAtMs < this.#wakeAtMs) this.#arm(this.#listAgainAtMs);
+  }
+
+  /** Others have written: at once, but with thousands of certificates not all the time. */
+  hear(): void {
+    if (this.#listing === null) this.listSoon(this.inStore.restMs(this.#shop.clock.nowMs()));
+    else this.#heard = true;
   }
 
   /** Ends everything that is under way, within seconds. */
@@ -165,19 +171,14 @@ export class Keeper {
     this.#ending.abort(reason);
     for (const { ending } of this.kept.values()) ending.abort(reason);
     const underWay = [...this.kept.values()].flatMap(({ running, asking }) => [running, asking]);
-    let timer: ITimer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = this.#shop.clock.setTimer(resolve, stopLimitMs);
-    });
-    await Promise.race([Promise.all([...underWay, ...this.#loading.values(), this.#listing]), late]);
-    timer?.cancel();
+    await settledWithin(this.#shop.clock, stopLimitMs, [...underWay, ...this.#loading.values(), this.#listing]);
   }
 
   async #load(kept: IKept): Promise<void> {
     const { store } = this.#shop;
     try {
       kept.plans = await readPlans(store, kept.id, sourcesOf(kept, true));
-      const stored = await this.#inStore.find(kept, this.#shop.clock.wallMs());
+      const stored = await this.inStore.find(kept, this.#shop.clock.wallMs());
       if (stored === null || this.#stopped || this.kept.get(kept.id) !== kept) return;
       this.serve(kept, stored, 'loaded');
       // It came after the failures: whoever got it had no time to strike them out.
@@ -191,15 +192,15 @@ export class Keeper {
   async #list(): Promise<void> {
     const { clock, random } = this.#shop;
     this.#listAgainAtMs = clock.wallMs() + listMs * (0.9 + 0.2 * random());
-    await this.#inStore.look();
-    for (const id of this.#inStore.needs) await this.#compare(this.kept.get(id));
+    await this.inStore.look();
+    for (const id of this.inStore.needs) await this.#compare(this.kept.get(id));
   }
 
   /** Takes what others have put into the store since, if it is better. */
   async #compare(kept: IKept | undefined): Promise<void> {
     const { store, clock } = this.#shop;
     if (kept === undefined || this.#loading.has(kept.id)) return;
-    const better = this.#inStore.entriesOf(kept.id).filter((entry) => isBetter(kept, entry, clock.wallMs()));
+    const better = this.inStore.entriesOf(kept.id).filter((entry) => isBetter(kept, entry, clock.wallMs()));
     // An attempt that is under way has looked, but maybe too early.
     if (better.length > 0 && kept.running !== null) return this.listSoon();
     for (const { id } of ranked(kept, better, clock.wallMs())) {

@@ -22,6 +22,7 @@ export class SmartCertManager {
   readonly #keeper: Keeper;
   readonly #issuances: Issuances;
   readonly #onDemand: OnDemand;
+  #watch: { close(): void } | null = null;
 
   constructor(given: ICertManagerParts) {
     const { store, clock, logger, solvers, tools = realTools, random = Math.random } = given;
@@ -38,13 +39,14 @@ export class SmartCertManager {
     this.#onDemand = new OnDemand({
       ...{ clock, logger, signal: this.#keeper.signal },
       admit: (need) => this.#admit(need),
-      isStored: (need) => this.#keeper.isInStore(need),
+      isStored: (need) => this.#keeper.inStore.has(need),
       denied: (need) => this.#parts.onEvent(eventOf(makeKept(need, true), 'ask-denied', clock.wallMs())),
     });
   }
 
   /** Takes what the store has into use, and orders nothing. Rejects if the store cannot be read. */
   async initialize(): Promise<void> {
+    this.#watch ??= this.#parts.store.watch?.(() => this.#keeper.hear()) ?? null;
     await this.#keeper.list();
     await this.#keeper.loaded();
   }
@@ -71,7 +73,7 @@ export class SmartCertManager {
     return this.#keeper.loaded();
   }
 
-  /** Takes into use what others wrote into the store; by itself it looks every few hours. */
+  /** Takes into use what others wrote into the store; by itself it looks when the store tells, and every few hours. */
   refresh(): Promise<void> {
     return this.#keeper.list();
   }
@@ -153,6 +155,7 @@ export class SmartCertManager {
 
   /** Ends everything that is under way, within seconds; no timer and no lock is left. */
   async stop(): Promise<void> {
+    this.#watch?.close();
     await this.#keeper.stop();
     this.#shop.accounts.close();
   }
