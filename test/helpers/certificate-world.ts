@@ -37,8 +37,10 @@ export interface IOpened {
   kinds(name?: string): string[];
 }
 
-export function makeCertificateWorld(options: Partial<IFakeCaOptions> = {}): ICertificateWorld {
-  const clock = makeFakeClock();
+export function makeCertificateWorld(
+  options: Partial<IFakeCaOptions> = {},
+  clock = makeFakeClock(),
+): ICertificateWorld {
   const disk = makeFakeDisk();
   const cas = new Map<string, FakeCa>();
   const addCa = (url: string, more: Partial<IFakeCaOptions> = {}) => {

@@ -74,9 +74,10 @@ export class Issuances {
     kept.state = 'queued';
     const rank = issuerPlanOf(planOf(kept, source), source)?.failure.attempts ?? 0;
     try {
-      return await this.#queueOf(source).run(rank, signal, () =>
-        locked(this.#shop, kept.id, source, signal, (lock) => this.#underLock(kept, source, lock, signal)),
-      );
+      return await this.#queueOf(source).run(rank, signal, async () => {
+        this.#shop.budgets.refuseFull(source);
+        return await locked(this.#shop, kept.id, source, signal, (lock) => this.#underLock(kept, source, lock, signal));
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Deferred) {
@@ -143,6 +144,7 @@ export class Issuances {
       issuer,
       present: stored !== null && isWanted(kept, stored) ? stored : null,
       failures: failure?.class === 'validation' ? failure.attempts : 0,
+      tries: failure === undefined || failure.class === 'store' ? 0 : failure.attempts,
       lock,
       signal,
       get state(): TIssuanceState {

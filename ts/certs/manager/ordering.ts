@@ -69,7 +69,8 @@ async function resumed(shop: IWorkshop, attempt: IAttempt, account: IAccount): P
   // That one led to the certificate which is to be renewed.
   const spent = record.key !== null && record.key === present?.key;
   const ours = record.accountUrl === account.url && (record.key !== null || wantsProfile(attempt, record));
-  if (!spent && ours) {
+  // What fails again and again at an order that stands, such as its download, a new one may not meet.
+  if (!spent && ours && attempt.tries < mostResumes) {
     try {
       const order = await thrice(shop, signal, () => account.client.order(record.url, signal));
       const useless = order.status === 'invalid' || (order.status === 'valid' && record.key === null);
@@ -81,6 +82,8 @@ async function resumed(shop: IWorkshop, attempt: IAttempt, account: IAccount): P
   await dropOrder(store, id, issuer);
   return null;
 }
+
+const mostResumes = 5;
 
 const wantsProfile = ({ acme }: IAttempt, { profile }: IOrderRecord): boolean =>
   profile === (acme.profile?.name ?? null) || (profile === null && acme.profile?.prefer === true);
