@@ -1,10 +1,11 @@
 // What broken authorities, clocks that jump and stores with anything in them must not lead to.
 
+import fc from 'fast-check';
 import { makeKept, needIdOf, renewAtMsOf } from '../../../ts/certs/manager/kept.js';
 import { shortHash } from '../../../ts/certs/manager/manager-ports.js';
 import { dayMs, hourMs, makeCertificateWorld, makeNeed, minuteMs } from '../../helpers/certificate-world.js';
 import { makeFakeClock } from '../../helpers/fake-clock.js';
-import { expect, tap } from '../../helpers/tapbundle.js';
+import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
 
 async function begin(world: ReturnType<typeof makeCertificateWorld>, need = makeNeed('a.test')) {
   const opened = world.open();
@@ -117,5 +118,65 @@ tap.test('a thousand names that wait for one budget do not each begin an order',
   expect(world.ca.bought.length).toEqual(1_000);
   await manager.stop();
 });
+
+/** A record as it was, but for one value somewhere in it; or anything. */
+const spoiled = (json: string) =>
+  fc.oneof(
+    fc.jsonValue(),
+    fc
+      .tuple(fc.nat(), fc.oneof(fc.jsonValue(), fc.constantFrom(-1, 1e300, '', 'https://x.test/')))
+      .map(([at, value]) => {
+        const record = JSON.parse(json);
+        const places: [Record<string, unknown>, string][] = [];
+        const walk = (found: unknown): void => {
+          if (typeof found !== 'object' || found === null) return;
+          for (const key of Object.keys(found)) {
+            places.push([found as Record<string, unknown>, key]);
+            walk((found as Record<string, unknown>)[key]);
+          }
+        };
+        walk(record);
+        const [holder, key] = places[at % Math.max(places.length, 1)] ?? [{}, ''];
+        holder[key] = value;
+        return record;
+      }),
+  );
+
+/** What is in a store in the middle of an order that goes badly, beside a certificate that is due. */
+async function makeRecords() {
+  const world = makeCertificateWorld();
+  world.ca.ari = ({ notBefore }) => ({ startMs: notBefore + dayMs, endMs: notBefore + 2 * dayMs, retryAfterMs: null });
+  const { manager } = await begin(world);
+  world.ca.fault = (call) => (call === 'finalize' ? { type: 'network', detail: 'reset' } : null);
+  await world.clock.advanceAsync(5 * dayMs);
+  await manager.stop();
+  return { records: new Map(world.disk.records), certificates: new Map(world.disk.certificates) };
+}
+
+tap.test(
+  'whatever stands in the records, there is a certificate within some days, and what is there is served',
+  async () => {
+    const made = await makeRecords();
+    expect([...made.records.keys()].map((key) => key.split('/')[0]).sort()).toEqual([
+      ...['account', 'budget', 'order', 'plan', 'renewal'],
+    ]);
+    const anything = fc.tuple(...[...made.records].map(([key, json]) => fc.tuple(fc.constant(key), spoiled(json))));
+    await fc.assert(
+      fc.asyncProperty(anything, fc.boolean(), async (records, isThere) => {
+        const world = makeCertificateWorld();
+        for (const [key, value] of records) world.disk.records.set(key, JSON.stringify(value));
+        if (isThere) for (const [id, stored] of made.certificates) world.disk.certificates.set(id, stored);
+        const { manager, served } = await begin(world);
+        if (isThere) expect(served.get('a.test')?.meta.serial).toEqual([...made.certificates.values()][0]?.meta.serial);
+        await world.clock.advanceAsync(4 * dayMs);
+        expect((served.get('a.test')?.meta.notAfter ?? 0) > world.clock.wallMs()).toEqual(true);
+        if (!isThere) expect(world.ca.bought.length).toEqual(1);
+        await manager.stop();
+        expect(world.clock.pending).toEqual(0);
+      }),
+      { numRuns: numRuns(40) },
+    );
+  },
+);
 
 export default tap.start();

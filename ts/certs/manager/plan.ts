@@ -1,6 +1,6 @@
 // What is kept of a need's failures with one source, so that a restart does not begin anew. No I/O.
 
-import type { ICertificateFailure } from './manager-types.js';
+import type { ICertificateFailure, TFailureClass } from './manager-types.js';
 
 export interface IIssuerPlan {
   readonly failure: ICertificateFailure;
@@ -60,10 +60,13 @@ export function attemptableAt(plan: IPlan, issuer: string, settingsKey: string, 
   const { failure, nextAttemptAt } = entry;
   const anew = forced || entry.settingsKey !== settingsKey;
   if (anew && failure.class !== 'ca-limit') return limited;
-  if (nextAttemptAt === null) return Number.POSITIVE_INFINITY;
+  if (nextAttemptAt === null) return forPeople.has(failure.class) ? Number.POSITIVE_INFINITY : limited;
   // What failed in the future did so before the clock was set back: nobody knows how long ago.
   return failure.at > nowMs + setBackMs ? limited : Math.max(limited, Math.min(nextAttemptAt, failure.at + longestMs));
 }
+
+/** Only these wait for somebody to do something. */
+const forPeople: ReadonlySet<TFailureClass> = new Set(['config', 'paused']);
 
 /** Issuers count failed validations of a name: no more than four an hour. */
 function validationLimitUntil({ validationFailures }: IPlan, nowMs: number): number {
