@@ -344,4 +344,40 @@ tap.test(
   },
 );
 
+tap.test('thousands of names are loaded a few at a time: each costs the store some open files', async () => {
+  const world = makeCertificateWorld();
+  const store = world.disk.open();
+  let [running, most] = [0, 0];
+  const readCertificate = store.readCertificate.bind(store);
+  store.readCertificate = async (id) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    return await readCertificate(id);
+  };
+  const { manager } = world.open({ store });
+  manager.setNeeds(Array.from({ length: 500 }, (_, i) => makeNeed(`n${i}.test`)));
+  await manager.initialize();
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThan(30);
+  await manager.stop();
+});
+
+tap.test('a stop while thousands of names are loaded does not wait for them', async () => {
+  const world = makeCertificateWorld();
+  let reads = 0;
+  const names = Array.from({ length: 1_000 }, (_, i) => makeNeed(`n${i}.test`));
+  const store = world.disk.open();
+  const readCertificate = store.readCertificate.bind(store);
+  store.readCertificate = (id) => {
+    reads++;
+    return readCertificate(id);
+  };
+  const { manager } = world.open({ store });
+  manager.setNeeds(names);
+  await manager.stop();
+  expect(reads).toBeLessThan(100);
+  expect(world.clock.pending).toEqual(0);
+});
+
 export default tap.start();

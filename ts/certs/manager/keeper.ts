@@ -1,8 +1,8 @@
 // The needs that are kept, and the clockwork that begins whatever falls due for one of them.
 
-import { BinaryHeap } from '../../base/binary-heap.js';
 import type { ITimer } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
+import * as plugins from '../../plugins.js';
 import type { IStoredCertificate } from '../store/store-types.js';
 import type { IWorkshop } from './attempt.js';
 import {
@@ -12,6 +12,7 @@ import {
   forgetFailures,
   type IKept,
   isBetter,
+  makeAgenda,
   ranked,
   sourcesOf,
   spreadOf,
@@ -28,11 +29,10 @@ export class Keeper {
   readonly #parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>;
   readonly kept = new Map<string, IKept>();
   /** The same, the next to be looked at first. */
-  readonly #agenda = new BinaryHeap<IKept, string>(
-    (a, b) => (a.dueAtMs < b.dueAtMs ? -1 : a.dueAtMs > b.dueAtMs ? 1 : 0),
-    ({ id }) => id,
-  );
+  readonly #agenda = makeAgenda();
   readonly #loading = new Map<string, Promise<void>>();
+  /** Each reads several files: thousands at a time would use up the descriptors. */
+  readonly #loads = plugins.pLimit(loadsAtOnce);
   /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
   #attempt: ((kept: IKept) => Promise<void>) | null = null;
   readonly inStore: StoreIndex;
@@ -76,7 +76,7 @@ export class Keeper {
   add(kept: IKept): void {
     this.kept.set(kept.id, kept);
     this.#agenda.insert(kept);
-    const loading = this.#load(kept).finally(() => {
+    const loading = this.#loads(() => this.#load(kept)).finally(() => {
       this.#loading.delete(kept.id);
       this.plan(kept);
     });
@@ -152,7 +152,7 @@ export class Keeper {
   }
 
   /** The same within a minute, however often it is called. */
-  listSoon(withinMs = soonMs): void {
+  listSoon(withinMs = 60_000): void {
     this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + withinMs);
     if (this.#listAgainAtMs < this.#wakeAtMs) this.#arm(this.#listAgainAtMs);
   }
@@ -176,6 +176,7 @@ export class Keeper {
 
   async #load(kept: IKept): Promise<void> {
     const { store } = this.#shop;
+    if (this.#stopped || this.kept.get(kept.id) !== kept) return;
     try {
       kept.plans = await readPlans(store, kept.id, sourcesOf(kept, true));
       const stored = await this.inStore.find(kept, this.#shop.clock.wallMs());
@@ -290,10 +291,10 @@ export class Keeper {
   }
 }
 
+const loadsAtOnce = 8;
 /** Issuers are asked for a window some time within this, after a certificate came. */
 const firstAskMs = 600_000;
 /** What is wanted sooner calls `list`. */
 const listMs = 6 * 3_600_000;
-const soonMs = 60_000;
 const setBackMs = 300_000;
 const stopLimitMs = 5_000;

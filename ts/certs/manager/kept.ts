@@ -1,5 +1,6 @@
 // One need, with all that is known of it.
 
+import { BinaryHeap } from '../../base/binary-heap.js';
 import type { ICertificateMeta, IStoredCertificate, IStoredRenewalWindow } from '../store/store-types.js';
 import { isLesser } from './certificate-facts.js';
 import { shortHash } from './manager-ports.js';
@@ -67,6 +68,13 @@ export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
   running: null,
   dueAtMs: Number.POSITIVE_INFINITY,
 });
+
+/** The next to be looked at first. */
+export const makeAgenda = (): BinaryHeap<IKept, string> =>
+  new BinaryHeap(
+    (a, b) => (a.dueAtMs < b.dueAtMs ? -1 : a.dueAtMs > b.dueAtMs ? 1 : 0),
+    ({ id }) => id,
+  );
 
 /** Where the certificate can come from, in the order of trying. */
 export const sourcesOf = ({ need }: IKept, withFunction: boolean): readonly string[] =>
