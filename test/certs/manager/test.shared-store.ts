@@ -194,4 +194,30 @@ tap.test('a store of version 0.3 is served from and renewed, with nothing ordere
   await Promise.all([own, stranger].map(({ manager }) => manager.stop()));
 });
 
+tap.test(
+  "what a neighbour's authority gave is served for want of a better one, and ends no pause of one's own",
+  async () => {
+    const world = makeCertificateWorld();
+    world.addCa('https://other.test/directory');
+    world.ca.fault = (call) => (call === 'newOrder' ? { type: 'rejectedIdentifier', detail: 'no', status: 400 } : null);
+    const first = world.open();
+    first.manager.setNeeds([makeNeed('a.test')]);
+    first.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(minuteMs);
+    await first.manager.stop();
+    const neighbour = world.open();
+    neighbour.manager.setNeeds([makeNeed('a.test', other)]);
+    neighbour.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(minuteMs);
+    const again = world.open();
+    again.manager.setNeeds([makeNeed('a.test')]);
+    again.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(dayMs);
+    expect(again.served.get('a.test')?.meta.issuer).toEqual('https://other.test/directory');
+    expect(again.manager.status()[0]?.lastError?.type).toEqual('rejectedIdentifier');
+    expect(world.ca.countOf('newOrder')).toEqual(1);
+    await Promise.all([neighbour, again].map(({ manager }) => manager.stop()));
+  },
+);
+
 export default tap.start();

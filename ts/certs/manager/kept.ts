@@ -129,9 +129,10 @@ export function setPlan(kept: IKept, source: string, plan: IPlan): void {
   kept.plans = new Map([...kept.plans, [source, plan]]);
 }
 
-/** There is a certificate: what failed before is over. */
+/** There is a certificate that is wanted: what failed before is over. */
 export function forgetFailures(kept: IKept, nowMs: number): void {
-  if (kept.stored !== null) kept.plans = plansSince(kept.plans, kept.stored.meta.issuedAt, nowMs);
+  if (kept.stored !== null && isWanted(kept, kept.stored))
+    kept.plans = plansSince(kept.plans, kept.stored.meta.issuedAt, nowMs);
 }
 
 /** When the present certificate should be replaced; 0: now, since there is none that is wanted. */
