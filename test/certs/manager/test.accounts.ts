@@ -54,6 +54,21 @@ tap.test(
   },
 );
 
+tap.test(
+  'an address that changes between a crash and the next start is told to the account that was made',
+  async () => {
+    const world = makeCertificateWorld();
+    await start(world, { 'a.test': 'a@a.test' });
+    // The answer to newAccount was never written down.
+    const [key = '', record = ''] = [...world.disk.records].find(([name]) => name.startsWith('account/')) ?? [];
+    world.disk.records.set(key, JSON.stringify({ ...JSON.parse(record), url: null }));
+    await start(world, { 'b.test': 'b@a.test' });
+    expect([world.ca.accounts.size, contactsOf(world)]).toEqual([1, ['mailto:b@a.test']]);
+    await start(world, { 'c.test': 'b@a.test' });
+    expect(world.ca.countOf('updateAccount')).toEqual(1);
+  },
+);
+
 tap.test('accounts of an external account each have their own', async () => {
   const world = makeCertificateWorld();
   const { manager } = world.open();

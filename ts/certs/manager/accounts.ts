@@ -63,7 +63,7 @@ export class Accounts {
     }
   }
 
-  /** The issuer does not know that account: another one. @throws AcmeProblem that one is as new as that */
+  /** The issuer does not know that account: another one. @throws IssuanceError where that one took another's place just now */
   async replace(issuer: string, acme: IAcmeSettings, forgotten: IAccount, signal: AbortSignal): Promise<IAccount> {
     return this.#register(issuer, acme, forgotten, signal);
   }
@@ -86,7 +86,7 @@ export class Accounts {
       if (kept !== own) await store.writeRecord(key, kept, lock);
       const account = await this.#opened(issuer, acme, kept, signal);
       if (kept.url === null) await store.writeRecord(key, { ...kept, url: account.url }, lock);
-      else if (kept.email !== acme.email) await this.#tellEmail(issuer, acme, account, { lock, kept, signal });
+      if (kept.email !== acme.email) await this.#tellEmail(issuer, acme, account, { lock, kept, signal });
       if (forgotten !== null) forgotten.client.close();
       this.#open.set(openKeyOf(issuer, acme), account);
       return account;
@@ -129,7 +129,7 @@ export class Accounts {
     const { email } = acme;
     try {
       await client.updateAccount({ contact: contactOf(acme) }, signal);
-      await store.writeRecord(keyOf(issuer, acme), { ...kept, email }, lock);
+      await store.writeRecord(keyOf(issuer, acme), { ...kept, url, email }, lock);
       logger.info({ issuer, account: url, email }, 'the account has another e-mail address');
     } catch (error) {
       signal.throwIfAborted();
