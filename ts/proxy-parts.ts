@@ -93,6 +93,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
   const ports = new Ports({
     listenAddress: config.listenAddress,
     socket: config.socket,
+    clock,
     logger,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
     onError: (error) => {

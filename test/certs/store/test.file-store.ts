@@ -115,7 +115,7 @@ tap.test('hostile ids, keys and names lead nowhere else and are told apart', asy
   expect(listed).toEqual([...hostile].sort());
   expect(await readdir(folder.path)).toEqual(['store']);
   expect((await find(folder.path, '-name', '*escaped*')).length).toEqual(0);
-  expect((await readdir(join(folder.path, 'store/v1'))).sort()).toEqual(['certs', 'locks', 'records']);
+  expect((await readdir(join(folder.path, 'store/v1'))).sort()).toEqual(['certs', 'changes', 'locks', 'records']);
 });
 
 tap.test('records hold whatever JSON can, by any key', async () => {
