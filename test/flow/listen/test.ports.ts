@@ -7,7 +7,7 @@ import { silentLogger } from '../../../ts/base/logger.js';
 import type { IListeningPoint } from '../../../ts/config/change.js';
 import { type IPortsOptions, Ports } from '../../../ts/flow/listen/ports.js';
 import { connectTcp } from '../../helpers/clients.js';
-import { closedPort, startEcho } from '../../helpers/origins.js';
+import { closedPort, startEcho, startOrigin } from '../../helpers/origins.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 import { until } from '../../helpers/until.js';
 
@@ -27,6 +27,7 @@ function makePorts(options: Partial<IPortsOptions> = {}): IStartedPorts {
   const ports = new Ports({
     listenAddress: '127.0.0.1',
     socket: { noDelay: true, keepAlive: false, keepAliveInitialDelayMs: 0 },
+    listens: true,
     logger: silentLogger,
     onSocket: (socket, point, port) => {
       socket.on('error', () => {});
@@ -172,6 +173,30 @@ tap.test("an accepted socket outlives its client's FIN", async () => {
   socket.resume().on('end', () => setTimeout(() => socket.end('answer'), 20));
   expect(await answer).toEqual('answer');
   client.destroy();
+});
+
+tap.test('where nothing listens, sockets of others are handed on as if their port was open', async () => {
+  await using world = makePorts({ listens: false });
+  const { ports, accepted } = world;
+  const port = await closedPort();
+  await ports.open([at(port), at(0)]);
+  expect([ports.numbers, await isOpen(port)]).toEqual([[], false]);
+  const passed: boolean[] = [];
+  await using server = await startOrigin((socket) => {
+    for (const to of [undefined, port, 0, port + 1]) passed.push(ports.pass(socket, to));
+  });
+  await using client = await connectTcp(server.port);
+  await until(
+    () => passed.length === 4,
+    5_000,
+    () => `a connection, has ${passed}`,
+  );
+  expect(passed).toEqual([true, true, true, false]);
+  expect(accepted.map(({ point }) => point.port)).toEqual([port, port, 0]);
+  expect(accepted.map((each) => each.port)).toEqual([server.port, port, 0]);
+  client.socket.destroy();
+  await ports.close();
+  expect(ports.points).toEqual([]);
 });
 
 export default tap.start();
