@@ -17,6 +17,20 @@ export type {
 } from './certs/manager/manager-types.js';
 export { SmartCertManager } from './certs/manager/smart-cert-manager.js';
 export { FileCertStore, type IFileStoreOptions } from './certs/store/file-store.js';
+export { DirectForwardingHandler } from './compat/direct-handler.js';
+export type { IForwardConfig, TForwardingType } from './compat/forward-config.js';
+export { ForwardingHandlerFactory } from './compat/forwarding-factory.js';
+export {
+  ForwardingHandler,
+  ForwardingHandlerEvents,
+  type IForwardingHandler,
+  type IForwardingOptions,
+} from './compat/forwarding-handler.js';
+export { HttpForwardingHandler } from './compat/http-handler.js';
+export { HttpsPassthroughHandler } from './compat/https-passthrough-handler.js';
+export { HttpsTerminateToHttpHandler } from './compat/https-terminate-to-http-handler.js';
+export { HttpsTerminateToHttpsHandler } from './compat/https-terminate-to-https-handler.js';
+export { SocketForwardingHandler } from './compat/socket-handler.js';
 export type { IListeningPoint } from './config/change.js';
 export { configJsonSchema } from './config/json-schema.js';
 export * from './config/route-helpers.js';
