@@ -30,6 +30,13 @@ export { HttpForwardingHandler } from './compat/http-handler.js';
 export { HttpsPassthroughHandler } from './compat/https-passthrough-handler.js';
 export { HttpsTerminateToHttpHandler } from './compat/https-terminate-to-http-handler.js';
 export { HttpsTerminateToHttpsHandler } from './compat/https-terminate-to-https-handler.js';
+export { convertLegacyOptions } from './compat/legacy-options.js';
+export type {
+  ILegacyAcmeOptions,
+  ILegacyDomainConfig,
+  ILegacyOptions,
+  ILegacyPortRange,
+} from './compat/legacy-types.js';
 export { SocketForwardingHandler } from './compat/socket-handler.js';
 export type { IListeningPoint } from './config/change.js';
 export { configJsonSchema } from './config/json-schema.js';

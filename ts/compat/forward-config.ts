@@ -1,6 +1,6 @@
 // The older shape of what is done with a connection (`{ type, target, http, https, ... }`): read, and made a route of.
 
-import { ConfigError, type IFault } from '../base/errors.js';
+import type { IFault } from '../base/errors.js';
 import { deepFreeze } from '../config/freeze.js';
 import type {
   IRouteConfig,
@@ -134,9 +134,7 @@ export function routeOfForwarding(config: IForwardConfig, match: Omit<IRouteMatc
     faults.push({ path: 'advanced.portRanges', want, got: `a list of ${portRanges.length}` });
   }
   const made: IRouteConfig = { match: { ports: 0, ...match }, ...route };
-  const known = new Set(faults.map(({ path }) => path));
-  faults.push(...places.faultsOf({ routes: [made] }).filter(({ path }) => !known.has(path)));
-  if (faults.length > 0) throw new ConfigError(faults);
+  places.check({ routes: [made] }, faults);
   return made;
 }
 
@@ -187,6 +185,8 @@ function readTls(shape: OldShape, type: TForwardingType | undefined, made: strin
   if (customCert === null && !orders) acme?.fault('enabled', 'true, or https.customCert: TLS is terminated');
   places.from(`${made}.action.tls.upstream`, shape.at('https.upstream'));
   places.from(`${made}.action.tls.acme`, shape.at('acme'));
+  // That is said for all.
+  places.from(`${made}.action.tls.acme.email`, 'acme.email');
   places.from(`${made}.action.tls.certificate`, shape.at(customCert === null ? 'acme' : 'https.customCert'));
   const settings: IRouteTls = {
     mode: type === 'https-terminate-to-http' ? 'terminate' : 'terminate-and-reencrypt',

@@ -6,18 +6,22 @@ import { closest } from '../config/issues.js';
 
 type TData = Readonly<Record<string, unknown>>;
 
-/** Each reading says what it found wrong to the list of faults that all readings of one object share. */
+/** Each reading says what it found wrong to the list of faults that all readings of one object share, one a place. */
 export class OldShape {
   readonly path: string;
+  /** It is an object at all. */
+  readonly isObject: boolean;
   readonly #faults: IFault[];
   readonly #data: TData;
   readonly #known = new Set<string>();
 
   constructor(value: unknown, path: string, faults: IFault[]) {
     this.path = path;
-    this.#faults = faults;
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    this.isObject = isObject;
     this.#data = isObject ? (value as TData) : {};
+    // Of what it lacks that is no object nobody wants to hear.
+    this.#faults = isObject ? faults : [];
     if (!isObject) faults.push({ path, want: 'an object', got: gotText(value) });
   }
 

@@ -26,15 +26,25 @@ export class Places {
     return made;
   }
 
-  /** Faults of the options themselves, by their old places, one a place. */
-  faultsOf(options: ISmartProxyOptions): readonly IFault[] {
+  /**
+   * Checks what was made. What reading it has found goes first; of a place only the first fault is told.
+   * @throws ConfigError with all of them, by their old places
+   */
+  check(options: ISmartProxyOptions, found: readonly IFault[]): void {
+    const faults = new Map<string, IFault>();
+    for (const fault of [...found, ...this.#faultsOf(options)]) {
+      if (!faults.has(fault.path)) faults.set(fault.path, fault);
+    }
+    if (faults.size > 0) throw new ConfigError([...faults.values()]);
+  }
+
+  #faultsOf(options: ISmartProxyOptions): readonly IFault[] {
     try {
       resolveConfig(options);
       return [];
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      const faults = error.faults.map((fault) => ({ ...fault, path: this.oldOf(fault.path) }));
-      return [...new Map(faults.map((fault) => [fault.path, fault])).values()];
+      return error.faults.map((fault) => ({ ...fault, path: this.oldOf(fault.path) }));
     }
   }
 }
