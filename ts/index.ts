@@ -52,6 +52,7 @@ export {
   Port80Handler,
 } from './compat/port80-handler.js';
 export type { IDomainOptions, IPort80Forward } from './compat/port80-routes.js';
+export { convertProxyConfigs } from './compat/proxy-configs.js';
 export {
   type IRouteManagerOptions,
   type IRouteMatchResult,
