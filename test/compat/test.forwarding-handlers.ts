@@ -273,6 +273,28 @@ tap.test(
   },
 );
 
+tap.test('what is meant for the server alone is not passed on, and no coding of a content is lost', async () => {
+  await using origin = await startHttp();
+  await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(origin.port) });
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  const port = await listen(server);
+  const ask = async (head: string) => {
+    await using client = await connectTcp(port);
+    client.send(`${head}Host: a.test\r\n\r\n`);
+    await client.closed;
+    return client.received.toString();
+  };
+  const named = await ask('GET / HTTP/1.1\r\nConnection: close, X-Extra\r\nX-Extra: secret\r\n');
+  expect(named).toContain(' 200 ');
+  expect(named).not.toContain('secret');
+  expect(await ask('GET / HTTP/1.1\r\nConnection: close\r\nX-Extra: told\r\n')).toContain('told');
+  const coded = 'POST / HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n';
+  expect(await ask(coded)).toMatch(/^HTTP\/1\.1 501/);
+  expect(await ask('DELETE /d HTTP/1.1\r\nConnection: close\r\n')).toMatch(/DELETE \/d a\.test $/);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
 tap.test('a client that leaves aborts such a request', async () => {
   const left: Promise<unknown>[] = [];
   await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));

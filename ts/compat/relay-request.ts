@@ -10,11 +10,14 @@ const ofConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 't
 
 /** @param serve gets the connection that the request comes by, with the addresses of the real one */
 export function relayRequest(req: IncomingMessage, res: ServerResponse, serve: (socket: Socket) => void): void {
+  const coding = req.headers['transfer-encoding'];
+  // What else it was coded by would be lost.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return void refuse(res, 501);
   const { remoteAddress, remotePort, localAddress, localPort } = req.socket;
   const [served, other] = connectInMemory({ remoteAddress, remotePort, localAddress, localPort });
   const { method = 'GET', url = '/' } = req;
-  const headers = [...withoutConnection(req.rawHeaders), 'Connection', 'close'];
-  if (req.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked');
+  const headers = [...withoutConnection(req.rawHeaders), 'Connection', ['close', ...namedBy(req)].join(', ')];
+  if (coding !== undefined) headers.push('Transfer-Encoding', 'chunked');
   const asked = plugins.requireHttp().request({ createConnection: () => other, method, path: url, headers });
   asked.on('response', (answer) => {
     res.writeHead(answer.statusCode ?? 502, answer.statusMessage, withoutConnection(answer.rawHeaders));
@@ -23,13 +26,19 @@ export function relayRequest(req: IncomingMessage, res: ServerResponse, serve: (
     answer.pipe(res);
   });
   // The engine answers what fails; where it could not, neither can we.
-  asked.on('error', () => (res.headersSent ? res.destroy() : res.writeHead(502, { connection: 'close' }).end()));
+  asked.on('error', () => (res.headersSent ? res.destroy() : refuse(res, 502)));
   res.on('error', () => {});
   res.on('close', () => other.destroy());
   req.on('error', () => other.destroy());
   req.pipe(asked);
   serve(served);
 }
+
+/** Fields that are meant for us alone: the engine removes them. */
+const namedBy = ({ headers: { connection = '' } }: IncomingMessage): string[] =>
+  connection.split(',').flatMap((name) => (/^\s*(?:close|keep-alive|upgrade)?\s*$/i.test(name) ? [] : [name.trim()]));
+
+const refuse = (res: ServerResponse, status: number): void => void res.writeHead(status, { connection: 'close' }).end();
 
 function withoutConnection(raw: readonly string[]): string[] {
   return pairsOf(raw).flatMap(([name, value]) => (ofConnection.has(name.toLowerCase()) ? [] : [name, value]));
