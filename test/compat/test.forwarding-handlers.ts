@@ -67,6 +67,7 @@ async function startHttp(): Promise<AsyncDisposable & { port: number }> {
     req.on('data', (chunk) => chunks.push(chunk));
     req.on('end', () => {
       res.setHeader('x-seen', `${req.headers['x-forwarded-for']} ${req.headers['x-extra'] ?? ''}`);
+      res.setHeader('x-proto', `${req.headers['x-forwarded-proto']}`);
       res.end(`${req.method} ${req.url} ${req.headers.host} ${Buffer.concat(chunks)}`);
     });
   });
@@ -219,6 +220,18 @@ for (const type of ['http-only', 'https-passthrough', 'https-terminate-to-http',
   });
 }
 
+tap.test('a handler that was stopped closes what it is given, also if it was never begun', async () => {
+  await using echo = await startEcho();
+  for (const begins of [true, false]) {
+    await using started = await start({ type: 'direct', target: at(echo.port) });
+    if (begins) await started.handler.initialize();
+    await started.handler.stop();
+    await using client = await connectTcp(started.port);
+    await client.closed;
+  }
+  expect(echo.sockets.length).toEqual(0);
+});
+
 tap.test('address lists hold', async () => {
   await using echo = await startEcho();
   await using started = await start({ type: 'direct', target: at(echo.port), security: { blockedIps: ['127.0.0.*'] } });
@@ -239,6 +252,7 @@ for (const type of ['http-only', 'https-terminate-to-http'] as const) {
     const answer = await fetch(`${url}/x?y=1`);
     expect(await answer.text()).toEqual(`GET /x?y=1 127.0.0.1:${port} `);
     expect(answer.headers.get('x-seen')).toEqual('127.0.0.1');
+    expect(answer.headers.get('x-proto')).toEqual(type === 'http-only' ? 'http' : 'https');
     const large = 'x'.repeat(3_000_000);
     const posted = await fetch(`${url}/p`, { method: 'POST', body: large });
     expect((await posted.text()).length).toEqual(`POST /p 127.0.0.1:${port} `.length + large.length);

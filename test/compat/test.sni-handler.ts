@@ -57,6 +57,13 @@ tap.test('pieces are put together, of each connection its own', () => {
   expect(SniHandler.processTlsPacket(Buffer.from('no TLS'), from, 'known.test')).toEqual('known.test');
 });
 
+tap.test('a hello that comes byte by byte is put together', () => {
+  for (const byte of hello.subarray(0, -1)) {
+    expect(SniHandler.processTlsPacket(Buffer.of(byte), from)).toEqual(undefined);
+  }
+  expect(SniHandler.processTlsPacket(hello.subarray(-1), from)).toEqual('a.test');
+});
+
 tap.test('whoever never finishes is forgotten when others come, and when the connection is over', () => {
   expect(SniHandler.handleFragmentedClientHello(hello.subarray(0, 9), 'slow')).toEqual(undefined);
   for (let count = 0; count < 300; count++) SniHandler.handleFragmentedClientHello(hello.subarray(0, 9), `${count}`);

@@ -103,6 +103,9 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
     const { action, ...route } = this.#route(this.config);
     if (action.type !== 'forward' || this.config.type === 'direct' || action.tls?.mode === 'passthrough') return null;
     const { tls, ...plain } = action;
+    // Its client came by TLS, which ended before us.
+    const proto = tls === undefined ? {} : { 'X-Forwarded-Proto': 'https' };
+    const headers = { ...route.headers, request: { ...proto, ...route.headers?.request } };
     const upstream = tls?.mode === 'terminate-and-reencrypt' ? { tls: tls.upstream ?? true } : {};
     const { target } = plain;
     const inner = new SmartProxy(
@@ -111,6 +114,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
         routes: [
           {
             ...route,
+            headers,
             match: { ...route.match, path: '/*' },
             action: { ...plain, ...(target === undefined ? {} : { target: { ...target, ...upstream } }) },
           },

@@ -198,10 +198,10 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
     }
   }
 
-  #learn({ kind, names, error, notAfter }: ICertificateEvent): void {
+  #learn({ kind, names, serial, error, notAfter }: ICertificateEvent): void {
     const [domain = ''] = names;
     if (kind === 'issued' || kind === 'renewed' || kind === 'loaded' || kind === 'swapped') {
-      this.#take(domain, kind).catch((cause: Error) => this.#failed(cause));
+      this.#take(domain, kind, serial).catch((cause: Error) => this.#failed(cause));
     } else if (kind === 'failed') {
       const isRenewal = this.#certificates.has(domain);
       this.emit('certificate-failed', { domain, error: error?.detail ?? 'no reason was given', isRenewal });
@@ -211,10 +211,10 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
     }
   }
 
-  /** The events of a proxy say that there is a certificate, not which. */
-  async #take(domain: string, kind: ICertificateEvent['kind']): Promise<void> {
+  /** The events of a proxy name a certificate, but do not have it. */
+  async #take(domain: string, kind: ICertificateEvent['kind'], serial: string | null): Promise<void> {
     const listed = await this.#store.listCertificates();
-    const found = listed.find(({ meta }) => meta.names.length === 1 && meta.names[0] === domain);
+    const found = listed.find(({ meta }) => meta.names[0] === domain && meta.serial === serial);
     const stored = found === undefined ? null : await this.#store.readCertificate(found.id);
     if (stored === null || !this.#domains.has(domain)) return;
     const { cert: certificate, key: privateKey, meta } = stored;

@@ -1,6 +1,6 @@
 // The name that a client asks for in its ClientHello, for programs that look at it themselves.
 
-import { clientHelloLimitBytes, decodeClientHello, type IClientHello } from '../codec/client-hello.js';
+import { decodeClientHello, type IClientHello } from '../codec/client-hello.js';
 import { recognise } from '../codec/recognise.js';
 
 /** Tells connections apart, while their ClientHello comes in pieces. */
@@ -15,10 +15,19 @@ const handshake = 22;
 /** RFC 8446 §4.2.11. */
 const preSharedKey = 41;
 
-/** What has come so far, by connection. */
-const pieces = new Map<string, Buffer>();
+/** What has come of a ClientHello so far. */
+interface IPieces {
+  readonly chunks: Buffer[];
+  bytes: number;
+  /** As many bytes as it takes at least: until then it is not looked at again. */
+  need: number;
+}
+
+/** By connection. */
+const pieces = new Map<string, IPieces>();
 /** Whose pieces are kept; who has waited longest goes first. With as many of the longest hellos it is 16 MB. */
 const mostPieces = 256;
+const mostChunks = 64;
 
 // biome-ignore lint/complexity/noStaticOnlyClass: programs know it as a class.
 export class SniHandler {
@@ -53,13 +62,21 @@ export class SniHandler {
    * @returns all of it once it is whole; undefined: more is needed, or it is none
    */
   static handleFragmentedClientHello(buffer: Buffer, connectionId: string): Buffer | undefined {
-    const before = pieces.get(connectionId);
-    const bytes = before === undefined ? buffer : Buffer.concat([before, buffer]);
+    const so = pieces.get(connectionId) ?? { chunks: [], bytes: 0, need: 0 };
+    // Copied: what was read into may be read into again.
+    so.chunks.push(Buffer.from(buffer));
+    so.bytes += buffer.length;
+    if (so.bytes < so.need) {
+      // A byte each would take a hundred times its memory.
+      if (so.chunks.length > mostChunks) so.chunks.splice(0, so.chunks.length, Buffer.concat(so.chunks));
+      return undefined;
+    }
     pieces.delete(connectionId);
+    const bytes = Buffer.concat(so.chunks);
     const found = decodeClientHello(bytes);
     if (found.kind === 'done') return bytes;
-    if (found.kind !== 'short' || bytes.length > clientHelloLimitBytes) return undefined;
-    pieces.set(connectionId, Buffer.from(bytes));
+    if (found.kind !== 'short') return undefined;
+    pieces.set(connectionId, { chunks: [bytes], bytes: bytes.length, need: found.need });
     for (const id of pieces.keys()) {
       if (pieces.size <= mostPieces) break;
       pieces.delete(id);
