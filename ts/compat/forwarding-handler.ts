@@ -48,6 +48,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
   /** For requests that others have read: what is inside its TLS, if it has any. Made when the first one comes. */
   #inner: SmartProxy | null = null;
   #started: Promise<void> | null = null;
+  #stopped = false;
 
   /** @throws ConfigError with every fault */
   constructor(
@@ -79,6 +80,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
 
   /** Answers a request that a server of Node's has read, its TLS terminated if there was any. Never throws. */
   handleHttpRequest(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#stopped) return void res.writeHead(503, { connection: 'close' }).end();
     const inner = this.#requestProxy();
     if (inner === null) return void res.writeHead(501, { connection: 'close' }).end();
     relayRequest(req, res, (socket) => serve(this.initialize(), inner, socket));
@@ -86,6 +88,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
 
   /** Ends its connections, after `graceMs` at the latest; it serves none any more. */
   async stop({ graceMs = 0 } = {}): Promise<void> {
+    this.#stopped = true;
     await Promise.all([this.#proxy.stop({ graceMs }), this.#inner?.stop({ graceMs })]);
   }
 
