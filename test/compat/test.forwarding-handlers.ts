@@ -16,6 +16,7 @@ import {
 } from '../../ts/index.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { connectTcp, connectTls } from '../helpers/clients.js';
+import { makeFakeDisk } from '../helpers/fake-store.js';
 import { makeClientHello, sniOf } from '../helpers/make-client-hello.js';
 import { closedPort, startEcho, startOrigin, startTlsOrigin } from '../helpers/origins.js';
 import { expect, tap } from '../helpers/tapbundle.js';
@@ -115,6 +116,28 @@ tap.test('https-terminate-to-http terminates TLS: requests, and whatever else is
   await using plain = await connectTls(bytes.port, { servername: 'a.test', ca });
   plain.send('\x01\x02 bytes');
   expect(await plain.receive(8)).toEqual('\x01\x02 bytes');
+});
+
+tap.test('without a certificate of its own it has one ordered, for the names that it is told', async () => {
+  await using origin = await startHttp();
+  const config: IForwardConfig = { type: 'https-terminate-to-http', target: at(origin.port) };
+  expect(() => ForwardingHandlerFactory.createHandler(config)).toThrow(/acme\.email/);
+  await using started = await start(config, {
+    domains: 'a.test',
+    acme: { email: 'ops@a.test' },
+    certificateStore: makeFakeDisk().open(),
+    certProvisionFunction: () => ({ cert, key }),
+  });
+  await started.handler.initialize();
+  let answer = '';
+  const tryOnce = async () => {
+    await using client = await connectTls(started.port, { servername: 'a.test', ca });
+    client.send(get('/'));
+    answer = (await client.end).toString();
+  };
+  // Until it has come, handshakes are refused.
+  while (answer === '') await tryOnce().catch(() => {});
+  expect(answer).toMatch(/GET \/ a\.test $/);
 });
 
 tap.test('https-terminate-to-https verifies the target, unless it is told not to', async () => {

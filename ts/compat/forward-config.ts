@@ -7,6 +7,7 @@ import type {
   IRouteMatch,
   IRouteSecurity,
   IRouteTls,
+  ISmartProxyOptions,
   ITarget,
   IUpstreamTls,
   TRouteAction,
@@ -119,7 +120,11 @@ export function readForwarding(shape: OldShape, made: string, places: Places): I
 }
 
 /** By itself: a route for connections that somebody else accepts. @throws ConfigError with every fault, by its place in `config` */
-export function routeOfForwarding(config: IForwardConfig, match: Omit<IRouteMatch, 'ports'>): IRouteConfig {
+export function routeOfForwarding(
+  config: IForwardConfig,
+  match: Omit<IRouteMatch, 'ports'>,
+  options: Partial<ISmartProxyOptions> = {},
+): IRouteConfig {
   const faults: IFault[] = [];
   const places = new Places();
   const shape = new OldShape(config, '', faults);
@@ -134,7 +139,7 @@ export function routeOfForwarding(config: IForwardConfig, match: Omit<IRouteMatc
     faults.push({ path: 'advanced.portRanges', want, got: `a list of ${portRanges.length}` });
   }
   const made: IRouteConfig = { match: { ports: 0, ...match }, ...route };
-  places.check({ routes: [made] }, faults);
+  places.check({ ...options, routes: [made] }, faults);
   return made;
 }
 

@@ -46,7 +46,7 @@ export class ForwardingHandlerFactory {
   }
 
   /** @throws ConfigError with every fault, as making a handler does */
-  static validateConfig(config: IForwardConfig): void {
-    routeOfForwarding(config, {});
+  static validateConfig(config: IForwardConfig, { domains, ...options }: IForwardingOptions = {}): void {
+    routeOfForwarding(config, domains === undefined ? {} : { domains }, options);
   }
 }

@@ -97,7 +97,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
   }
 
   #route(config: IForwardConfig, match = this.#match) {
-    return { name: config.type, ...routeOfForwarding(config, match) };
+    return { name: config.type, ...routeOfForwarding(config, match, this.#options) };
   }
 
   /** null: bytes are forwarded as they are, so that there is no request to speak of. */
