@@ -14,6 +14,8 @@ export interface IHostParts {
   readonly rateLimits?: IRateLimitStore;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
+  /** False: no port is opened. `handleConnection` serves sockets that the host program accepted. Default true. */
+  readonly listens?: boolean;
 }
 
 export interface IStopOptions {

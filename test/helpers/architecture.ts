@@ -30,7 +30,8 @@ const table: Readonly<Record<string, IRow>> = {
   observe: { imports: ['base', 'config', 'ts/flow/ends.ts'], types: ['flow', 'certs'] },
   admin: { imports: ['base'] },
   workers: { imports: ['base', 'config', 'smart-proxy.ts'] },
-  compat: { imports: [...parts, 'smart-proxy.ts'] },
+  // Thin adapters: nothing but the entry imports them.
+  compat: { imports: [...parts, 'smart-proxy.ts'], types: ['http-proxy.ts'] },
   // Like the command line, a user of the public interface; it reads what comes back by our codecs.
   attack: { imports: ['base', 'codec', 'index.ts'] },
   'attack.ts': { imports: ['attack'] },

@@ -2,6 +2,7 @@
 
 import type * as plugins from '../plugins.js';
 import { gotText, type IPathFault, type TKey, valueAt } from './faults.js';
+import { wantFormer } from './former.js';
 import { laterOptions, wantNotYet } from './later.js';
 import { knownOptions, wantFunction } from './schema-base.js';
 
@@ -66,6 +67,8 @@ function unknownOption(place: string, key: string, path: readonly TKey[], value:
   if (later !== undefined && Object.hasOwn(later, key)) {
     return { path, want: wantNotYet(later[key] ?? ''), got: kindOf(value) };
   }
+  const former = wantFormer(place, key);
+  if (former !== null) return { path, want: former, got: kindOf(value) };
   return { path, want: `a known option${hint(place, key)}`, got: `an unknown name with ${kindOf(value)}` };
 }
 

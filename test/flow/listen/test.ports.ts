@@ -10,7 +10,7 @@ import type { IListeningPoint } from '../../../ts/config/change.js';
 import { type IPortsOptions, Ports } from '../../../ts/flow/listen/ports.js';
 import { connectTcp } from '../../helpers/clients.js';
 import { makeFakeClock } from '../../helpers/fake-clock.js';
-import { closedPort, startEcho } from '../../helpers/origins.js';
+import { closedPort, startEcho, startOrigin } from '../../helpers/origins.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 import { until } from '../../helpers/until.js';
 
@@ -31,6 +31,8 @@ function makePorts(options: Partial<IPortsOptions> = {}): IStartedPorts {
     listenAddress: '127.0.0.1',
     socket: { noDelay: true, keepAlive: false, keepAliveInitialDelayMs: 0 },
     clock: systemClock,
+
+    listens: true,
     logger: silentLogger,
     onSocket: (socket, point, port) => {
       socket.on('error', () => {});
@@ -262,6 +264,30 @@ tap.test('a port that a route takes over while it is tried is opened once', asyn
   await ports.tryOpen([]);
   expect([ports.numbers, clock.pending]).toEqual([[taken.port], 0]);
   expect(await isOpen(taken.port)).toEqual(true);
+});
+
+tap.test('where nothing listens, sockets of others are handed on as if their port was open', async () => {
+  await using world = makePorts({ listens: false });
+  const { ports, accepted } = world;
+  const port = await closedPort();
+  await ports.open([at(port), at(0)]);
+  expect([ports.numbers, await isOpen(port)]).toEqual([[], false]);
+  const passed: boolean[] = [];
+  await using server = await startOrigin((socket) => {
+    for (const to of [undefined, port, 0, port + 1]) passed.push(ports.pass(socket, to));
+  });
+  await using client = await connectTcp(server.port);
+  await until(
+    () => passed.length === 4,
+    5_000,
+    () => `a connection, has ${passed}`,
+  );
+  expect(passed).toEqual([true, true, true, false]);
+  expect(accepted.map(({ point }) => point.port)).toEqual([port, port, 0]);
+  expect(accepted.map((each) => each.port)).toEqual([server.port, port, 0]);
+  client.socket.destroy();
+  await ports.close();
+  expect(ports.points).toEqual([]);
 });
 
 export default tap.start();

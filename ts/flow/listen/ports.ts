@@ -14,6 +14,8 @@ export interface IPortsOptions {
   readonly listenAddress: string | null;
   readonly socket: IResolvedSocketOptions;
   readonly clock: IClock;
+  /** False: no port is opened, and sockets come by `pass` alone. */
+  readonly listens: boolean;
   readonly logger: ILogger;
   readonly onSocket: (socket: Socket, point: IListeningPoint, port: number) => void;
   readonly onError: (error: ProxyError) => void;
@@ -28,7 +30,8 @@ interface IMissing {
 /** Calls are done one after the other. */
 export class Ports {
   readonly #options: IPortsOptions;
-  readonly #open = new Map<string, { readonly point: IListeningPoint; readonly listener: Listener }>();
+  /** Without a listener: open to `pass` alone. */
+  readonly #open = new Map<string, { readonly point: IListeningPoint; readonly listener: Listener | null }>();
   readonly #turns = new AsyncMutex();
   readonly #missing = new Map<string, IMissing>();
   #retry: ITimer | null = null;
@@ -40,13 +43,15 @@ export class Ports {
 
   /** The port numbers that are listened on, ascending. */
   get numbers(): number[] {
-    const numbers = new Set([...this.#open.values()].map(({ listener }) => listener.port));
+    const numbers = new Set(this.listening.map(({ port }) => port));
     return [...numbers].sort((a, b) => a - b);
   }
 
   /** What is open, with the port that each point turned out to be. */
   get listening(): { readonly point: IListeningPoint; readonly port: number }[] {
-    return [...this.#open.values()].map(({ point, listener }) => ({ point, port: listener.port }));
+    return [...this.#open.values()].flatMap(({ point, listener }) => {
+      return listener === null ? [] : [{ point, port: listener.port }];
+    });
   }
 
   get points(): IListeningPoint[] {
@@ -54,16 +59,17 @@ export class Ports {
   }
 
   /**
-   * Hands on a socket that somebody else accepted as if it had come to `port`, by default the first that is open.
+   * Hands on a socket that somebody else accepted as if it had come to `port`, by default the first that is open. Where
+   * nothing listens, the port is the one that the client connected to.
    * @returns false if no such port is open.
    */
   pass(socket: Socket, port?: number): boolean {
     const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#options.socket;
     for (const { point, listener } of this.#open.values()) {
-      if (port !== undefined && port !== listener.port && port !== point.port) continue;
+      if (port !== undefined && port !== listener?.port && port !== point.port) continue;
       socket.allowHalfOpen = true;
       socket.setNoDelay(noDelay).setKeepAlive(keepAlive, keepAliveInitialDelayMs);
-      this.#options.onSocket(socket, point, listener.port);
+      this.#options.onSocket(socket, point, listener?.port ?? port ?? socket.localPort ?? point.port);
       return true;
     }
     return false;
@@ -141,13 +147,14 @@ export class Ports {
     const closing = points.map((point) => {
       const entry = this.#open.get(keyOf(point));
       this.#open.delete(keyOf(point));
-      return entry?.listener.close();
+      return entry?.listener?.close();
     });
     await Promise.all(closing);
   }
 
   async #openOne(point: IListeningPoint): Promise<void> {
-    const { listenAddress, socket, logger, onSocket, onError } = this.#options;
+    const { listenAddress, socket, listens, logger, onSocket, onError } = this.#options;
+    if (!listens) return void this.#open.set(keyOf(point), { point, listener: null });
     const listener = new Listener({
       address: point.address ?? listenAddress,
       port: point.port,
