@@ -13,7 +13,7 @@ export interface ISniConnectionInfo {
 
 const handshake = 22;
 /** RFC 8446 §4.2.11. */
-const preSharedKey = 41;
+const preSharedKey = String.fromCharCode(41);
 
 /** What has come of a ClientHello so far. */
 interface IPieces {
