@@ -299,6 +299,22 @@ async function openWatched(world: ICertificateWorld, takesMs: number) {
   return { ...opened, watched };
 }
 
+tap.test('a certificate that was just told of may be renewed at once', async () => {
+  const world = makeCertificateWorld();
+  let renewed: Promise<void> | null = null;
+  const { manager } = world.open({
+    onEvent: ({ kind }) => {
+      if (kind === 'issued') renewed ??= manager.renew('a.test');
+    },
+  });
+  manager.setNeeds([makeNeed('a.test')]);
+  manager.provisionAllCertificates();
+  for (let step = 0; step < 100 && world.ca.bought.length < 2; step++) await world.clock.advanceAsync(1_000);
+  expect(world.ca.bought).toHaveLength(2);
+  await Promise.all([renewed, world.clock.advanceAsync(minuteMs)]);
+  await manager.stop();
+});
+
 tap.test('a store that tells of changes is looked at then, and what another process got is served', async () => {
   const world = makeCertificateWorld();
   const { manager, served, watched } = await openWatched(world, 0);

@@ -101,6 +101,9 @@ export class SmartCertManager {
     if (!this.#keeper.hasBegun) throw new ProxyError('NOT_RUNNING', 'certificates are not ordered yet');
     await this.#keeper.loaded(kept.id);
     const before = kept.stored?.meta.serial;
+    // An order that is under way counts, if it brings one; one whose certificate is there already is being put away.
+    await kept.running;
+    if (kept.stored !== null && kept.stored.meta.serial !== before) return;
     kept.forced = true;
     this.#keeper.start(kept);
     await kept.running;
