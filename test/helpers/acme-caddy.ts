@@ -2,9 +2,11 @@
 // runs in a network of its own, together with the script that orders from it.
 
 import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { env } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { locate, needs, pathOf } from './debian.js';
 import { makeFolder } from './make-folder.js';
@@ -14,7 +16,7 @@ import { moduleUrl, nodeArgs } from './this-run.js';
 
 /** What the script finds in its environment: the directory, and the file with the authority that it is trusted by. */
 export const caddyDirectory = 'https://localhost:24100/acme/local/directory';
-export const caddyRootVariable = 'SMARTPROXY_TEST_CADDY_ROOT';
+const caddyRootVariable = 'SMARTPROXY_TEST_CADDY_ROOT';
 /** Where the script starts the name server that Caddy asks: ports of names and of management. */
 export const caddyDnsPorts = [53, 24055] as const;
 
@@ -50,6 +52,23 @@ export async function runBesideCaddy(script: string, withinMs = 60_000): Promise
     env: { ...env, ...homes, [caddyRootVariable]: root },
   });
 }
+
+/** For the script: the certificate that Caddy's authority is trusted by, as soon as it answers. */
+export async function rootOfCaddy(): Promise<string> {
+  for (;;) {
+    const ca = await readFile(env[caddyRootVariable] ?? '', 'utf8').catch(() => '');
+    if (ca.endsWith('-----END CERTIFICATE-----\n') && (await answers(ca))) return ca;
+    await sleep(20);
+  }
+}
+
+const answers = (ca: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const request = get(caddyDirectory, { ca, agent: false }, (response) => {
+      resolve(response.resume().statusCode === 200);
+    });
+    request.on('error', () => resolve(false));
+  });
 
 const caddyfile = `{
   admin off
