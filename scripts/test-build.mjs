@@ -19,7 +19,7 @@ export async function buildTests() {
   await mkdir(folder, { recursive: true });
   // What the sources reach outside of ts/ and test/.
   for (const name of ['scripts', 'package.json']) await symlink(join(root, name), join(folder, name));
-  await bundlePackages(root, folder);
+  await bundlePackages(folder);
   for (const part of ['ts', 'test']) {
     const files = (await readdir(join(root, part), { recursive: true })).filter((file) => file.endsWith('.ts'));
     await Promise.all(files.map((file) => compile(join(root, part, file), outputOf(folder, join(part, file)))));
