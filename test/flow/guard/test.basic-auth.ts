@@ -107,7 +107,7 @@ tap.test('whatever is sent, only what is listed passes, and nothing throws', asy
       const wanted = listed.has(Buffer.from(token, 'base64').toString());
       expect(hasCredentials(rules, fields)).toEqual(wanted);
     }),
-    { numRuns: numRuns() },
+    { seed: 134, numRuns: numRuns() },
   );
 });
 

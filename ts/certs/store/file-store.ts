@@ -186,7 +186,7 @@ function recordIn({ files }: IGenerationFiles, key: string): { readonly value: u
   return { value: found.value };
 }
 
-const recordSchema = plugins.zod.object({ key: plugins.zod.string(), value: plugins.zod.json() });
+const recordSchema = plugins.zod.object({ key: plugins.zod.string(), value: plugins.zod.unknown() });
 const recordFile = 'record.json';
 
 /** More than a chain, its key and what is known of them take. */
