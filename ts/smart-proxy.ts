@@ -7,7 +7,7 @@ import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
 import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
-import { compareConfigs } from './config/change.js';
+import { compareConfigs, type IListeningPoint } from './config/change.js';
 import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
@@ -184,9 +184,14 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.ports.numbers;
   }
 
-  /** The port of the admin interface, a free one as it turned out; null while there is none. */
+  /** Where the admin interface listens; null while it does not. */
+  get adminAddress(): { readonly address: string; readonly port: number } | null {
+    return this.#admin?.server.address ?? null;
+  }
+
+  /** Its port, a free one as it turned out; null while there is none. */
   get adminPort(): number | null {
-    return this.#admin?.server.address?.port ?? null;
+    return this.adminAddress?.port ?? null;
   }
 
   /** Snapshots of the live connections, in no order; of those in the kernel, as they were some seconds ago. */
@@ -285,13 +290,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   }
 
   async #closeUnwanted(): Promise<void> {
-    await this.#parts.ports.close(
-      this.#parts.ports.points.filter((point) => !this.#isWanted(point.address, point.port)),
-    );
-  }
-
-  #isWanted(address: string | null, port: number): boolean {
-    if (address === null && this.#extraPorts.has(port)) return true;
-    return this.#snapshot.tableAt({ address, port }) !== undefined;
+    const { ports } = this.#parts;
+    const isExtra = ({ address, port }: IListeningPoint) => address === null && this.#extraPorts.has(port);
+    await ports.close(ports.points.filter((point) => !isExtra(point) && this.#snapshot.tableAt(point) === undefined));
   }
 }

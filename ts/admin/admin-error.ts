@@ -16,7 +16,8 @@ export type TAdminCode =
   | 'JSON_WRONG'
   | 'TOO_LARGE'
   | 'TOO_BUSY'
-  | 'NO_RELOAD';
+  | 'NO_RELOAD'
+  | 'RELOAD_FAILED';
 
 interface IAdminErrorMore {
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 // What can be asked for, by method and path. docs/admin.md has the same list; a test compares them.
 
-import { AdminError } from './admin-error.js';
+import { messageOf } from '../base/errors.js';
+import { AdminError, tellError } from './admin-error.js';
 import type { IGuarded } from './gate.js';
 import { prometheusText, prometheusType } from './prometheus.js';
 import { adminEventKinds, type IAdminUpdate, type IAdminView, type TAdminEventKind } from './view.js';
@@ -130,7 +131,12 @@ async function reload({ view }: IAsk): Promise<TAnswer> {
   if (view.reload === null) {
     throw new AdminError(409, 'NO_RELOAD', 'the program around the proxy did not say how: replace the routes instead');
   }
-  return { json: await view.reload() };
+  try {
+    return { json: await view.reload() };
+  } catch (error) {
+    // What the program says of its own file is for whoever asked.
+    throw tellError(error) === null ? new AdminError(500, 'RELOAD_FAILED', messageOf(error)) : error;
+  }
 }
 
 async function stop({ view, content }: IAsk): Promise<TAnswer> {
