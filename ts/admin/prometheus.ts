@@ -1,5 +1,6 @@
 // The text that Prometheus reads: format 0.0.4.
 
+import * as plugins from '../plugins.js';
 import { families, histogramFamilies, type IScrape } from './metric-families.js';
 import type { IHistogramFigures } from './view.js';
 
@@ -31,11 +32,14 @@ function sampleText(name: string, labels: Readonly<Record<string, string>> | und
   return `${name}{${pairs.join(',')}} ${value}`;
 }
 
-/** What the text format wants escaped in a label, and a limit for what comes from certificates. */
-const escaped = (text: string): string =>
-  text
-    .slice(0, 256)
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replace(/\n/g, '\\n')
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/gu, '?');
+/** Longer ones, and those that cannot be written as they are, are told apart by a digest: two of one text would spoil it all. */
+const maxLabel = 256;
+
+function escaped(text: string): string {
+  const plain = text.replace(/(?!\n)[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/gu, '?');
+  const shown = plain === text && text.length <= maxLabel ? text : `${plain.slice(0, maxLabel - 16)}~${digestOf(text)}`;
+  return shown.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+const digestOf = (text: string): string =>
+  plugins.crypto.createHash('sha256').update(Buffer.from(text, 'utf16le')).digest('hex').slice(0, 12);

@@ -19,21 +19,27 @@ export class BodyReader {
 
   /** undefined: there is no content. @throws AdminError */
   async read(request: IncomingMessage): Promise<unknown> {
+    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
     const chunks: Buffer[] = [];
     let bytes = 0;
-    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
     try {
-      for await (const chunk of request as AsyncIterable<Buffer>) {
-        bytes += chunk.length;
-        this.#held += chunk.length;
-        if (bytes > maxBodyBytes) throw tooLarge();
-        if (this.#held > maxBodiesBytes) throw new AdminError(503, 'TOO_BUSY', 'too much comes at a time');
-        chunks.push(chunk);
-      }
-      return bytes === 0 ? undefined : parse(Buffer.concat(chunks, bytes));
+      await new Promise<void>((resolve, reject) => {
+        request.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          this.#held += chunk.length;
+          chunks.push(chunk);
+          if (bytes <= maxBodyBytes && this.#held <= maxBodiesBytes) return;
+          // The rest is not read: the answer comes first, and then the end.
+          request.removeAllListeners('data').pause();
+          reject(bytes > maxBodyBytes ? tooLarge() : new AdminError(503, 'TOO_BUSY', 'too much comes at a time'));
+        });
+        request.on('end', resolve);
+        request.on('close', () => reject(new AdminError(400, 'JSON_WRONG', 'the content broke off')));
+      });
     } finally {
       this.#held -= bytes;
     }
+    return bytes === 0 ? undefined : parse(Buffer.concat(chunks, bytes));
   }
 }
 
