@@ -26,7 +26,7 @@ export interface IAnswered {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
   /** Parsed, where it is JSON. */
-  readonly json: Record<string, never>;
+  readonly json: Record<string, unknown>;
 }
 
 export interface IFakeView extends IAdminView {
@@ -153,7 +153,7 @@ export function askAdmin(
       response.on('error', reject);
       response.on('end', () => {
         const isJson = String(response.headers['content-type']).startsWith('application/json') && text !== '';
-        const json = isJson ? (JSON.parse(text) as Record<string, never>) : {};
+        const json = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text, json });
       });
     });
