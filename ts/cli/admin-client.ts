@@ -53,9 +53,8 @@ export class AdminClient {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const asked = plugins
-        .requireHttp()
-        .request({ host, port, method, path, headers, agent: false, timeout: patienceMs }, resolve);
+      const given = { host, port, method, path, headers, agent: false, timeout: patienceMs } as const;
+      const asked = plugins.requireHttp().request(given, resolve);
       asked.on('timeout', () => asked.destroy(new Error(`no answer within ${patienceMs / 1000} s`)));
       asked.on('error', reject);
       asked.end(content ?? undefined);

@@ -4,7 +4,7 @@
 export interface IAdminOptions {
   /** An address of this machine, or `localhost`. Without `token` one of loopback. Default `127.0.0.1`. */
   host?: string;
-  /** Default 9190; 0 takes a free one, which `proxy.adminPort` tells. */
+  /** Default 9 190; 0 takes a free one, which `proxy.adminPort` tells. */
   port?: number;
   /**
    * What whoever asks must show, as `Authorization: Bearer ...`: 16 to 512 characters of a token (RFC 6750 §2.1). Default
