@@ -39,8 +39,9 @@ export const adminSchema = strict('admin', {
 });
 
 /** Who can reach it can do everything: without a token that must not be the network. */
-export function checkAdmin({ admin }: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
-  if (!usable('admin') || admin === undefined || admin.token !== undefined) return [];
+export function checkAdmin(options: ISmartProxyOptions, usable: TUsable): readonly IPathFault[] {
+  const admin = usable('admin') ? options.admin : undefined;
+  if (admin === undefined || admin.token !== undefined) return [];
   const { host = adminDefaults.host } = admin;
   if (isLoopback(host)) return [];
   const want = `a token, as ${gotText(host)} is not only for this machine; or the host 127.0.0.1`;
