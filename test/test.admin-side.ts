@@ -275,6 +275,24 @@ tap.test('a stop that is asked for is answered, and then done', async () => {
   }
 });
 
+tap.test('a program whose stop throws is logged, and goes on', async () => {
+  const lines: object[] = [];
+  const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
+  const control = {
+    stop: () => {
+      throw new Error('not now');
+    },
+  };
+  await using world = await startProxy({ admin: { port: 0 }, logger }, { control });
+  expect((await asker(world.proxy)('POST', '/api/stop')).status).toEqual(202);
+  await until(
+    () => lines.length > 0,
+    10_000,
+    () => 'a line',
+  );
+  expect(lines).toEqual([{ why: 'not now' }]);
+});
+
 tap.test('a reload is what the program makes of it', async () => {
   const routes: IRouteConfig[] = [{ name: 'a', match: { ports: 0 }, action: { type: 'block' } }];
   let proxy: SmartProxy | null = null;

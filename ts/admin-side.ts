@@ -210,12 +210,13 @@ export class AdminSide implements IAdminView {
 
   async stop(graceMs: number | null): Promise<void> {
     const { control, proxy, parts } = this.#given;
+    const begin = async () => {
+      if (control?.stop) control.stop(graceMs);
+      else await proxy.stop(graceMs === null ? {} : { graceMs });
+    };
     // Whoever asked is answered first.
     setImmediate(() => {
-      if (control?.stop) return control.stop(graceMs);
-      proxy
-        .stop(graceMs === null ? {} : { graceMs })
-        .catch((error: unknown) => parts.logger.error({ why: messageOf(error) }, 'the stop that was asked for failed'));
+      begin().catch((error) => parts.logger.error({ why: messageOf(error) }, 'the stop that was asked for failed'));
     });
   }
 

@@ -58,7 +58,7 @@ tap.test('odd spellings of a path, a method or a target are none of ours', async
   const { status, headers } = await world.ask('POST', '/api/status');
   expect([status, headers.allow]).toEqual([405, 'GET']);
   expect((await world.ask('PROPFIND', '/api/routes', { headers: asJson })).headers.allow).toEqual('GET, PUT');
-  expect((await world.ask('HEAD', '/api/status')).body).toEqual('');
+  for (const path of ['/api/status', '/api/events']) expect((await world.ask('HEAD', path)).body).toEqual('');
   expect(world.view.calls.map(([name]) => name)).toEqual(['status']);
 });
 

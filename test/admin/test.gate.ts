@@ -17,7 +17,8 @@ function makeGate({ token: wanted = null as string | null, hosts = [] as string[
   const logger = { ...silentLogger, warn: (fields: object) => void lines.push(fields) };
   const gate = new Gate({ token: wanted, hosts, attempts, logger, keyOf: (address) => address });
   const judge = (fields: Record<string, string>, { method = 'GET', from = '192.0.2.1', as = closed } = {}): string => {
-    const request = { method, headers: { host: '127.0.0.1:9190', ...fields }, socket: { remoteAddress: from } };
+    const headers = fields.host === 'none' ? {} : { host: '127.0.0.1:9190', ...fields };
+    const request = { method, headers, socket: { remoteAddress: from } };
     try {
       gate.judge(request as unknown as IncomingMessage, as);
       return 'in';
@@ -42,6 +43,8 @@ tap.test('only addresses, localhost and names that are listed are a Host, howeve
   ]) {
     expect([host, judge({ host })]).toEqual([host, 'in']);
   }
+  // As checks of health by HTTP/1.0 come.
+  expect(judge({ host: 'none' })).toEqual('in');
   const others = [
     'evil.test',
     'evil.test:9190',

@@ -97,6 +97,8 @@ export class AdminServer {
     server.on('error', (error) => this.#parts.logger.error({ error }, 'the admin interface cannot accept'));
     this.#server = server;
     this.#address = server.address() as AddressInfo;
+    const { address, port: taken } = this.#address;
+    this.#parts.logger.info({ address, port: taken }, 'the admin interface listens');
   }
 
   /** Ends everybody's connection to it, too. */
@@ -123,7 +125,7 @@ export class AdminServer {
         connectionsCheckingInterval,
         maxHeaderSize: maxHeaderBytes,
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => void this.#serve(request, response).catch(() => response.destroy()),
     );
     server.maxConnections = limits.maxConnections;
     server.setTimeout(limits.idleTimeout);
@@ -157,8 +159,9 @@ export class AdminServer {
 
   async #send(response: ServerResponse, answer: TAnswer): Promise<void> {
     if (response.destroyed) return;
-    if ('events' in answer) return await this.#events.open(response, answer.events);
-    if ('file' in answer) {
+    if ('events' in answer && response.req.method === 'GET') return await this.#events.open(response, answer.events);
+    if ('events' in answer) response.writeHead(200, { 'content-type': 'text/event-stream' }).end();
+    else if ('file' in answer) {
       const { type, content } = await pageFile(answer.file);
       response.writeHead(200, { 'content-type': type }).end(content);
     } else if ('text' in answer) {

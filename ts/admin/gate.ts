@@ -43,8 +43,9 @@ export class Gate {
     if (request.method !== 'GET' && request.method !== 'HEAD') judgeContent(request);
   }
 
-  /** A name that somebody else's DNS leads here would make their page one of ours. */
-  #judgeHost(field = ''): void {
+  /** A name that somebody else's DNS leads here would make their page one of ours. HTTP/1.0 has none, and no browser speaks that. */
+  #judgeHost(field: string | undefined): void {
+    if (field === undefined) return;
     const [, bracketed, plain = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::\d{1,5})?$/.exec(field) ?? [];
     const name = (bracketed ?? plain).toLowerCase();
     if (plugins.net.isIP(name) !== 0 || name === 'localhost' || this.#parts.hosts.includes(name)) return;
