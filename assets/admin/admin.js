@@ -6,6 +6,8 @@ const pollMs = 2000;
 const slowPolls = 5;
 const chartPoints = 150;
 const lastEnds = 20;
+/** Of a table; the API has all. */
+const shownRows = 500;
 
 const byId = (id) => document.getElementById(id);
 let token = sessionStorage.getItem(tokenKey) ?? '';
@@ -137,7 +139,7 @@ function actionText({ type, target, targets, redirect, respond, tls }) {
 }
 
 function showRoutes({ routes, keys }, { connectionsByRoute }) {
-  const rows = routes.map((route, index) => {
+  const rows = routes.slice(0, shownRows).map((route, index) => {
     const key = keys[index];
     const name = key ?? `${route.id ?? route.name ?? 'a route'} (disabled)`;
     const live = key !== null && Object.hasOwn(connectionsByRoute, key) ? connectionsByRoute[key] : 0;
@@ -150,7 +152,10 @@ function showRoutes({ routes, keys }, { connectionsByRoute }) {
   });
   fill('routes', rows, 'there are none');
   byId('keys').replaceChildren(
-    ...keys.filter((key) => key !== null).map((key) => Object.assign(document.createElement('option'), { value: key })),
+    ...keys
+      .slice(0, shownRows)
+      .filter((key) => key !== null)
+      .map((key) => Object.assign(document.createElement('option'), { value: key })),
   );
 }
 
@@ -159,14 +164,14 @@ function showTargets({ targets }) {
   const state = ({ up, why }) => (up ? { text: 'up', kind: 'good' } : { text: `down: ${why}`, kind: 'bad wide' });
   fill(
     'targets',
-    sorted.slice(0, 500).map((each) => [each.target, state(each), number(each.active)]),
+    sorted.slice(0, shownRows).map((each) => [each.target, state(each), number(each.active)]),
     'no route forwards',
   );
 }
 
 function showCertificates({ certificates }) {
   const sorted = certificates.toSorted((a, b) => (a.notAfter ?? 0) - (b.notAfter ?? 0));
-  const rows = sorted.slice(0, 500).map(({ names, notAfter, issuer, source, lastError }) => {
+  const rows = sorted.slice(0, shownRows).map(({ names, notAfter, issuer, source, lastError }) => {
     const leftMs = (notAfter ?? 0) - Date.now();
     const day =
       notAfter === null
