@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 import { ConfigError, type IRouteConfig, SmartProxy } from '../ts/index.js';
 import { askAdmin, openRaw } from './helpers/admin-world.js';
+import { makeCertificate } from './helpers/certificates.js';
 import { connectTcp } from './helpers/clients.js';
 import { freePorts } from './helpers/free-port.js';
 import { startEcho } from './helpers/origins.js';
@@ -216,6 +217,29 @@ tap.test('figures are those that the proxy counts, route by route', async () => 
   }
   // No client is a label: their number has no bound.
   expect(/127\.0\.0\.1(?!:\d+")/.test(lines.join('\n'))).toBeFalse();
+});
+
+tap.test('a certificate is told once, with all routes that share it', async () => {
+  const certificate = await makeCertificate({ names: ['a.test', 'b.test'] });
+  const tls = { mode: 'terminate', certificate } as const;
+  const routes = ['a.test', 'b.test'].map(
+    (domains): IRouteConfig => ({
+      name: domains,
+      match: { ports: 0, domains },
+      action: { type: 'respond', respond: { status: 204 }, tls },
+    }),
+  );
+  await using world = await startProxy({ routes, admin: { port: 0 } });
+  const { json, body } = await asker(world.proxy)('GET', '/api/certificates');
+  const certificates = json.certificates as { names: string[]; routes: string[]; notAfter: number }[];
+  expect(certificates.map(({ names, routes: keys }) => [names, keys])).toEqual([
+    [
+      ['a.test', 'b.test'],
+      ['a.test', 'b.test'],
+    ],
+  ]);
+  expect(certificates[0]?.notAfter ?? 0).toBeGreaterThan(Date.now());
+  expect(body).not.toContain('PRIVATE');
 });
 
 tap.test('events come as they happen, and cost nothing when nobody listens', async () => {

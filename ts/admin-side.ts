@@ -160,10 +160,16 @@ export class AdminSide implements IAdminView {
 
   async certificates(): Promise<readonly IAdminCertificate[]> {
     const { parts, snapshot } = this.#given;
-    const known = new Map<string, IAdminCertificate>();
+    const known = new Map<string, IAdminCertificate & { readonly routes: string[] }>();
     for (const status of parts.certificates.statuses(snapshot().config)) {
       const { id, names, source, issuer, serial, state, notAfter, renewAt, lastError } = status;
-      const routes = [...(known.get(id)?.routes ?? []), ...status.routes];
+      const entry = known.get(id);
+      // Thousands of routes may share one.
+      if (entry !== undefined) {
+        entry.routes.push(...status.routes);
+        continue;
+      }
+      const routes = [...status.routes];
       const { type = '', detail = '', at = 0 } = lastError ?? {};
       const failure = lastError === null ? null : { type, detail, at };
       known.set(id, { id, names, routes, source, issuer, serial, state, notAfter, renewAt, lastError: failure });
