@@ -1,5 +1,15 @@
 // The names the world sees.
 
+export type {
+  IAdminCertificate,
+  IAdminConnection,
+  IAdminEvent,
+  IAdminRoutes,
+  IAdminStatus,
+  IAdminTarget,
+  IConnectionList,
+  TAdminEventKind,
+} from './admin/view.js';
 export type { IClock, ITimer } from './base/clock.js';
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
@@ -91,7 +101,7 @@ export {
   type TPairEnd,
   type TSocketClose,
 } from './flow/socket-utils.js';
-export type { IHostParts, IStopOptions } from './host-parts.js';
+export type { IHostControl, IHostParts, IStopOptions } from './host-parts.js';
 export {
   type IReverseProxyConfig,
   type IRoutableRequest,

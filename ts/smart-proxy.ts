@@ -1,13 +1,13 @@
 // SmartProxy: puts the parts together, starts them in order, updates them as one, stops them in reverse.
 
 import type { Socket } from 'node:net';
+import { AdminSide } from './admin-side.js';
 import { AsyncMutex } from './base/async-utils.js';
-import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
 import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
-import { certificatesAdded, compareConfigs } from './config/change.js';
+import { compareConfigs, type IListeningPoint } from './config/change.js';
 import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
@@ -16,7 +16,7 @@ import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
 import type { IExplainView } from './flow/explain-types.js';
-import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
+import { type IPlan, type IUpdateOptions, planBetween } from './flow/plan.js';
 import { type ISnapshot, takeSnapshot } from './flow/snapshot.js';
 import type { IHostParts, IStopOptions } from './host-parts.js';
 import type { IKernelPlan } from './nftables/kernel-routes.js';
@@ -25,7 +25,7 @@ import type { ISmartProxyEvents } from './observe/events.js';
 import type { IMetrics } from './observe/metrics-types.js';
 import type { IStatistics } from './observe/statistics.js';
 import * as plugins from './plugins.js';
-import { type IProxyParts, makeProxyParts } from './proxy-parts.js';
+import { type IProxyParts, limitConnections, makeProxyParts } from './proxy-parts.js';
 
 /**
  * A proxy with its routes: construct it, `start` it, `stop` it, once each. Nothing that it meets on the network is
@@ -39,6 +39,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** Ports that `addListeningPort` opened: updates of the routes leave them alone. */
   readonly #extraPorts = new Set<number>();
   #snapshot: ISnapshot;
+  /** null: none is asked for. */
+  readonly #admin: AdminSide | null;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
 
@@ -51,6 +53,9 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const { logger } = options;
     this.#parts = makeProxyParts({ config, logger, host: parts, emitter: this, snapshot: () => this.#snapshot });
     this.#snapshot = takeSnapshot(config, this.#parts.forward);
+    const own = { proxy: this, parts: this.#parts, snapshot: () => this.#snapshot, state: () => this.#state };
+    this.#admin = config.admin && new AdminSide({ ...own, config: config.admin, control: parts.control });
+    this.#admin?.took(this.#admin.copy(options.routes));
   }
 
   /**
@@ -61,10 +66,11 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
       const { config } = this.#snapshot;
-      await this.#limitConnections(config.maxConnections);
+      await limitConnections(this.#parts, config.maxConnections);
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
-      await this.#open(this.#snapshot, plan, { ...config, routes: [] });
+      const open = () => this.#open(this.#snapshot, plan, { ...config, routes: [] });
+      await (this.#admin === null ? open() : this.#admin.openAround(open));
       this.#parts.metrics.start();
       this.#state = 'running';
       this.#parts.certificates.provision(this.#snapshot.config);
@@ -99,6 +105,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return await this.#updates.runExclusive(async () => {
       if (this.#state === 'stopped') throw new ProxyError('NOT_RUNNING', 'the proxy was stopped');
       const asked = this.#snapshotOf(routes);
+      const written = this.#admin?.copy(routes);
       const before = this.#parts.kernel.plan;
       const kernel = this.#state === 'running' ? await this.#parts.kernel.prepare(asked.config) : null;
       const config = kernel?.config ?? asked.config;
@@ -108,6 +115,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       if (kernel !== null) await this.#open(next, kernel, this.#snapshot.config);
       this.#parts.guard.update(next.config);
       this.#snapshot = next;
+      if (written !== undefined) this.#admin?.took(written);
       if (kernel !== null) this.#parts.certificates.provision(next.config);
       this.#parts.http.reconsider();
       if (options.closeRemoved) {
@@ -176,6 +184,16 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.ports.numbers;
   }
 
+  /** Where the admin interface listens; null while it does not. */
+  get adminAddress(): { readonly address: string; readonly port: number } | null {
+    return this.#admin?.server.address ?? null;
+  }
+
+  /** Its port, a free one as it turned out; null while there is none. */
+  get adminPort(): number | null {
+    return this.adminAddress?.port ?? null;
+  }
+
   /** Snapshots of the live connections, in no order; of those in the kernel, as they were some seconds ago. */
   getConnections(): IConnectionRecord[] {
     return [...Array.from(this.#parts.connections, (each) => each.snapshot()), ...this.#parts.kernel.connections()];
@@ -216,15 +234,6 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.kernel.status();
   }
 
-  /** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
-  async #limitConnections(wanted: number | null): Promise<void> {
-    const descriptors = await descriptorLimit();
-    const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
-    this.#parts.connections.maxConnections = maxConnections;
-    if (wanted === null || wanted <= maxConnections) return;
-    this.#parts.logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
-  }
-
   /** Certificates first: a port that listens must be able to serve. Whatever fails, `before` stays in force. */
   async #open(
     { config, points, provingPoints }: ISnapshot,
@@ -260,6 +269,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#parts.certificates.contexts.cleanup();
     await this.#parts.registry.cleanup();
     await this.#parts.ownResolver?.cleanup();
+    await this.#admin?.server.close();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {
@@ -275,25 +285,13 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   }
 
   #planOf(config: IResolvedConfig, options: IUpdateOptions): IPlan {
-    const change = compareConfigs(this.#snapshot.config, config);
     const live = [...this.#parts.connections, ...this.#parts.kernel.connections()];
-    return planUpdate(
-      change,
-      live,
-      kernelRoutesOf(config).map(({ key }) => key),
-      certificatesAdded(this.#snapshot.config, config),
-      options,
-    );
+    return planBetween(this.#snapshot.config, config, live, options);
   }
 
   async #closeUnwanted(): Promise<void> {
-    await this.#parts.ports.close(
-      this.#parts.ports.points.filter((point) => !this.#isWanted(point.address, point.port)),
-    );
-  }
-
-  #isWanted(address: string | null, port: number): boolean {
-    if (address === null && this.#extraPorts.has(port)) return true;
-    return this.#snapshot.tableAt({ address, port }) !== undefined;
+    const { ports } = this.#parts;
+    const isExtra = ({ address, port }: IListeningPoint) => address === null && this.#extraPorts.has(port);
+    await ports.close(ports.points.filter((point) => !isExtra(point) && this.#snapshot.tableAt(point) === undefined));
   }
 }

@@ -41,8 +41,11 @@ const table: Readonly<Record<string, IRow>> = {
   'kernel-side.ts': { imports: parts },
   'certificate-side.ts': { imports: parts },
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
+  'admin-events.ts': { imports: parts },
+  'admin-figures.ts': { imports: parts },
+  'admin-side.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'] },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
-  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts'] },
+  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-side.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
   'index.ts': {

@@ -1,6 +1,8 @@
 // What an update of the routes would do, for people and for the update itself.
 
-import type { IConfigChange, IListeningPoint } from '../config/change.js';
+import { certificatesAdded, compareConfigs, type IConfigChange, type IListeningPoint } from '../config/change.js';
+import { kernelRoutesOf } from '../config/kernel-order.js';
+import type { IResolvedConfig } from '../config/resolved.js';
 import type { Connection } from './connection.js';
 
 export interface IUpdateOptions {
@@ -23,6 +25,17 @@ export interface IPlan {
   readonly certificates: readonly (readonly string[])[];
   /** Live connections: those that the update leaves alone and those that it ends (`closeRemoved`). */
   readonly connections: { readonly stay: number; readonly cut: number };
+}
+
+/** What would become of these connections, and the rest, if one configuration took the place of the other. */
+export function planBetween(
+  before: IResolvedConfig,
+  after: IResolvedConfig,
+  live: Iterable<Pick<Connection, 'route'>>,
+  options: IUpdateOptions,
+): IPlan {
+  const kernel = kernelRoutesOf(after).map(({ key }) => key);
+  return planUpdate(compareConfigs(before, after), live, kernel, certificatesAdded(before, after), options);
 }
 
 export function planUpdate(
