@@ -3,6 +3,7 @@
 import type { IClock } from './base/clock.js';
 import type { IResolver } from './flow/forward/target-types.js';
 import type { IRateLimitStore } from './flow/guard/rate-store.js';
+import type { IGroupParts } from './group-parts.js';
 
 /** What a host program may replace: the second argument of `new SmartProxy`. */
 export interface IHostParts {
@@ -14,6 +15,8 @@ export interface IHostParts {
   readonly rateLimits?: IRateLimitStore;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
+  /** What `ProxyWorkers` gives each of its workers. Default: this is the only process. */
+  readonly group?: IGroupParts;
 }
 
 export interface IStopOptions {

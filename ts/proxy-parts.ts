@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from 'node:events';
 import { type IClock, systemClock } from './base/clock.js';
-import { connectionsWithin } from './base/descriptor-limit.js';
+import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import type { ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
 import { CertificateSide } from './certificate-side.js';
@@ -54,12 +54,12 @@ export interface IProxyPartsWish {
 }
 
 export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IProxyPartsWish): IProxyParts {
-  const { clock = systemClock, idPrefix = '' } = host;
+  const { clock = systemClock, idPrefix = '', group } = host;
   const logger = wish.logger === undefined ? silentLogger : guardLogger(wish.logger);
   const reporter = new EventReporter(emitter, logger);
   const ownResolver = host.resolver === undefined ? new Resolver({ clock }) : null;
   const resolver = ownResolver ?? guardResolver(host.resolver as NonNullable<IHostParts['resolver']>);
-  const kernel = new KernelSide({ clock, logger, names: resolver, reporter, idPrefix });
+  const kernel = new KernelSide({ clock, logger, names: resolver, reporter, idPrefix, part: group?.kernel });
   const live = () => connections;
   const metrics = new Metrics({ config: config.metrics, clock, live, kernel: kernel.source });
   kernel.metrics = metrics;
@@ -71,7 +71,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     idPrefix,
     observers: [metrics, reporter],
   });
-  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits });
+  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits, counts: group?.counts });
   const registry = new TargetRegistry({
     clock,
     logger,
@@ -84,6 +84,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
   const certificates = new CertificateSide({
     ...{ config: config.certificates, clock, logger, onError },
     onEvent: (event) => reporter.emit('certificate', event),
+    ...{ relay: group?.challenges, ticketSecret: group?.ticketSecret },
   });
   const { contexts } = certificates;
   const { challenges } = certificates.managed;
@@ -94,6 +95,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     listenAddress: config.listenAddress,
     socket: config.socket,
     logger,
+    group,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
     onError: (error) => {
       connections.relieve();
@@ -101,6 +103,25 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     },
   });
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
+  group?.attach({
+    live: () => connections.size,
+    maxConnections: () => connections.maxConnections,
+    limit: (maxConnections) => {
+      connections.maxConnections = maxConnections;
+    },
+    metrics: () => metrics.exportMetrics(),
+    fallsBack: () => kernel.fallsBack,
+    points: () => ports.points.map(({ address, port }) => ({ address: address ?? config.listenAddress, port })),
+  });
   const own = { kernel, forward, ownResolver, certificates };
   return { clock, logger, reporter, metrics, connections, guard, registry, http, pipeline, ports, ...own };
+}
+
+/** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
+export async function limitConnections({ connections, logger }: IProxyParts, wanted: number | null): Promise<void> {
+  const descriptors = await descriptorLimit();
+  const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
+  connections.maxConnections = maxConnections;
+  if (wanted === null || wanted <= maxConnections) return;
+  logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
 }

@@ -2,7 +2,6 @@
 
 import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
-import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
@@ -25,7 +24,7 @@ import type { ISmartProxyEvents } from './observe/events.js';
 import type { IMetrics } from './observe/metrics-types.js';
 import type { IStatistics } from './observe/statistics.js';
 import * as plugins from './plugins.js';
-import { type IProxyParts, makeProxyParts } from './proxy-parts.js';
+import { type IProxyParts, limitConnections, makeProxyParts } from './proxy-parts.js';
 
 /**
  * A proxy with its routes: construct it, `start` it, `stop` it, once each. Nothing that it meets on the network is
@@ -36,6 +35,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   readonly #options: ISmartProxyOptions;
   readonly #parts: IProxyParts;
   readonly #updates = new AsyncMutex();
+  /** Whether the other processes come along. */
+  readonly #agreed: () => Promise<void>;
   /** Ports that `addListeningPort` opened: updates of the routes leave them alone. */
   readonly #extraPorts = new Set<number>();
   #snapshot: ISnapshot;
@@ -48,6 +49,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const config = resolveConfig(options);
     refuseBadCertificates(config);
     this.#options = validateOptions({ ...options, routes: [] }).options;
+    this.#agreed = parts.group?.agreed ?? (async () => {});
     const { logger } = options;
     this.#parts = makeProxyParts({ config, logger, host: parts, emitter: this, snapshot: () => this.#snapshot });
     this.#snapshot = takeSnapshot(config, this.#parts.forward);
@@ -61,7 +63,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
       const { config } = this.#snapshot;
-      await this.#limitConnections(config.maxConnections);
+      await limitConnections(this.#parts, config.maxConnections);
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
       await this.#open(this.#snapshot, plan, { ...config, routes: [] });
@@ -216,15 +218,6 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.kernel.status();
   }
 
-  /** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
-  async #limitConnections(wanted: number | null): Promise<void> {
-    const descriptors = await descriptorLimit();
-    const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
-    this.#parts.connections.maxConnections = maxConnections;
-    if (wanted === null || wanted <= maxConnections) return;
-    this.#parts.logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
-  }
-
   /** Certificates first: a port that listens must be able to serve. Whatever fails, `before` stays in force. */
   async #open(
     { config, points, provingPoints }: ISnapshot,
@@ -234,6 +227,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     try {
       await this.#parts.certificates.attach(config);
       await this.#parts.ports.open(points);
+      await this.#agreed();
       await this.#parts.kernel.commit(kernel);
     } catch (error) {
       await this.#parts.certificates.attach(before);

@@ -12,7 +12,7 @@ import * as plugins from '../plugins.js';
 import { pairOf } from './check-certificates.js';
 import { FileWatch } from './file-watch.js';
 import { asBytes, concernAbout, type IKeyPair, problemOf } from './pem.js';
-import { TicketKeys } from './ticket-keys.js';
+import { TicketKeys, type TTicketSecret } from './ticket-keys.js';
 import { TlsContext } from './tls-context.js';
 
 /** Certificates that the proxy gets by itself. */
@@ -31,6 +31,8 @@ export interface IContextSourceOptions {
   readonly logger: ILogger;
   /** Hears of certificates that came to be unusable while the proxy runs; the former one stays in use. */
   readonly onError: (error: ProxyError) => void;
+  /** Of several processes that resume each other's sessions. Default: this is the only one. */
+  readonly ticketSecret?: TTicketSecret | undefined;
 }
 
 /** What serves all routes with the same TLS settings. */
@@ -55,6 +57,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   readonly #onError: (error: ProxyError) => void;
   readonly #managed: IManagedPairs;
   readonly #watch: FileWatch;
+  readonly #ticketSecret: TTicketSecret | null;
   /** Of the configuration in force, by the settings' key. */
   #entries = new Map<string, IEntry>();
   /** Also those of former configurations, for connections that arrived under them. */
@@ -62,8 +65,9 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   /** One look at files after the other: an earlier one that takes longer must not bring older content back. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor({ clock, logger, onError, managed }: IContextSourceOptions) {
+  constructor({ clock, logger, onError, managed, ticketSecret }: IContextSourceOptions) {
     super();
+    this.#ticketSecret = ticketSecret ?? null;
     this.#managed = managed;
     this.#clock = clock;
     this.#logger = logger;
@@ -153,7 +157,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   async #load({ tls, place }: { readonly tls: IResolvedTls; readonly place: string }): Promise<IEntry> {
     const { certificate } = tls;
     const pair = 'certFile' in certificate ? await readPair(certificate) : pairOf(tls);
-    const ticketKeys = new TicketKeys(this.#clock);
+    const ticketKeys = new TicketKeys(this.#clock, tls.key, this.#ticketSecret);
     const entry: IEntry = { tls, place, pair, context: null, contexts: new WeakMap(), ticketKeys, told: null };
     if (pair === null) return entry;
     try {

@@ -5,13 +5,14 @@ import type { ProxyError } from '../../base/errors.js';
 import type { ILogger } from '../../base/logger.js';
 import type { IListeningPoint } from '../../config/change.js';
 import type { IResolvedSocketOptions } from '../../config/resolved.js';
-import { Listener } from './listener.js';
+import { type IListenerOptions, Listener } from './listener.js';
 
 export interface IPortsOptions {
   /** What a point's null address means; null: `::` with IPv4. */
   readonly listenAddress: string | null;
   readonly socket: IResolvedSocketOptions;
   readonly logger: ILogger;
+  readonly group?: IListenerOptions['group'];
   readonly onSocket: (socket: Socket, point: IListeningPoint, port: number) => void;
   readonly onError: (error: ProxyError) => void;
 }
@@ -92,12 +93,13 @@ export class Ports {
   }
 
   async #openOne(point: IListeningPoint): Promise<void> {
-    const { listenAddress, socket, logger, onSocket, onError } = this.#options;
+    const { listenAddress, socket, logger, group, onSocket, onError } = this.#options;
     const listener = new Listener({
       address: point.address ?? listenAddress,
       port: point.port,
       socket,
       logger,
+      group,
       onError,
       onSocket: (accepted) => onSocket(accepted, point, listener.port),
     });
