@@ -52,6 +52,7 @@ function addRun(program: TCommand, commander: TCommander, host: IHost): void {
     .description('run a proxy as a configuration file says, until a signal stops it')
     .requiredOption(...config)
     .option('--watch', 'reload the routes whenever the file changes')
+    .option('--workers <number>', 'processes that share the work; auto: one for each processor')
     .addOption(logLevel(commander))
     .option(...json)
     .action((given: IRunArguments) => run(given, host));

@@ -1,11 +1,11 @@
 // Runs a proxy until a signal stops it: the first lets connections finish, the second ends them.
 
-import type { SmartProxy } from '../index.js';
+import { ProxyError, ProxyWorkers, type SmartProxy } from '../index.js';
 import type { IHost } from './host.js';
 import type { Report } from './report.js';
 
 export interface IServeOptions {
-  readonly proxy: SmartProxy;
+  readonly proxy: SmartProxy | ProxyWorkers;
   readonly host: IHost;
   readonly report: Report;
   /** What is served, for people. */
@@ -19,7 +19,7 @@ const sameKeyPressMs = 250;
 
 /**
  * Resolves when the proxy has stopped.
- * @throws ProxyError LISTEN_FAILED
+ * @throws ProxyError LISTEN_FAILED; NOT_RUNNING once no worker is left
  */
 export async function serve({ proxy, host, report, what, onHangup }: IServeOptions): Promise<void> {
   warnOfOldNode(host);
@@ -32,7 +32,7 @@ export async function serve({ proxy, host, report, what, onHangup }: IServeOptio
   try {
     await proxy.start();
     report.listening(proxy.getListeningPorts(), what);
-    await stop.done;
+    await Promise.race([stop.done, ...(proxy instanceof ProxyWorkers ? [noneLeft(proxy)] : [])]);
     report.stopped();
   } finally {
     host.signals.off('SIGTERM', onTerm);
@@ -43,12 +43,12 @@ export async function serve({ proxy, host, report, what, onHangup }: IServeOptio
 
 class Stop {
   readonly done: Promise<void>;
-  readonly #proxy: SmartProxy;
+  readonly #proxy: SmartProxy | ProxyWorkers;
   readonly #report: Report;
   #settle: (stopped: Promise<void>) => void = () => {};
   #askedMs: number | null = null;
 
-  constructor(proxy: SmartProxy, report: Report) {
+  constructor(proxy: SmartProxy | ProxyWorkers, report: Report) {
     this.#proxy = proxy;
     this.#report = report;
     this.done = new Promise((resolve) => {
@@ -61,12 +61,30 @@ class Stop {
     const nowMs = performance.now();
     if (this.#askedMs === null) {
       this.#askedMs = nowMs;
-      this.#report.stopping(this.#proxy.getConnections().length);
+      this.#report.stopping(countLive(this.#proxy));
       this.#settle(this.#proxy.stop());
     } else if (nowMs - this.#askedMs >= deafMs) {
       this.#settle(this.#proxy.stop({ graceMs: 0 }));
     }
   }
+}
+
+const countLive = (proxy: SmartProxy | ProxyWorkers): number =>
+  proxy instanceof ProxyWorkers
+    ? proxy.getWorkers().reduce((sum, { connections }) => sum + connections, 0)
+    : proxy.getConnections().length;
+
+/** Rejects once every place is empty for good. */
+async function noneLeft(workers: ProxyWorkers): Promise<never> {
+  let left = workers.getWorkers().length;
+  await new Promise<void>((resolve) => {
+    workers.on('worker-gave-up', () => {
+      left--;
+      if (left === 0) resolve();
+    });
+  });
+  await workers.stop({ graceMs: 0 });
+  throw new ProxyError('NOT_RUNNING', 'all workers died too often');
 }
 
 function warnOfOldNode({ nodeVersion, err }: IHost): void {

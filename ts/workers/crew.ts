@@ -1,6 +1,7 @@
 // The processes: who is there, who is replaced and when, and how connections are spread over them.
 
 import type { ILogger } from '../base/logger.js';
+import type { IMetricsExport } from '../observe/metrics-export.js';
 import type { IHandle } from './handles.js';
 import { RestartPolicy } from './restart-policy.js';
 import { ceilingOf, isOtherCeiling, partsOf } from './spread.js';
@@ -26,6 +27,9 @@ interface IPlace {
 }
 
 const quotaWithinMs = 10_000;
+/** Beside the grace. */
+const stopWithinMs = 15_000;
+const leaveWithinMs = 5_000;
 
 export class Crew {
   /** False: whoever ends is not replaced. */
@@ -82,6 +86,18 @@ export class Crew {
     });
     place.worker = worker;
     return worker;
+  }
+
+  /** Every worker lets its connections end, within the grace; then none is left. `last`: the figures of one that told them. */
+  async stop(graceMs: number, last: (worker: WorkerProcess, metrics: IMetricsExport) => void): Promise<void> {
+    await Promise.all(
+      this.all.map(async (worker) => {
+        worker.isStopping = true;
+        const metrics = await worker.wire.ask('stop', { graceMs }, graceMs + stopWithinMs).catch(() => null);
+        if (metrics !== null) last(worker, metrics);
+        await worker.leave(leaveWithinMs);
+      }),
+    );
   }
 
   /** Waits for none that is to be replaced, and watches nobody any more. */

@@ -1,6 +1,8 @@
 // What all workers counted, those included that are gone: a sum must not shrink because a process ended.
 
-import { addRetired, type IMetricsExport, retired } from '../observe/metrics-export.js';
+import { addRetired, type IMetricsExport, retired, sumMetrics, sumStatistics } from '../observe/metrics-export.js';
+import type { IMetrics } from '../observe/metrics-types.js';
+import type { IWorkersStatistics } from './types.js';
 import type { WorkerProcess } from './worker-process.js';
 
 export interface IFigures {
@@ -17,6 +19,7 @@ export class Figures {
   readonly #ready: () => readonly WorkerProcess[];
   readonly #last = new Map<WorkerProcess, IMetricsExport>();
   readonly #timer: NodeJS.Timeout;
+  readonly #startedMs = performance.now();
   #retired: IMetricsExport | null = null;
 
   constructor(ready: () => readonly WorkerProcess[]) {
@@ -37,6 +40,16 @@ export class Figures {
     each.sort((a, b) => a.worker - b.worker);
     const all = each.map(({ metrics }) => metrics);
     return { each, all: this.#retired === null ? all : [...all, this.#retired] };
+  }
+
+  async metrics(): Promise<IMetrics> {
+    return sumMetrics((await this.collect(true)).all);
+  }
+
+  async statistics(): Promise<IWorkersStatistics> {
+    const { each, all } = await this.collect(false);
+    const workers = each.map(({ worker, metrics }) => ({ ...sumStatistics([metrics], metrics.uptimeMs), worker }));
+    return { ...sumStatistics(all, performance.now() - this.#startedMs), workers };
   }
 
   /** What it told as it stopped. */

@@ -2,7 +2,7 @@
 
 import { AsyncMutex } from '../base/async-utils.js';
 import { systemClock } from '../base/clock.js';
-import { messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
+import { messageOf, ProxyError } from '../base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
 import type { ICertificateStatus } from '../certs/manager/manager-types.js';
 import type { IRouteConfig } from '../config/types.js';
@@ -10,26 +10,26 @@ import type { IConnectionRecord } from '../flow/connection.js';
 import type { IPlan, IUpdateOptions } from '../flow/plan.js';
 import type { IStopOptions } from '../host-parts.js';
 import type { INfTablesStatus } from '../nftables/kernel-status.js';
-import { sumMetrics, sumStatistics } from '../observe/metrics-export.js';
 import type { IMetrics } from '../observe/metrics-types.js';
 import * as plugins from '../plugins.js';
 import { Crew, setQuota } from './crew.js';
 import { Figures } from './figures.js';
 import { PrimaryCounts } from './primary-counts.js';
 import { type IPrimary, primaryHandlers } from './primary-handlers.js';
+import { WorkersReporter } from './reporter.js';
 import { SharedPorts } from './shared-ports.js';
 import { plainSource, sourceOf, workersOf } from './source.js';
 import { partsOf } from './spread.js';
+import { TicketSecret } from './ticket-secret.js';
 import type { TConfigSource, TWorkerEvent } from './topics.js';
 import type { IProxyWorkersEvents, IProxyWorkersOptions, IWorkerInfo, IWorkersStatistics } from './types.js';
-import { updateAll } from './update.js';
+import { pointsOf, updateAll } from './update.js';
 import type { WorkerProcess } from './worker-process.js';
 
 const defaults = { hangTimeout: 30_000, startTimeout: 60_000, maxRestarts: 10 } as const;
-/** Of figures: a worker that is busy may be left out of them. */
 const askWithinMs = 10_000;
-/** Beside the grace. */
-const stopWithinMs = 15_000;
+/** Authorities take their time. */
+const orderWithinMs = 900_000;
 
 /** Unique among those of this process. */
 let made = 0;
@@ -41,6 +41,7 @@ let made = 0;
 export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvents> {
   readonly #options: IProxyWorkersOptions;
   readonly #logger: ILogger;
+  readonly #reporter: WorkersReporter;
   readonly #crew: Crew;
   readonly #ports = new SharedPorts();
   readonly #counts = new PrimaryCounts(systemClock);
@@ -48,7 +49,6 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
   /** Starts of workers, updates and the stop, one after the other. */
   readonly #turn = new AsyncMutex();
   readonly #kernelTable = `smartproxy_${plugins.process.pid}_${10_000 + ++made}`;
-  readonly #startedMs = performance.now();
   readonly #startWithinMs: number;
   #source: TConfigSource;
   #count: number;
@@ -56,8 +56,9 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
   #stopping: Promise<void> | null = null;
   #graceMs = 30_000;
   #kernelFallsBack = false;
-  #ticketSecret: Buffer = plugins.crypto.randomBytes(32);
-  #rotation: NodeJS.Timeout | null = null;
+  readonly #tickets = new TicketSecret((secret) => {
+    for (const { wire } of this.#crew.ready) wire.tell('ticketSecret', secret);
+  });
   readonly #figures: Figures;
 
   /** @throws ConfigError with every fault of a configuration that is data; that of a module shows at `start`. */
@@ -71,6 +72,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     const own = typeof config === 'object' && !(config instanceof URL) ? config.logger : undefined;
     const logger = options.logger ?? own;
     this.#logger = logger === undefined ? silentLogger : guardLogger(logger);
+    this.#reporter = new WorkersReporter(this, this.#logger);
     const entry = options.workerFile ?? new URL('./worker-entry.js', import.meta.url);
     this.#primary = {
       ports: this.#ports,
@@ -90,8 +92,12 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       mostInARow: options.maxRestarts ?? defaults.maxRestarts,
       handlers: (worker) => primaryHandlers(worker, this.#primary),
       refill: (number) => void this.#turn.runExclusive(() => this.#refill(number)),
-      onExit: (worker, how) => this.#exited(worker, how),
-      onGaveUp: (info) => this.#gaveUp(info),
+      onExit: (worker, how) => {
+        this.#counts.forget(worker.pid);
+        this.#figures.ended(worker);
+        this.#reporter.emit('worker-exit', this.#crew.infoOf(worker), how, worker.isStopping);
+      },
+      onGaveUp: (info) => this.#reporter.gaveUp(info),
     });
     this.#figures = new Figures(() => this.#crew.ready);
   }
@@ -112,9 +118,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
         throw error;
       }
       this.#crew.replaces = true;
-      this.#rotation = setInterval(() => this.#rotateTickets(), dayMs);
-      this.#rotation.unref();
-      this.#tell('listening', this.getListeningPorts());
+      this.#reporter.emit('listening', this.getListeningPorts());
     });
   }
 
@@ -164,15 +168,12 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
 
   /** The sums of all workers; of those that are gone, what was known last. */
   async getMetrics(): Promise<IMetrics> {
-    const { all } = await this.#figures.collect(true);
-    return sumMetrics(all);
+    return await this.#figures.metrics();
   }
 
   /** The same as flat, JSON-able data, and that of each worker. */
   async getStatistics(): Promise<IWorkersStatistics> {
-    const { each, all } = await this.#figures.collect(false);
-    const workers = each.map(({ worker, metrics }) => ({ ...sumStatistics([metrics], metrics.uptimeMs), worker }));
-    return { ...sumStatistics(all, performance.now() - this.#startedMs), workers };
+    return await this.#figures.statistics();
   }
 
   /** Snapshots of the live connections of all workers. */
@@ -230,7 +231,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
 
   #online(worker: WorkerProcess): void {
     this.#crew.spread();
-    this.#tell('worker-online', this.#crew.infoOf(worker));
+    this.#reporter.emit('worker-online', this.#crew.infoOf(worker));
   }
 
   /** Under the lock of updates: it begins with what is in force. */
@@ -243,7 +244,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       await this.#startOne(worker, limit === null ? null : Math.max(1, limit - others));
       if (limit !== null) await this.#crew.shareLimit();
     } catch (error) {
-      this.#failed(`worker ${number} does not start: ${messageOf(error)}`, error, number);
+      this.#reporter.failed(`worker ${number} does not start: ${messageOf(error)}`, error, number);
       worker.kill();
       await worker.gone;
     }
@@ -251,7 +252,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
 
   #wish(number: number, quota: number | null) {
     return {
-      ...{ number, quota, source: this.#source, ticketSecret: this.#ticketSecret },
+      ...{ number, quota, source: this.#source, ticketSecret: this.#tickets.present },
       idPrefix: `w${number}.${this.#crew.startsOf(number)}-`,
       logLevel: this.#options.logLevel ?? 'info',
       kernelTable: number === 1 ? this.#kernelTable : null,
@@ -268,83 +269,29 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
         this.#source = source;
         this.#kernelFallsBack = kernelFallsBack;
         this.#ports.keep(points);
-        this.#tell('route-update', plan);
+        this.#reporter.emit('route-update', plan);
         return plan;
       } catch (error) {
         // What was bound for the update, nobody listens on.
-        const points = await Promise.all(
-          this.#crew.ready.map(({ wire }) => wire.ask('points', null, askWithinMs).catch(() => null)),
-        );
-        if (points.every((known) => known !== null)) this.#ports.keep(points.flatMap((known) => known ?? []));
+        const points = await pointsOf(this.#crew.ready);
+        if (points !== null) this.#ports.keep(points);
         throw error;
       }
     });
   }
 
   async #end(graceMs: number): Promise<void> {
-    this.#crew.close();
-    this.#figures.close();
-    if (this.#rotation !== null) clearInterval(this.#rotation);
+    for (const part of [this.#crew, this.#figures, this.#tickets]) part.close();
     this.#ports.keep([]);
-    await Promise.all(
-      this.#crew.all.map(async (worker) => {
-        worker.isStopping = true;
-        const last = await worker.wire.ask('stop', { graceMs }, graceMs + stopWithinMs).catch(() => null);
-        if (last !== null) this.#figures.last(worker, last);
-        await worker.leave(leaveWithinMs);
-      }),
-    );
-  }
-
-  #exited(worker: WorkerProcess, how: string): void {
-    this.#counts.forget(worker.pid);
-    this.#figures.ended(worker);
-    this.#tell('worker-exit', this.#crew.infoOf(worker), how, worker.isStopping);
-  }
-
-  #gaveUp(info: IWorkerInfo): void {
-    this.#failed(`worker ${info.number} died too often: it is not replaced any more`, null, info.number);
-    this.#tell('worker-gave-up', info);
+    await this.#crew.stop(graceMs, (worker, metrics) => this.#figures.last(worker, metrics));
   }
 
   #event(worker: WorkerProcess, event: TWorkerEvent): void {
-    if (event.name === 'certificate') {
-      const { kind } = event.event;
-      if (kind === 'issued' || kind === 'renewed') {
-        for (const { wire } of this.#crew.ready) if (wire !== worker.wire) wire.tell('refreshCertificates', null);
-      }
-      this.#tell('certificate', event.event, worker.number);
-    } else if (event.name === 'target-down') this.#tell('target-down', event.target, event.why, worker.number);
-    else if (event.name === 'target-up') this.#tell('target-up', event.target, worker.number);
-    else this.#tell('error', new ProxyError((event.code ?? 'NOT_RUNNING') as TErrorCode, event.message), worker.number);
-  }
-
-  #failed(message: string, cause: unknown, worker: number): void {
-    this.#logger.error({ worker, error: cause }, message);
-    const code = cause instanceof ProxyError ? cause.code : 'NOT_RUNNING';
-    this.#tell('error', new ProxyError(code, message, { cause }), worker);
-  }
-
-  /** A day's tickets are not opened by the next day's keys. */
-  #rotateTickets(): void {
-    this.#ticketSecret = plugins.crypto.randomBytes(32);
-    for (const { wire } of this.#crew.ready) wire.tell('ticketSecret', this.#ticketSecret);
-  }
-
-  /** What a listener throws is its own affair. */
-  #tell<K extends keyof IProxyWorkersEvents>(name: K, ...args: IProxyWorkersEvents[K]): void {
-    for (const listener of this.rawListeners(name)) {
-      try {
-        const result: unknown = Reflect.apply(listener, this, args);
-        if (result instanceof Promise) result.catch((error) => this.#threw(name, error));
-      } catch (error) {
-        this.#threw(name, error);
-      }
+    const kind = event.name === 'certificate' ? event.event.kind : null;
+    if (kind === 'issued' || kind === 'renewed') {
+      for (const { wire } of this.#primary.others(worker)) wire.tell('refreshCertificates', null);
     }
-  }
-
-  #threw(event: string, error: unknown): void {
-    this.#logger.error({ error, event, why: messageOf(error) }, 'an event listener threw');
+    this.#reporter.workerEvent(worker.number, event);
   }
 
   get #first(): WorkerProcess {
@@ -353,8 +300,3 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     return first;
   }
 }
-
-const dayMs = 86_400_000;
-const leaveWithinMs = 5_000;
-/** Authorities take their time. */
-const orderWithinMs = 900_000;

@@ -96,6 +96,12 @@ async function commitSurely(worker: WorkerProcess, parts: IUpdateParts): Promise
   }
 }
 
+/** Where workers listen; null: it is not known of each. */
+export async function pointsOf(workers: readonly WorkerProcess[]): Promise<IListeningPoint[] | null> {
+  const lists = await Promise.all(workers.map(({ wire }) => wire.ask('points', null, 10_000).catch(() => null)));
+  return lists.some((points) => points === null) ? null : lists.flatMap((points) => points ?? []);
+}
+
 /** The same routes everywhere, the connections of all. */
 function sumPlans(plans: readonly IPlan[]): IPlan {
   const [plan] = plans as [IPlan];

@@ -2,10 +2,11 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { ProxyError } from '../base/errors.js';
 import * as plugins from '../plugins.js';
 import type { IHandle } from './handles.js';
 import type { IStarted, IStartWish, IToPrimary, IToWorker } from './topics.js';
-import { type THandlers, Wire } from './wire.js';
+import { type THandlers, Wire, WireError } from './wire.js';
 
 export interface IWorkerProcessParts {
   /** 1, 2, ...: its place. A process that takes it over has the same. */
@@ -33,6 +34,7 @@ export class WorkerProcess {
   /** Connections that it may have; null: no limit is shared. */
   quota: number | null = null;
   readonly #child: ChildProcess;
+  #how: string | null = null;
 
   constructor({ number, entry, execArgv, handlers, onExit }: IWorkerProcessParts) {
     this.number = number;
@@ -58,6 +60,7 @@ export class WorkerProcess {
       const ended = (how: string) => {
         if (isGone) return;
         isGone = true;
+        this.#how = how;
         this.isReady = false;
         this.wire.close();
         onExit(this, how);
@@ -74,11 +77,17 @@ export class WorkerProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** @throws what keeps it from starting; WireError if it is gone or takes too long */
+  /** @throws what keeps it from starting; ProxyError NOT_RUNNING if it is gone or takes too long */
   async start(wish: IStartWish, withinMs: number): Promise<IStarted> {
-    const started = await this.wire.ask('start', wish, withinMs);
-    this.isReady = true;
-    return started;
+    try {
+      const started = await this.wire.ask('start', wish, withinMs);
+      this.isReady = true;
+      return started;
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const why = this.#how === null ? error.message : `it ended: ${this.#how}`;
+      throw new ProxyError('NOT_RUNNING', `worker ${this.number} does not start: ${why}`);
+    }
   }
 
   /** It does nothing more, whatever it is doing. */
