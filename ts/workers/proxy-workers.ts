@@ -18,7 +18,7 @@ import { PrimaryCounts } from './primary-counts.js';
 import { type IPrimary, primaryHandlers } from './primary-handlers.js';
 import { WorkersReporter } from './reporter.js';
 import { SharedPorts } from './shared-ports.js';
-import { plainSource, sourceOf, workersOf } from './source.js';
+import { sourceOf, withRoutes, workersOf } from './source.js';
 import { partsOf } from './spread.js';
 import { TicketSecret } from './ticket-secret.js';
 import type { TConfigSource, TWorkerEvent } from './topics.js';
@@ -143,11 +143,8 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
    * @throws ConfigError, also for what is not plain data; ProxyError as `SmartProxy.updateRoutes`: nothing has changed then
    */
   async updateRoutes(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): Promise<IPlan> {
-    const source: TConfigSource =
-      'module' in this.#source
-        ? { ...this.#source, routes: plainSource({ routes }).options.routes }
-        : plainSource({ ...this.#source.options, routes });
-    return await this.#update(source, 'options' in source ? source.options.routes : (source.routes ?? []), options);
+    const wanted = withRoutes(this.#source, routes);
+    return await this.#update(wanted.source, wanted.routes, options);
   }
 
   /** Reads the module again, in all workers, and puts its routes in force. @throws ProxyError NOT_RUNNING without a module; others as `updateRoutes` */

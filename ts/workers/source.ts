@@ -1,7 +1,7 @@
 // What users give as configuration, in a form that passes from process to process.
 
 import { ConfigError, messageOf } from '../base/errors.js';
-import type { ISmartProxyOptions } from '../config/types.js';
+import type { IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import * as plugins from '../plugins.js';
 import { SmartProxy } from '../smart-proxy.js';
 import type { TConfigSource } from './topics.js';
@@ -16,6 +16,16 @@ export function sourceOf(config: ISmartProxyOptions | string | URL): TConfigSour
   const isUrl = /^(file|data|node):/.test(config);
   const module = isUrl ? config : plugins.url.pathToFileURL(plugins.path.resolve(config)).href;
   return { module, routes: null };
+}
+
+/** The same with other routes. @throws ConfigError as `plainSource` */
+export function withRoutes(
+  source: TConfigSource,
+  routes: readonly IRouteConfig[],
+): { readonly source: TConfigSource; readonly routes: readonly IRouteConfig[] } {
+  const isModule = 'module' in source;
+  const { options } = plainSource({ ...(isModule ? {} : source.options), routes: [...routes] });
+  return { source: isModule ? { ...source, routes: options.routes } : { options }, routes: options.routes };
 }
 
 /** @throws ConfigError with every fault, functions included: they cannot pass */

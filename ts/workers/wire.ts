@@ -75,7 +75,6 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
         this.#asked.delete(id);
         reject(new WireError(`no answer to ${topic} within ${withinMs} ms`));
       }, withinMs);
-      timer.unref();
       const settle: IAsked['settle'] = (answer) => (answer instanceof Error ? reject(answer) : resolve(answer));
       this.#asked.set(id, { settle, timer });
       this.#put({ kind: 'ask', id, topic, data });
