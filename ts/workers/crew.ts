@@ -27,6 +27,10 @@ interface IPlace {
 }
 
 const quotaWithinMs = 10_000;
+/** Whoever says nothing for that long, though it should each second, gets no connections of others. */
+const livelyMs = 3_000;
+/** As long as the worker lives. */
+const foreverMs = 2 ** 31 - 1;
 /** Beside the grace. */
 const stopWithinMs = 15_000;
 const leaveWithinMs = 5_000;
@@ -116,15 +120,34 @@ export class Crew {
   /** A connection that somebody has too many to keep. */
   place(from: WorkerProcess, port: number, live: number, handle: IHandle): void {
     from.live = live;
-    const room = this.ready.filter(({ live: count, quota }) => quota === null || count < quota);
-    const fewest = (room.length > 0 ? room : this.ready).reduce<WorkerProcess | null>(
+    void this.#give(port, handle);
+    this.spread();
+  }
+
+  /** Until somebody has it: a worker may die, or hang, before it says so. */
+  async #give(port: number, handle: IHandle): Promise<void> {
+    for (let to = this.#fewest(); to !== null; to = this.#fewest()) {
+      to.live++;
+      try {
+        await to.wire.ask('connection', { port }, foreverMs, handle);
+        break;
+      } catch {
+        await to.gone;
+      }
+    }
+    handle.close();
+  }
+
+  #fewest(): WorkerProcess | null {
+    const nowMs = performance.now();
+    const lively = this.ready.filter(({ heardMs }) => nowMs - heardMs < livelyMs);
+    const able = lively.length > 0 ? lively : this.ready;
+    const room = able.filter(({ live, quota }) => quota === null || live < quota);
+    const from = room.length > 0 ? room : able;
+    return from.reduce<WorkerProcess | null>(
       (least, worker) => (least === null || worker.live < least.live ? worker : least),
       null,
     );
-    if (fewest === null) return handle.close();
-    fewest.live++;
-    fewest.wire.tell('connection', { port }, handle, () => handle.close());
-    this.spread();
   }
 
   /** Tells everybody what is too many now. */

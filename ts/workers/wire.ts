@@ -57,9 +57,17 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
     this.#handlers = handlers;
   }
 
-  /** @throws WireError without an answer; ProxyError and others as the other side threw them */
-  async ask<K extends keyof Out & string>(topic: K, data: Out[K]['in'], withinMs: number): Promise<Out[K]['out']> {
-    const answer = await this.askForHandle(topic, data, withinMs);
+  /**
+   * `handle` goes along; ours stays open.
+   * @throws WireError without an answer; ProxyError and others as the other side threw them
+   */
+  async ask<K extends keyof Out & string>(
+    topic: K,
+    data: Out[K]['in'],
+    withinMs: number,
+    handle: IHandle | null = null,
+  ): Promise<Out[K]['out']> {
+    const answer = await this.askForHandle(topic, data, withinMs, handle);
     return answer.data;
   }
 
@@ -67,6 +75,7 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
     topic: K,
     data: Out[K]['in'],
     withinMs: number,
+    given: IHandle | null = null,
   ): Promise<{ readonly data: Out[K]['out']; readonly handle: IHandle | null }> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
@@ -77,7 +86,10 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
       }, withinMs);
       const settle: IAsked['settle'] = (answer) => (answer instanceof Error ? reject(answer) : resolve(answer));
       this.#asked.set(id, { settle, timer });
-      this.#put({ kind: 'ask', id, topic, data });
+      const item: IItem = { kind: 'ask', id, topic, data };
+      if (given === null) return this.#put(item);
+      this.#flush();
+      this.#end.send([item], given, () => {});
     });
   }
 
