@@ -113,13 +113,13 @@ export class Crew {
 
   /** A worker says how many connections it has. */
   told(worker: WorkerProcess, live: number): void {
-    worker.live = live;
+    worker.told = live;
     this.spread();
   }
 
   /** A connection that somebody has too many to keep. */
   place(from: WorkerProcess, port: number, live: number, handle: IHandle): void {
-    from.live = live;
+    from.told = live;
     void this.#give(port, handle);
     this.spread();
   }
@@ -127,9 +127,12 @@ export class Crew {
   /** Until somebody has it: a worker may die, or hang, before it says so. */
   async #give(port: number, handle: IHandle): Promise<void> {
     for (let to = this.#fewest(); to !== null; to = this.#fewest()) {
-      to.live++;
+      to.coming++;
       try {
+        // What it tells after its answer has this one in it.
         await to.wire.ask('connection', { port }, foreverMs, handle);
+        to.coming--;
+        to.told++;
         break;
       } catch {
         await to.gone;

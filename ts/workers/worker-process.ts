@@ -28,7 +28,9 @@ export class WorkerProcess {
   isReady = false;
   /** Was told to stop: its end is no failure. */
   isStopping = false;
-  live = 0;
+  /** Connections that it has told of; and those that are on their way to it, of which it knows nothing yet. */
+  told = 0;
+  coming = 0;
   heardMs = performance.now();
   ceiling = Number.POSITIVE_INFINITY;
   /** Connections that it may have; null: no limit is shared. */
@@ -71,6 +73,10 @@ export class WorkerProcess {
         if (child.pid === undefined) ended(error.message);
       });
     });
+  }
+
+  get live(): number {
+    return this.told + this.coming;
   }
 
   get pid(): number {
