@@ -181,4 +181,20 @@ tap.test('workers whose primary is gone let connections end, and go; signals of 
   );
 });
 
+tap.test('a worker whose primary died in the middle of a message goes as well', async () => {
+  // The test is the primary: it speaks on the channel itself.
+  const worker = spawn(process.execPath, [...nodeArgs, fileURLToPath(workerRun.workerFile)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, NODE_CHANNEL_FD: '3', NODE_CHANNEL_SERIALIZATION_MODE: 'advanced' },
+  });
+  const exited = once(worker, 'exit');
+  const channel = worker.stdio[3] as import('node:net').Socket;
+  await once(channel, 'data');
+  const partial = Buffer.alloc(20);
+  partial.writeUInt32BE(1_000);
+  await new Promise<void>((resolve) => channel.write(partial, () => resolve()));
+  channel.destroy();
+  expect(await exited).toEqual([0, null]);
+});
+
 export default tap.start();

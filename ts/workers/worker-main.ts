@@ -7,6 +7,8 @@ import type { IHostParts } from '../host-parts.js';
 import type { IHandle } from './handles.js';
 import { type ILoaded, Worker } from './worker.js';
 
+const lookMs = 1_000;
+
 /** So that a module is read again. */
 let loads = 0;
 
@@ -39,9 +41,17 @@ export function runWorker(load: (module: string) => Promise<ILoaded> = loadModul
   // A terminal and a service manager tell the whole group: it is the primary that decides, and that lets connections finish.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   process.on('message', (message, handle) => worker.wire.received(message, (handle as IHandle | undefined) ?? null));
-  process.on('disconnect', () => {
+  let isLeft = false;
+  const left = () => {
+    if (isLeft) return;
+    isLeft = true;
     worker.wire.close();
     void worker.stop(null).finally(() => process.exit(0));
-  });
+  };
+  process.on('disconnect', left);
+  // Of a primary that died in the middle of a message there is no such event: Node waits for the rest of it.
+  setInterval(() => {
+    if (!process.connected) left();
+  }, lookMs).unref();
   worker.begin();
 }
