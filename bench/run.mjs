@@ -25,6 +25,7 @@ import { tcpChurn } from './rows/tcp-churn.mjs';
 import { tcpRr } from './rows/tcp-rr.mjs';
 import { updateRoutes } from './rows/update-routes.mjs';
 import { websocket } from './rows/websocket.mjs';
+import { workers } from './rows/workers.mjs';
 
 const rows = [
   ...http1Rows,
@@ -43,6 +44,7 @@ const rows = [
   nftables,
   startTime,
   updateRoutes,
+  workers,
   ...functionRows,
 ];
 

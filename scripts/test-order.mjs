@@ -13,6 +13,8 @@ const slowest = [
   'test/rig/test.shared-orders.ts',
   'test/rig/test.proxy-acme-crash.ts',
   'test/rig/test.acme-orders.ts',
+  'test/scenario/test.workers-life.ts',
+  'test/scenario/test.workers.ts',
   'test/scenario/test.h2-abuse.ts',
   'test/rig/test.http-differential.ts',
   'test/scenario/test.http-aborts.ts',

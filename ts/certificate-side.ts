@@ -3,12 +3,14 @@
 import type { IClock } from './base/clock.js';
 import { ProxyError } from './base/errors.js';
 import type { ILogger } from './base/logger.js';
+import type { IChallengeRelay } from './certs/challenge-relay.js';
 import { ContextSource } from './certs/context-source.js';
 import { ExpiryWatch } from './certs/expiry-watch.js';
 import { ManagedCertificates } from './certs/managed-certificates.js';
 import type { ICertificateEvent, ICertificateStatus } from './certs/manager/manager-types.js';
 import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
 import { factsOf, type IKnownPair, statusOfPair } from './certs/pair-status.js';
+import type { TTicketSecret } from './certs/ticket-keys.js';
 import type { IResolvedConfig, IResolvedRoute, IResolvedTls } from './config/resolved.js';
 import type { IShownCertificate } from './flow/explain-types.js';
 import { compileHostPattern } from './flow/match/host-pattern.js';
@@ -19,6 +21,8 @@ export interface ICertificateSideParts {
   readonly logger: ILogger;
   readonly onEvent: (event: ICertificateEvent) => void;
   readonly onError: (error: ProxyError) => void;
+  readonly relay?: IChallengeRelay | undefined;
+  readonly ticketSecret?: TTicketSecret | undefined;
 }
 
 export class CertificateSide {
@@ -27,10 +31,10 @@ export class CertificateSide {
   readonly #watch: ExpiryWatch;
   #routes: readonly IResolvedRoute[] = [];
 
-  constructor({ config, clock, logger, onEvent, onError }: ICertificateSideParts) {
+  constructor({ config, clock, logger, onEvent, onError, relay, ticketSecret }: ICertificateSideParts) {
     const domainTakes = (pattern: string, name: string) => compileHostPattern(pattern).test(name);
-    this.managed = new ManagedCertificates({ config, clock, logger, onEvent, onError, domainTakes });
-    this.contexts = new ContextSource({ clock, logger, onError, managed: this.managed });
+    this.managed = new ManagedCertificates({ config, clock, logger, onEvent, onError, domainTakes, relay });
+    this.contexts = new ContextSource({ clock, logger, onError, managed: this.managed, ticketSecret });
     this.#watch = new ExpiryWatch({ clock, onEvent, pairs: () => this.#routes.flatMap((route) => this.#ownOf(route)) });
   }
 

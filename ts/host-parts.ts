@@ -4,6 +4,7 @@ import type { IClock } from './base/clock.js';
 import type { IResolver } from './flow/forward/target-types.js';
 import type { IRateLimitStore } from './flow/guard/rate-store.js';
 import type { IPlan } from './flow/plan.js';
+import type { IGroupParts } from './group-parts.js';
 
 /** What a host program may replace: the second argument of `new SmartProxy`. */
 export interface IHostParts {
@@ -19,6 +20,8 @@ export interface IHostParts {
   readonly listens?: boolean;
   /** What the admin interface may ask of the program. Default: it cannot reload, and stops the proxy alone. */
   readonly control?: IHostControl;
+  /** What `ProxyWorkers` gives each of its workers. Default: this is the only process. */
+  readonly group?: IGroupParts;
 }
 
 /** What `POST /api/reload` and `POST /api/stop` do. */

@@ -131,3 +131,11 @@ export type { IRequestReport, ISmartProxyEvents } from './observe/events.js';
 export type { IMetrics } from './observe/metrics-types.js';
 export type { IStatistics } from './observe/statistics.js';
 export { SmartProxy } from './smart-proxy.js';
+export { ProxyWorkers } from './workers/proxy-workers.js';
+export type {
+  IProxyWorkersEvents,
+  IProxyWorkersOptions,
+  IWorkerInfo,
+  IWorkersStatistics,
+} from './workers/types.js';
+export { runWorker } from './workers/worker-main.js';

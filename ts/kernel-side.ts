@@ -18,7 +18,15 @@ export interface IKernelSideParts {
   readonly names: INames;
   readonly reporter: EventReporter;
   readonly idPrefix: string | undefined;
+  /** One process of several brings the routes that they share into the kernel. Default: this is the only one. */
+  readonly part?: TKernelPart | undefined;
 }
+
+/**
+ * `table`: this process does, under a name that its successor knows. `fallsBack`: another one does; true where it found that the
+ * kernel cannot, and all processes serve the routes.
+ */
+export type TKernelPart = { readonly table: string } | { readonly fallsBack: () => boolean };
 
 export class KernelSide {
   /** What metrics ask. */
@@ -29,10 +37,17 @@ export class KernelSide {
   };
   readonly #routes: NFTablesManager;
   readonly #logger: ILogger;
+  /** null: this process brings them there. */
+  readonly #fallsBack: (() => boolean) | null;
+  /** Of the process that does, in force. */
+  #ofOwner: IKernelPlan | null = null;
+  #prepared: IKernelPlan | null = null;
   /** Is told of connections. */
   metrics: Pick<Metrics, 'kernelOpened' | 'kernelClosed'> | null = null;
 
-  constructor({ reporter, idPrefix = '', ...parts }: IKernelSideParts) {
+  constructor({ reporter, idPrefix = '', part, ...parts }: IKernelSideParts) {
+    this.#fallsBack = part !== undefined && 'fallsBack' in part ? part.fallsBack : null;
+    const ownTable = part !== undefined && 'table' in part ? { ownTable: part.table } : {};
     this.#logger = parts.logger;
     const observer = {
       kernelOpened: (connection: IKernelConnection) => {
@@ -45,33 +60,40 @@ export class KernelSide {
         reporter.emit('connection-end', record, 'nftables_closed');
       },
     };
-    this.#routes = new NFTablesManager({ ...parts, idPrefix, observer });
+    this.#routes = new NFTablesManager({ ...parts, ...ownTable, idPrefix, observer });
   }
 
   /** How this configuration would be forwarded. @throws ProxyError where the kernel cannot and a route does not fall back */
-  prepare(config: IResolvedConfig): Promise<IKernelPlan> {
-    return this.#routes.prepare(config);
+  async prepare(config: IResolvedConfig): Promise<IKernelPlan> {
+    this.#prepared = this.#fallsBack === null ? await this.#routes.prepare(config) : ofOwner(config, this.#fallsBack());
+    return this.#prepared;
+  }
+
+  /** Whether the plan that was prepared last serves the routes in this process. */
+  get fallsBack(): boolean {
+    return (this.#prepared?.why ?? null) !== null;
   }
 
   /** All or nothing. @throws ProxyError: what was in force before still is */
-  commit(plan: IKernelPlan): Promise<void> {
-    return this.#routes.commit(plan);
+  async commit(plan: IKernelPlan): Promise<void> {
+    if (this.#fallsBack !== null) this.#ofOwner = plan;
+    else await this.#routes.commit(plan);
   }
 
   /** What is in force. */
   get plan(): IKernelPlan | null {
-    return this.#routes.plan;
+    return this.#fallsBack === null ? this.#routes.plan : this.#ofOwner;
   }
 
   /** The configuration, if nothing has changed about what the kernel can do. */
   expected(config: IResolvedConfig): IResolvedConfig {
-    const why = this.#routes.plan?.why ?? null;
+    const why = this.plan?.why ?? null;
     return why === null ? config : inThisProcess(config);
   }
 
   /** Cuts the connections of these routes of `before`. */
-  cut(before: IKernelPlan | null, keys: ReadonlySet<string>): Promise<void> {
-    return this.#routes.cut(before, keys);
+  async cut(before: IKernelPlan | null, keys: ReadonlySet<string>): Promise<void> {
+    if (this.#fallsBack === null) await this.#routes.cut(before, keys);
   }
 
   status(): Promise<INfTablesStatus> {
@@ -110,6 +132,11 @@ export class KernelSide {
     this.#logger.error({ why: messageOf(error) }, 'the rules in the kernel could not be removed');
   }
 }
+
+const ofOwner = (config: IResolvedConfig, fallsBack: boolean): IKernelPlan =>
+  fallsBack
+    ? { config: inThisProcess(config), tables: [], why: 'the kernel cannot forward, as another process found' }
+    : { config, tables: [], why: null };
 
 /** A connection of the kernel with the properties of all others. */
 const recordOf = (connection: IKernelConnection): IConnectionRecord => ({

@@ -14,8 +14,9 @@ import * as path from 'node:path';
 import * as process from 'node:process';
 import stream from 'node:stream';
 import * as url from 'node:url';
+import * as util from 'node:util';
 
-export { childProcess, crypto, dns, events, fs, module, net, os, path, process, stream, url };
+export { childProcess, crypto, dns, events, fs, module, net, os, path, process, stream, url, util };
 
 // --- configuration ---
 

@@ -41,6 +41,8 @@ export interface IProxyParts {
   readonly forward: TForwardParts;
   /** null: the host program's own is used. */
   readonly ownResolver: Resolver | null;
+  /** Resolves once the other processes of a group have come as far. */
+  readonly agreed: () => Promise<void>;
 }
 
 export interface IProxyPartsWish {
@@ -54,12 +56,12 @@ export interface IProxyPartsWish {
 }
 
 export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IProxyPartsWish): IProxyParts {
-  const { clock = systemClock, idPrefix = '', listens = true } = host;
+  const { clock = systemClock, idPrefix = '', listens = true, group } = host;
   const logger = wish.logger === undefined ? silentLogger : guardLogger(wish.logger);
   const reporter = new EventReporter(emitter, logger);
   const ownResolver = host.resolver === undefined ? new Resolver({ clock }) : null;
   const resolver = ownResolver ?? guardResolver(host.resolver as NonNullable<IHostParts['resolver']>);
-  const kernel = new KernelSide({ clock, logger, names: resolver, reporter, idPrefix });
+  const kernel = new KernelSide({ clock, logger, names: resolver, reporter, idPrefix, part: group?.kernel });
   const live = () => connections;
   const metrics = new Metrics({ config: config.metrics, clock, live, kernel: kernel.source });
   kernel.metrics = metrics;
@@ -71,7 +73,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     idPrefix,
     observers: [metrics, reporter],
   });
-  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits });
+  const guard = new Guard({ config, clock, live, logger, rateLimits: host.rateLimits, counts: group?.counts });
   const registry = new TargetRegistry({
     clock,
     logger,
@@ -84,6 +86,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
   const certificates = new CertificateSide({
     ...{ config: config.certificates, clock, logger, onError },
     onEvent: (event) => reporter.emit('certificate', event),
+    ...{ relay: group?.challenges, ticketSecret: group?.ticketSecret },
   });
   const { contexts } = certificates;
   const { challenges } = certificates.managed;
@@ -94,9 +97,9 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     listenAddress: config.listenAddress,
     socket: config.socket,
     clock,
-
     listens,
     logger,
+    group,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
     onError: (error) => {
       connections.relieve();
@@ -104,7 +107,17 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     },
   });
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
-  const own = { kernel, forward, ownResolver, certificates };
+  group?.attach({
+    live: () => connections.size,
+    maxConnections: () => connections.maxConnections,
+    limit: (maxConnections) => {
+      connections.maxConnections = maxConnections;
+    },
+    metrics: () => metrics.exportMetrics(),
+    fallsBack: () => kernel.fallsBack,
+    points: () => ports.points.map(({ address, port }) => ({ address: address ?? config.listenAddress, port })),
+  });
+  const own = { kernel, forward, ownResolver, certificates, agreed: group?.agreed ?? (async () => {}) };
   return { clock, logger, reporter, metrics, connections, guard, registry, http, pipeline, ports, ...own };
 }
 

@@ -50,11 +50,12 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const config = resolveConfig(options);
     refuseBadCertificates(config);
     this.#options = validateOptions({ ...options, routes: [] }).options;
-    const { logger } = options;
-    this.#parts = makeProxyParts({ config, logger, host: parts, emitter: this, snapshot: () => this.#snapshot });
+    const snapshot = () => this.#snapshot;
+    this.#parts = makeProxyParts({ config, logger: options.logger, host: parts, emitter: this, snapshot });
     this.#snapshot = takeSnapshot(config, this.#parts.forward);
-    const own = { proxy: this, parts: this.#parts, snapshot: () => this.#snapshot, state: () => this.#state };
-    this.#admin = config.admin && new AdminSide({ ...own, config: config.admin, control: parts.control });
+    const own = { proxy: this, parts: this.#parts, snapshot, state: () => this.#state, control: parts.control };
+    // Of several processes the primary has one for all.
+    this.#admin = parts.group === undefined && config.admin ? new AdminSide({ ...own, config: config.admin }) : null;
     this.#admin?.took(this.#admin.copy(options.routes));
   }
 
@@ -70,7 +71,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
       const open = () => this.#open(this.#snapshot, plan, { ...config, routes: [] });
-      await (this.#admin === null ? open() : this.#admin.openAround(open));
+      await (this.#admin?.openAround(open) ?? open());
       this.#parts.metrics.start();
       this.#state = 'running';
       this.#parts.certificates.provision(this.#snapshot.config);
@@ -243,6 +244,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     try {
       await this.#parts.certificates.attach(config);
       await this.#parts.ports.open(points);
+      await this.#parts.agreed();
       await this.#parts.kernel.commit(kernel);
     } catch (error) {
       await this.#parts.certificates.attach(before);

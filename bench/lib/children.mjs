@@ -25,9 +25,9 @@ export const canPin = cores.length >= 2 && isInstalled('taskset');
 /** The proxy has a core for itself; load generator and origin share the other. */
 const coreOf = { proxy: cores[0], load: cores[1] };
 
-/** Puts `taskset` in front of a command line. */
+/** Puts `taskset` in front of a command line; at the place `any` the kernel chooses. */
 function pinned(place, command) {
-  return canPin ? ['taskset', '-c', String(coreOf[place]), ...command] : command;
+  return canPin && place in coreOf ? ['taskset', '-c', String(coreOf[place]), ...command] : command;
 }
 
 export function track(child) {

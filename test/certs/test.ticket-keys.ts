@@ -16,4 +16,26 @@ tap.test('they stay for a day, then there are others, and no two settings share 
   expect(new TicketKeys(clock).present.equals(keys.present)).toEqual(false);
 });
 
+tap.test(
+  'those with one secret are the same wherever they are made, other for other settings, and change with it',
+  () => {
+    const clock = makeFakeClock();
+    let secret = Buffer.alloc(32, 1);
+    const [here, there, other] = ['a', 'a', 'b'].map((scope) => new TicketKeys(clock, scope, () => secret)) as [
+      TicketKeys,
+      TicketKeys,
+      TicketKeys,
+    ];
+    const before = here.present;
+    expect(before.length).toEqual(48);
+    expect(there.present.equals(before)).toBeTrue();
+    expect(other.present.equals(before)).toBeFalse();
+    clock.advance(86_400_000);
+    expect(here.present).toBe(before);
+    secret = Buffer.alloc(32, 2);
+    expect(here.present.equals(before)).toBeFalse();
+    expect(here.present.equals(there.present)).toBeTrue();
+  },
+);
+
 export default tap.start();

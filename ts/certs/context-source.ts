@@ -13,7 +13,7 @@ import { pairOf } from './check-certificates.js';
 import { FileWatch } from './file-watch.js';
 import { asBytes, concernAbout, type IKeyPair, problemOf } from './pem.js';
 import { mostContexts, RecentContexts, type TContexts } from './recent-contexts.js';
-import { TicketKeys } from './ticket-keys.js';
+import { TicketKeys, type TTicketSecret } from './ticket-keys.js';
 import { TlsContext } from './tls-context.js';
 
 /** Certificates that the proxy gets by itself. */
@@ -34,6 +34,8 @@ export interface IContextSourceOptions {
   readonly onError: (error: ProxyError) => void;
   /** Of certificates that the proxy got, kept at a time; 2 000 if left out. */
   readonly mostContexts?: number;
+  /** Of several processes that resume each other's sessions. Default: this is the only one. */
+  readonly ticketSecret?: TTicketSecret | undefined;
 }
 
 /** What serves all routes with the same TLS settings. */
@@ -61,6 +63,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   readonly #managed: IManagedPairs;
   readonly #watch: FileWatch;
   readonly #recent: RecentContexts;
+  readonly #ticketSecret: TTicketSecret | null;
   /** Of the configuration in force, by the settings' key. */
   #entries = new Map<string, IEntry>();
   /** Also those of former configurations, for connections that arrived under them. */
@@ -68,9 +71,10 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   /** One look at files after the other: an earlier one that takes longer must not bring older content back. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor({ clock, logger, onError, managed, ...limits }: IContextSourceOptions) {
+  constructor({ clock, logger, onError, managed, ticketSecret, ...limits }: IContextSourceOptions) {
     super();
     this.#recent = new RecentContexts(limits.mostContexts ?? mostContexts);
+    this.#ticketSecret = ticketSecret ?? null;
     this.#managed = managed;
     this.#clock = clock;
     this.#logger = logger;
@@ -155,7 +159,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   async #load({ tls, place }: { readonly tls: IResolvedTls; readonly place: string }): Promise<IEntry> {
     const { certificate } = tls;
     const pair = 'certFile' in certificate ? await readPair(certificate) : pairOf(tls);
-    const ticketKeys = new TicketKeys(this.#clock);
+    const ticketKeys = new TicketKeys(this.#clock, tls.key, this.#ticketSecret);
     const entry: IEntry = {
       ...{ tls, place, pair, context: null, contexts: new WeakMap(), ticketKeys, told: null },
       make: (each) => contextOf(entry, each),

@@ -8,6 +8,7 @@ import { isIpLiteral, normaliseHost } from '../codec/host.js';
 import type { IResolvedAcme, IResolvedConfig, IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { IChallengeSource } from '../flow/challenge-source.js';
 import { ChallengeAnswers } from './challenge-answers.js';
+import { type IChallengeRelay, relayed } from './challenge-relay.js';
 import type { IManagedPairs } from './context-source.js';
 import { DnsAnswers } from './dns-answers.js';
 import { InternalAuthority } from './internal-authority.js';
@@ -28,6 +29,8 @@ export interface IManagedCertificatesParts {
   readonly onError: (error: ProxyError) => void;
   /** Whether a pattern of `match.domains` takes a name. */
   readonly domainTakes: (pattern: string, name: string) => boolean;
+  /** Tells other processes what to answer. Default: there are none. */
+  readonly relay?: IChallengeRelay | undefined;
 }
 
 /** What the routes with the same settings ask for. */
@@ -64,7 +67,7 @@ export class ManagedCertificates extends LifecycleComponent implements IManagedP
   #used = false;
   #listed = false;
 
-  constructor({ config, clock, logger, onEvent, onError, domainTakes }: IManagedCertificatesParts) {
+  constructor({ config, clock, logger, onEvent, onError, domainTakes, relay }: IManagedCertificatesParts) {
     super();
     this.#logger = logger;
     this.#domainTakes = domainTakes;
@@ -78,8 +81,7 @@ export class ManagedCertificates extends LifecycleComponent implements IManagedP
       ...{ store, clock, logger, onEvent },
       onCertificate: (id, stored) => this.#serve(id, stored),
       solvers: {
-        'http-01': answers.http,
-        'tls-alpn-01': answers.tls,
+        ...relayed({ 'http-01': answers.http, 'tls-alpn-01': answers.tls }, relay),
         'dns-01': records.record,
         'dns-persist-01': records.persistent,
       },

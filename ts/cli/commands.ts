@@ -19,6 +19,7 @@ import { type IExplainArguments, readQuery } from './query.js';
 import { Reloader } from './reload.js';
 import { countOf, Report } from './report.js';
 import { serve } from './serve.js';
+import { makeWorkers, workerCount } from './workers.js';
 
 export interface IServeArguments {
   readonly logLevel: TLogLevel;
@@ -28,15 +29,26 @@ export interface IServeArguments {
 export interface IRunArguments extends IServeArguments, IAdminArguments {
   readonly config: string;
   readonly watch?: boolean;
+  /** A number, or `auto`. */
+  readonly workers?: string;
 }
 
-export async function run({ config: file, watch = false, ...more }: IRunArguments, host: IHost): Promise<void> {
+export async function run(
+  { config: file, watch = false, workers, ...more }: IRunArguments,
+  host: IHost,
+): Promise<void> {
+  const count = workerCount(workers);
   const config = await readConfigFile(file);
   const options = await withAdmin(config.options, more, host);
+  if (count > 1 && options.admin !== undefined) {
+    throw new CommandError(1, '--workers: the admin interface shows one process');
+  }
   const control: IHostControl = { reload: () => reloader.reloadAndTell() };
-  const proxy = new SmartProxy(await withLog(options, more.logLevel), { control });
+  const several = count > 1 ? await makeWorkers(config, count, more.logLevel) : null;
+  const proxy = several?.proxy ?? new SmartProxy(await withLog(options, more.logLevel), { control });
   const report = new Report({ host, json: more.json ?? false });
-  const reloader = new Reloader({ proxy, config, report });
+  const reloadable = several?.reloadable ?? (proxy as SmartProxy);
+  const reloader = new Reloader({ proxy: reloadable, config, report });
   if (watch) reloader.watch();
   try {
     const what = `${countOf(options.routes.length, 'route')} of ${file}`;

@@ -7,6 +7,8 @@ import { type IParsed, parseDataFile } from './data-file.js';
 import { type IPlace, placing } from './faults.js';
 import { CommandError } from './host.js';
 
+export const isCodeFile = (file: string): boolean => codeFile.test(file);
+
 export interface IConfigFile {
   /** As the user wrote it. */
   readonly file: string;

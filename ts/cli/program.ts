@@ -56,6 +56,7 @@ function addRun(program: TCommand, commander: TCommander, host: IHost): void {
     .option('--watch', 'reload the routes whenever the file changes')
     .option('--admin <place>', 'serve the admin interface there: host:port, or a port of this machine')
     .option(...tokenOption)
+    .option('--workers <number>', 'processes that share the work; auto: one for each processor')
     .addOption(logLevel(commander))
     .option(...json)
     .action((given: IRunArguments) => run(given, host));

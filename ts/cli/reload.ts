@@ -1,13 +1,18 @@
 // Puts the routes of a changed configuration file into force, or leaves everything as it is and says why.
 
-import type { IPlan, ISmartProxyOptions, SmartProxy } from '../index.js';
+import type { IPlan, IRouteConfig, ISmartProxyOptions } from '../index.js';
 import { debounceAsync } from '../utils.js';
 import { type IConfigFile, readConfigFile, stateOf } from './config-file.js';
 import { withPlaces } from './faults.js';
 import type { Report } from './report.js';
 
+export interface IReloadable {
+  updateRoutes(routes: readonly IRouteConfig[]): Promise<IPlan>;
+  getListeningPorts(): number[];
+}
+
 export interface IReloaderOptions {
-  readonly proxy: SmartProxy;
+  readonly proxy: IReloadable;
   /** As it was when the proxy was made. */
   readonly config: IConfigFile;
   readonly report: Report;
@@ -20,7 +25,7 @@ const lookMs = 200;
 const quietMs = 50;
 
 export class Reloader {
-  readonly #proxy: SmartProxy;
+  readonly #proxy: IReloadable;
   readonly #config: IConfigFile;
   readonly #report: Report;
   readonly #reload = debounceAsync(() => this.#reloadNow(), quietMs);

@@ -1,11 +1,11 @@
 // Runs a proxy until a signal stops it: the first lets connections finish, the second ends them.
 
-import type { IHostControl, IStopOptions, SmartProxy } from '../index.js';
+import { type IHostControl, type IStopOptions, ProxyError, ProxyWorkers, type SmartProxy } from '../index.js';
 import type { IHost } from './host.js';
 import type { Report } from './report.js';
 
 export interface IServeOptions {
-  readonly proxy: SmartProxy;
+  readonly proxy: SmartProxy | ProxyWorkers;
   readonly host: IHost;
   readonly report: Report;
   /** What is served, for people. */
@@ -21,7 +21,7 @@ const sameKeyPressMs = 250;
 
 /**
  * Resolves when the proxy has stopped.
- * @throws ProxyError LISTEN_FAILED
+ * @throws ProxyError LISTEN_FAILED; NOT_RUNNING once no worker is left
  */
 export async function serve({ proxy, host, report, what, onHangup, control = {} }: IServeOptions): Promise<void> {
   warnOfOldNode(host);
@@ -34,8 +34,8 @@ export async function serve({ proxy, host, report, what, onHangup, control = {} 
   control.stop = (graceMs) => stop.begin(graceMs === null ? {} : { graceMs });
   try {
     await proxy.start();
-    report.listening(proxy.getListeningPorts(), what, proxy.adminAddress);
-    await stop.done;
+    report.listening(proxy.getListeningPorts(), what, proxy instanceof ProxyWorkers ? null : proxy.adminAddress);
+    await Promise.race([stop.done, ...(proxy instanceof ProxyWorkers ? [noneLeft(proxy)] : [])]);
     report.stopped();
   } finally {
     host.signals.off('SIGTERM', onTerm);
@@ -47,12 +47,12 @@ export async function serve({ proxy, host, report, what, onHangup, control = {} 
 
 class Stop {
   readonly done: Promise<void>;
-  readonly #proxy: SmartProxy;
+  readonly #proxy: SmartProxy | ProxyWorkers;
   readonly #report: Report;
   #settle: (stopped: Promise<void>) => void = () => {};
   #askedMs: number | null = null;
 
-  constructor(proxy: SmartProxy, report: Report) {
+  constructor(proxy: SmartProxy | ProxyWorkers, report: Report) {
     this.#proxy = proxy;
     this.#report = report;
     this.done = new Promise((resolve) => {
@@ -69,10 +69,28 @@ class Stop {
 
   /** A later call only shortens: the proxy stops once. */
   begin(options: IStopOptions): void {
-    if (this.#askedMs === null) this.#report.stopping(this.#proxy.getConnections().length);
+    if (this.#askedMs === null) this.#report.stopping(countLive(this.#proxy));
     this.#askedMs ??= performance.now();
     this.#settle(this.#proxy.stop(options));
   }
+}
+
+const countLive = (proxy: SmartProxy | ProxyWorkers): number =>
+  proxy instanceof ProxyWorkers
+    ? proxy.getWorkers().reduce((sum, { connections }) => sum + connections, 0)
+    : proxy.getConnections().length;
+
+/** Rejects once every place is empty for good. */
+async function noneLeft(workers: ProxyWorkers): Promise<never> {
+  let left = workers.getWorkers().length;
+  await new Promise<void>((resolve) => {
+    workers.on('worker-gave-up', () => {
+      left--;
+      if (left === 0) resolve();
+    });
+  });
+  await workers.stop({ graceMs: 0 });
+  throw new ProxyError('NOT_RUNNING', 'all workers died too often');
 }
 
 function warnOfOldNode({ nodeVersion, err }: IHost): void {

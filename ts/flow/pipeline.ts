@@ -90,6 +90,17 @@ export class Pipeline {
   }
 
   #admitClient(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
+    const asked = this.#guard.askClient(connection);
+    if (asked === null) return this.#admitted(connection, snapshot, point);
+    void asked.then((over) => {
+      if (connection.end !== null) return;
+      if (over !== null) this.#end(connection, over);
+      else this.#admitted(connection, snapshot, point);
+    });
+  }
+
+  /** No other process minds. */
+  #admitted(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
     try {
       const refusal = this.#guard.admitClient(connection);
       const over = refusal !== null && this.#mayProve(refusal) ? this.#guard.admitProver(connection) : refusal;
@@ -153,11 +164,21 @@ export class Pipeline {
   }
 
   /** Bytes as they are. */
-  #forward({ connection, facts, bytes }: IPeeked, route: IResolvedRoute, { snapshot }: IArrival): void {
+  #forward(peeked: IPeeked, route: IResolvedRoute, { snapshot }: IArrival): void {
+    const { connection } = peeked;
     connection.phase = 'guard';
     connection.routed = route;
     connection.timeouts = route.timeouts;
     if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
+    const asked = this.#guard.askRoute(connection, route);
+    if (asked === null) return this.#forwardAdmitted(peeked, route, snapshot);
+    void asked.then((ok) => {
+      if (!ok) return this.#end(connection, 'route_connection_limit');
+      this.#guarded(connection, () => this.#forwardAdmitted(peeked, route, snapshot));
+    });
+  }
+
+  #forwardAdmitted({ connection, facts, bytes }: IPeeked, route: IResolvedRoute, snapshot: ISnapshot): void {
     const admitted = this.#guard.admit({ connection, facts, bytes, route });
     if (typeof admitted === 'string') return this.#end(connection, admitted);
     this.#connections.routed(connection);

@@ -8,6 +8,7 @@ import type { IHttpRoutes } from '../flow/http-front.js';
 import { guardedRoute } from '../flow/match/excluded.js';
 import { guardedOtherwise } from '../flow/match/other-readings.js';
 import { admissionOf, refuse, waitFor } from './admission.js';
+import { withPlaces } from './admit-place.js';
 import { hideAnswers } from './auth-fields.js';
 import { PendingAuth } from './auth-pending.js';
 import type { IOwnAnswer } from './error-answer.js';
@@ -70,5 +71,5 @@ function permit(visitor: Visitor, request: RequestFacts, route: IResolvedRoute, 
   const given = visitor.services.guard.admitRequest(visitor.connection, guarded, request.clientIp, request);
   if (given instanceof Undecided) return waitFor(route, new PendingAuth({ visitor, request, routes, route }, given));
   if (typeof given !== 'string') hideAnswers(request, guarded);
-  return admissionOf(given, route, guarded, routes);
+  return withPlaces(visitor, admissionOf(given, route, guarded, routes));
 }

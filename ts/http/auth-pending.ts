@@ -4,6 +4,7 @@ import type { IResolvedAsks, IResolvedRoute } from '../config/resolved.js';
 import type { Undecided } from '../flow/guard/guard.js';
 import type { IHttpRoutes } from '../flow/http-front.js';
 import { admissionOf, refuse, refuseBy } from './admission.js';
+import { withPlaces } from './admit-place.js';
 import { hideAnswers } from './auth-fields.js';
 import type { IAsking, IAuthVerdict } from './auth-types.js';
 import type { IAdmission, IPendingAdmission } from './exchange-view.js';
@@ -22,6 +23,7 @@ export class PendingAuth implements IPendingAdmission {
   readonly #pending: IPendingRequest;
   readonly #undecided: Undecided;
   readonly #abort = new AbortController();
+  #next: IPendingAdmission | null = null;
 
   constructor(pending: IPendingRequest, undecided: Undecided) {
     this.#pending = pending;
@@ -31,7 +33,10 @@ export class PendingAuth implements IPendingAdmission {
   wait(known: (admission: IAdmission) => void): void {
     this.#judge().then(
       (admission) => {
-        if (admission !== null) known(admission);
+        if (admission === null) return;
+        this.#next = admission.pending;
+        if (this.#next === null) known(admission);
+        else this.#next.wait(known);
       },
       (error: unknown) => {
         const { visitor, route } = this.#pending;
@@ -45,6 +50,7 @@ export class PendingAuth implements IPendingAdmission {
 
   cancel(): void {
     this.#abort.abort();
+    this.#next?.cancel();
   }
 
   /** null: it was cancelled. */
@@ -60,7 +66,7 @@ export class PendingAuth implements IPendingAdmission {
     }
     const given = visitor.services.guard.admitAnswered(this.#undecided);
     if (typeof given !== 'string') hideAnswers(request, this.#undecided.route, found);
-    return admissionOf(given, route, this.#undecided.route, routes);
+    return withPlaces(visitor, admissionOf(given, route, this.#undecided.route, routes));
   }
 
   *#questions({ basic, jwt, forward }: IResolvedAsks): Generator<(signal: AbortSignal) => Promise<IAuthVerdict>> {

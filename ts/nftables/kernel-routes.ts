@@ -31,6 +31,8 @@ export interface INFTablesManagerParts {
   readonly observer: IKernelObserver;
   /** In front of the ids of connections. */
   readonly idPrefix?: string;
+  /** Name of the table for routes that name none. Default: one of this process and manager alone. */
+  readonly ownTable?: string;
   readonly nft?: INftOptions;
   readonly switches?: ISwitches;
 }
@@ -63,7 +65,7 @@ export class NFTablesManager extends LifecycleComponent {
   readonly #turn = new AsyncMutex();
   readonly #ending = new AbortController();
   readonly #alive = new KeepAlive();
-  readonly #ownTable = `smartproxy_${plugins.process.pid}_${++made}`;
+  readonly #ownTable: string;
   #plan: IKernelPlan | null = null;
   #refresh: ITimer | null = null;
   #isDraining = false;
@@ -73,6 +75,7 @@ export class NFTablesManager extends LifecycleComponent {
   constructor(parts: INFTablesManagerParts) {
     super();
     this.#parts = parts;
+    this.#ownTable = parts.ownTable ?? `smartproxy_${plugins.process.pid}_${++made}`;
     this.#nft = new Nft({ logger: parts.logger, ...parts.nft });
     this.#switches = parts.switches ?? kernelSwitches;
     this.#tables = new KernelTables(this.#nft, parts.logger);

@@ -8,6 +8,7 @@ import { endWords, type TEnd } from '../flow/ends.js';
 import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
 import { Histogram, type IBoundCounts } from './histogram.js';
 import { KeyedRates } from './keyed-rates.js';
+import { exportOf, type IMetricsExport } from './metrics-export.js';
 import type { IConnectionMetrics, IKernelCounters, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
 import { RequestCounts } from './request-counts.js';
 import { RouteCounts } from './route-counts.js';
@@ -181,6 +182,15 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
       bytesTransferred: this.#transfers.countsUpTo(bounds.bytesTransferred),
       requestDuration: this.#requests.durations.countsUpTo(bounds.requestDuration),
     };
+  }
+
+  /** All of it as plain data, for adding up with what other processes counted. */
+  exportMetrics(): IMetricsExport {
+    return exportOf(this.getMetrics(), this.#clock.nowMs() - this.#startedMs, {
+      connectionDuration: this.#durations,
+      bytesTransferred: this.#transfers,
+      requestDuration: this.#requests.durations,
+    });
   }
 
   /** The same as plain data, without nesting but for what has names of its own. */

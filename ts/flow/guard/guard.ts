@@ -10,12 +10,13 @@ import type { IMatched } from '../stages.js';
 import { explainAsks, type IAskVerdict } from './asks.js';
 import { type IAskingRequest, judgeCredentials } from './basic-auth.js';
 import { InFlight } from './in-flight.js';
-import { ConnectionLimits, type IConnectionLimits } from './limits.js';
+import { ConnectionLimits, type IConnectionLimits, type TLimitEnd } from './limits.js';
 import { type IAdmitted, type IRequestPermit, Permit, passesAll, type TRequestRefusal, Undecided } from './permit.js';
 import type { IRateLimitStore } from './rate-store.js';
 import { type IRatedRequest, RequestRates } from './request-rates.js';
 import { RouteCounts } from './route-counts.js';
 import { type IVerdict, SecurityManager } from './security-manager.js';
+import { type ISharedCounts, SharedPlaces } from './shared-counts.js';
 
 export { type IAdmitted, type IRequestPermit, type Permit, type TRequestRefusal, Undecided } from './permit.js';
 
@@ -36,6 +37,8 @@ export interface IGuardParts {
   readonly logger?: ILogger;
   /** Where requests are counted. Default: this process alone. */
   readonly rateLimits?: IRateLimitStore | undefined;
+  /** Where limits on connections and requests are counted beyond this process. Default: nowhere. */
+  readonly counts?: ISharedCounts | undefined;
 }
 
 /** What one rule says of a connection that does not exist yet. */
@@ -53,12 +56,16 @@ export class Guard {
   readonly #inFlight = new InFlight();
   /** How often requests come: asked before `admitRequest`, after `refusesAddress`, where the route has such limits. */
   readonly rates: RequestRates;
+  /** What is to be asked of other processes; null: there are none. */
+  readonly places: SharedPlaces | null;
   readonly #live: () => Iterable<Connection>;
   #defaultLists: IResolvedLists | null;
 
   constructor({ config, clock, live, logger = silentLogger, rateLimits, ...parts }: IGuardParts) {
     this.#limits = parts.limits ?? new ConnectionLimits(clock);
     this.rates = new RequestRates({ clock, logger, store: rateLimits ?? null });
+    this.places = parts.counts === undefined ? null : new SharedPlaces(parts.counts);
+    this.places?.update(config);
     this.#live = live;
     this.#defaultLists = config.defaultLists;
     this.#limits.update(config);
@@ -68,11 +75,27 @@ export class Guard {
   update(config: IGuardConfig): void {
     this.#defaultLists = config.defaultLists;
     this.#limits.update(config);
+    this.places?.update(config);
     if (this.#limits.counting) this.#adoptAddresses();
     this.rates.update(config.routes);
     const limited = new Set<string>();
     for (const route of config.routes) if (route.security.maxConnections !== null) limited.add(route.key);
     if (limited.size > 0) this.#routes.adopt(this.#live(), (key) => limited.has(key));
+  }
+
+  /** Asks other processes before `admitClient`. null: go on; the promise never rejects, and says what refuses it. */
+  askClient(connection: Connection): Promise<TLimitEnd | null> | null {
+    if (this.places === null) return null;
+    const lists = this.#defaultLists;
+    // Whoever is on a list takes no place of others.
+    if (lists !== null && !SecurityManager.passes(connection.clientIp, lists)) return null;
+    return this.places.askClient(connection);
+  }
+
+  /** The same before `admit`. */
+  askRoute(connection: Connection, route: IResolvedRoute): Promise<boolean> | null {
+    if (this.places === null || !passesAll(route, connection.clientIp)) return null;
+    return this.places.askRoute(connection, route);
   }
 
   /** To be called once, when the client's address is final. null: it may stay; else the word to end it with. */

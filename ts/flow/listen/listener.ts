@@ -6,6 +6,19 @@ import type { ILogger } from '../../base/logger.js';
 import type { IResolvedSocketOptions } from '../../config/resolved.js';
 import * as plugins from '../../plugins.js';
 
+/** A port that several processes accept from. */
+export interface ISharedPort {
+  /** What `net.Server.listen` takes for one: it is bound already. */
+  readonly handle: object;
+  readonly port: number;
+}
+
+/** Gives the port to listen on. @throws whatever keeps it from being bound */
+export type TSharePort = (address: string | null, port: number) => Promise<ISharedPort>;
+
+/** True: another process serves this socket, of which nothing has been read. */
+export type THandOver = (socket: Socket, port: number) => boolean;
+
 export interface IListenerOptions {
   /** null: `::` together with IPv4, or `0.0.0.0` where there is no IPv6. */
   readonly address: string | null;
@@ -13,6 +26,8 @@ export interface IListenerOptions {
   readonly port: number;
   readonly socket: IResolvedSocketOptions;
   readonly logger: ILogger;
+  /** Left out: this process binds its ports itself, and serves what it accepts. */
+  readonly group?: { readonly share: TSharePort; readonly handOver: THandOver } | undefined;
   /** Gets each accepted socket, at once: whoever takes it adopts it before returning. */
   readonly onSocket: (socket: Socket) => void;
   /** Gets failures to accept, ACCEPT_FAILED, at most one a second. */
@@ -37,13 +52,17 @@ export class Listener {
 
   /** @throws ProxyError LISTEN_FAILED */
   async open(): Promise<void> {
-    const { address, port } = this.#options;
+    const { address, port, group } = this.#options;
     try {
-      this.#server = await this.#listen(address ?? '::', port);
+      if (group !== undefined) {
+        const { handle } = await group.share(address, port);
+        this.#server = await this.#listen((server, done) => server.listen(handle, backlog, done));
+      } else this.#server = await this.#listenAt(address ?? '::');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (address !== null || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw this.#failure(error);
-      this.#server = await this.#listen('0.0.0.0', port).catch((cause) => Promise.reject(this.#failure(cause)));
+      if (group !== undefined || address !== null || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL'))
+        throw this.#failure(error);
+      this.#server = await this.#listenAt('0.0.0.0').catch((cause) => Promise.reject(this.#failure(cause)));
     }
   }
 
@@ -57,24 +76,43 @@ export class Listener {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  #listen(host: string, port: number): Promise<Server> {
+  #listenAt(host: string): Promise<Server> {
+    const { port } = this.#options;
+    return this.#listen((server, done) => server.listen({ host, port, backlog }, done));
+  }
+
+  #listen(begin: (server: Server, done: () => void) => void): Promise<Server> {
+    const { group } = this.#options;
     const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#options.socket;
     const server = plugins.net.createServer({
       allowHalfOpen: true,
       noDelay,
       keepAlive,
       keepAliveInitialDelay: keepAliveInitialDelayMs,
+      // Whoever reads first, keeps it.
+      pauseOnConnect: group !== undefined,
     });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port, backlog }, () => {
+      begin(server, () => {
         server.off('error', reject);
         this.#port = (server.address() as AddressInfo).port;
         server.on('error', (error) => this.#acceptFailed(error));
-        server.on('connection', (socket) => this.#options.onSocket(socket));
+        server.on('connection', (socket) => this.#accepted(socket));
         resolve(server);
       });
     });
+  }
+
+  #accepted(socket: Socket): void {
+    const { group, onSocket } = this.#options;
+    if (group !== undefined) {
+      if (group.handOver(socket, this.port)) return;
+      // As if it had not been paused: what follows knows sockets that read from the start.
+      Reflect.set(socket, 'readableFlowing', null);
+      socket.read(0);
+    }
+    onSocket(socket);
   }
 
   /** Out of descriptors: libuv closes what it cannot accept, one error each. One line a second is enough to know. */

@@ -7,7 +7,7 @@ import { messageOf, ProxyError } from '../../base/errors.js';
 import type { ILogger } from '../../base/logger.js';
 import type { IListeningPoint } from '../../config/change.js';
 import type { IResolvedSocketOptions } from '../../config/resolved.js';
-import { Listener } from './listener.js';
+import { type IListenerOptions, Listener } from './listener.js';
 
 export interface IPortsOptions {
   /** What a point's null address means; null: `::` with IPv4. */
@@ -17,6 +17,7 @@ export interface IPortsOptions {
   /** False: no port is opened, and sockets come by `pass` alone. */
   readonly listens: boolean;
   readonly logger: ILogger;
+  readonly group?: IListenerOptions['group'];
   readonly onSocket: (socket: Socket, point: IListeningPoint, port: number) => void;
   readonly onError: (error: ProxyError) => void;
 }
@@ -153,13 +154,14 @@ export class Ports {
   }
 
   async #openOne(point: IListeningPoint): Promise<void> {
-    const { listenAddress, socket, listens, logger, onSocket, onError } = this.#options;
+    const { listenAddress, socket, listens, logger, group, onSocket, onError } = this.#options;
     if (!listens) return void this.#open.set(keyOf(point), { point, listener: null });
     const listener = new Listener({
       address: point.address ?? listenAddress,
       port: point.port,
       socket,
       logger,
+      group,
       onError,
       onSocket: (accepted) => onSocket(accepted, point, listener.port),
     });

@@ -1,0 +1,5 @@
+// What ProxyWorkers runs in each of its processes.
+
+import { runWorker } from './worker-main.js';
+
+runWorker();
