@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from 'node:events';
 import { type IClock, systemClock } from './base/clock.js';
-import { connectionsWithin } from './base/descriptor-limit.js';
+import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import type { ProxyError } from './base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from './base/logger.js';
 import { CertificateSide } from './certificate-side.js';
@@ -103,4 +103,13 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
   const forward = { clock, logger, connections, resolver, pickerFor: registry.pickerFor.bind(registry) };
   const own = { kernel, forward, ownResolver, certificates };
   return { clock, logger, reporter, metrics, connections, guard, registry, http, pipeline, ports, ...own };
+}
+
+/** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
+export async function limitConnections({ connections, logger }: IProxyParts, wanted: number | null): Promise<void> {
+  const descriptors = await descriptorLimit();
+  const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
+  connections.maxConnections = maxConnections;
+  if (wanted === null || wanted <= maxConnections) return;
+  logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
 }

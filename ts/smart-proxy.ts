@@ -2,12 +2,11 @@
 
 import type { Socket } from 'node:net';
 import { AsyncMutex } from './base/async-utils.js';
-import { connectionsWithin, descriptorLimit, mostConnections } from './base/descriptor-limit.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
 import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
-import { certificatesAdded, compareConfigs } from './config/change.js';
+import { compareConfigs, type IListeningPoint } from './config/change.js';
 import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
@@ -16,7 +15,7 @@ import { validateOptions } from './config/validate.js';
 import type { IConnectionRecord } from './flow/connection.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
 import type { IExplainView } from './flow/explain-types.js';
-import { type IPlan, type IUpdateOptions, planUpdate } from './flow/plan.js';
+import { type IPlan, type IUpdateOptions, planBetween, routeKeys } from './flow/plan.js';
 import { type ISnapshot, takeSnapshot } from './flow/snapshot.js';
 import type { IHostParts, IStopOptions } from './host-parts.js';
 import type { IKernelPlan } from './nftables/kernel-routes.js';
@@ -25,7 +24,7 @@ import type { ISmartProxyEvents } from './observe/events.js';
 import type { IMetrics } from './observe/metrics-types.js';
 import type { IStatistics } from './observe/statistics.js';
 import * as plugins from './plugins.js';
-import { type IProxyParts, makeProxyParts } from './proxy-parts.js';
+import { type IProxyParts, limitConnections, makeProxyParts } from './proxy-parts.js';
 
 /**
  * A proxy with its routes: construct it, `start` it, `stop` it, once each. Nothing that it meets on the network is
@@ -61,7 +60,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#updates.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'a proxy is started once; make a new one');
       const { config } = this.#snapshot;
-      await this.#limitConnections(config.maxConnections);
+      await limitConnections(this.#parts, config.maxConnections);
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
       await this.#open(this.#snapshot, plan, { ...config, routes: [] });
@@ -109,11 +108,9 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       this.#parts.guard.update(next.config);
       this.#snapshot = next;
       if (kernel !== null) this.#parts.certificates.provision(next.config);
+      if (options.closeRemoved) this.#parts.pipeline.keepOnly(routeKeys(config));
       this.#parts.http.reconsider();
-      if (options.closeRemoved) {
-        this.#parts.pipeline.cut(new Set(change.routes.removed));
-        await this.#parts.kernel.cut(before, new Set(change.routes.removed));
-      }
+      if (options.closeRemoved) await this.#parts.kernel.cut(before, new Set(change.routes.removed));
       await this.#closeUnwanted();
       this.#parts.reporter.emit('route-update', plan);
       return plan;
@@ -216,15 +213,6 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.kernel.status();
   }
 
-  /** The system closes what it cannot accept without a word, to anybody: the proxy says no before that. */
-  async #limitConnections(wanted: number | null): Promise<void> {
-    const descriptors = await descriptorLimit();
-    const maxConnections = Math.min(wanted ?? connectionsWithin(descriptors), mostConnections(descriptors));
-    this.#parts.connections.maxConnections = maxConnections;
-    if (wanted === null || wanted <= maxConnections) return;
-    this.#parts.logger.warn({ wanted, maxConnections, descriptors }, 'maxConnections is more than descriptors allow');
-  }
-
   /** Certificates first: a port that listens must be able to serve. Whatever fails, `before` stays in force. */
   async #open(
     { config, points, provingPoints }: ISnapshot,
@@ -275,25 +263,13 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   }
 
   #planOf(config: IResolvedConfig, options: IUpdateOptions): IPlan {
-    const change = compareConfigs(this.#snapshot.config, config);
     const live = [...this.#parts.connections, ...this.#parts.kernel.connections()];
-    return planUpdate(
-      change,
-      live,
-      kernelRoutesOf(config).map(({ key }) => key),
-      certificatesAdded(this.#snapshot.config, config),
-      options,
-    );
+    return planBetween(this.#snapshot.config, config, live, options);
   }
 
   async #closeUnwanted(): Promise<void> {
-    await this.#parts.ports.close(
-      this.#parts.ports.points.filter((point) => !this.#isWanted(point.address, point.port)),
-    );
-  }
-
-  #isWanted(address: string | null, port: number): boolean {
-    if (address === null && this.#extraPorts.has(port)) return true;
-    return this.#snapshot.tableAt({ address, port }) !== undefined;
+    const { ports } = this.#parts;
+    const isExtra = ({ address, port }: IListeningPoint) => address === null && this.#extraPorts.has(port);
+    await ports.close(ports.points.filter((point) => !isExtra(point) && this.#snapshot.tableAt(point) === undefined));
   }
 }
