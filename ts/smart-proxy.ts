@@ -178,6 +178,14 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return [...Array.from(this.#parts.connections, (each) => each.snapshot()), ...this.#parts.kernel.connections()];
   }
 
+  /**
+   * Ends one live connection, as `closed_by_operator`, with all requests and WebSockets that it carries. `id`: of its record. False
+   * where none lives by that; those in the kernel are not ended.
+   */
+  closeConnection(id: string): boolean {
+    return this.#parts.connections.closeConnection(id);
+  }
+
   /** The figures of this moment, and functions for what is looked up when asked. docs/metrics.md has every name. */
   getMetrics(): IMetrics {
     return this.#parts.metrics.getMetrics();

@@ -268,4 +268,26 @@ tap.test('listeners that throw or reject harm neither connections nor other list
   for (const name of names) expect(proxy.listenerCount(name)).toEqual(3);
 });
 
+tap.test('one connection can be ended by hand, and no other with it', async () => {
+  await using echo = await startEcho();
+  await using world = await startProxy({ routes: [makeForwardRoute(echo.port)] });
+  await using going = await connectTcp(world.port);
+  await using staying = await connectTcp(world.port);
+  for (const client of [going, staying]) {
+    client.send('x');
+    await client.receive(1);
+  }
+  const [first] = world.proxy.getConnections().filter(({ clientPort }) => clientPort === going.socket.localPort);
+  const id = first?.id ?? '';
+  expect(world.proxy.closeConnection('nobody')).toBeFalse();
+  expect(world.proxy.closeConnection(id)).toBeTrue();
+  await going.closed;
+  expect(world.proxy.closeConnection(id)).toBeFalse();
+  expect(await world.ends()).toEqual(['closed_by_operator']);
+  staying.send('y');
+  expect(await staying.receive(2)).toEqual('xy');
+  staying.socket.end();
+  await staying.end;
+});
+
 export default tap.start();

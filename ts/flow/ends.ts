@@ -265,6 +265,12 @@ export const endTable = {
     blame: null,
     meaning: 'its route was removed and the update asked to cut its connections',
   },
+  closed_by_operator: {
+    by: 'operator',
+    phases: anyPhase,
+    blame: null,
+    meaning: 'somebody ended it by hand',
+  },
   shutdown: { by: 'operator', phases: anyPhase, blame: null, meaning: 'the proxy stopped' },
   internal_error: { by: 'proxy', phases: anyPhase, blame: 'proxy', meaning: 'a defect of the proxy: please report it' },
 } as const satisfies Record<string, IEndFacts>;
