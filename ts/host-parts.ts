@@ -18,5 +18,5 @@ export interface IHostParts {
 
 export interface IStopOptions {
   /** Milliseconds that connections are given to end by themselves. Default `gracefulShutdownTimeout`. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }

@@ -108,7 +108,7 @@ type TMutable<T> = T extends ((...args: never[]) => unknown) | RegExp | Uint8Arr
   : T extends readonly (infer E)[]
     ? TMutable<E>[]
     : T extends object
-      ? { -readonly [K in keyof T]: TMutable<T[K]> }
+      ? { -readonly [K in keyof T]: TMutable<Exclude<T[K], undefined>> }
       : T;
 
 const target = { host: 'a.test', port: 80 };

@@ -32,6 +32,7 @@ import { terminates, tlsOf } from './route-tls.js';
 import type { ICertStore, IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
+import { withDefaults } from './with-defaults.js';
 
 /**
  * Checks and completes a configuration. The result is deeply frozen and shares nothing but functions with `input`,
@@ -130,7 +131,7 @@ function matchesOf(
 /** Everything is valid by now. */
 function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], compilers: ICompilers): IResolvedConfig {
   const { lists } = compilers;
-  const given = { ...globalDefaults, ...options };
+  const given = withDefaults(globalDefaults, options);
   const defaultLists = resolveLists(options.defaults?.security, lists);
   return {
     routes: buildRoutes(options, matches, compilers),
@@ -147,7 +148,8 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
     denyPrivateTargets: given.denyPrivateTargets,
     maxConnectionsPerIP: given.maxConnectionsPerIP,
     connectionRateLimitPerMinute: given.connectionRateLimitPerMinute,
-    metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
+    metrics:
+      given.metrics === false ? null : withDefaults(metricsDefaults, given.metrics === true ? {} : given.metrics),
     defaultLists,
     http: resolveHttp(options, lists),
     certificates: {
@@ -158,7 +160,7 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
 }
 
 function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolvedHttp {
-  const limits = { ...httpDefaults, ...options.http };
+  const limits = withDefaults(httpDefaults, options.http);
   return {
     ports: [...new Set(options.useHttpProxy)],
     port: options.httpProxyPort ?? null,

@@ -12,34 +12,34 @@ export interface IExplainQuery {
   /** The port the client connects to; 0 for the shared free port. */
   port: number;
   /** Our address that it connects to, where routes have a `listenAddress`. Default: the global one. */
-  address?: string;
+  address?: string | undefined;
   /** The client's address. Default: unknown, which every address list refuses. */
-  clientIp?: string;
+  clientIp?: string | undefined;
   /** The host asked for: by SNI where it is TLS, and by the Host of a request unless `host` is given. */
-  domain?: string;
+  domain?: string | undefined;
   /**
    * True if it begins with a ClientHello. Default: true where `domain`, `alpn`, `tlsVersion` or `ja4` is given and `protocol` is not;
    * unless `domain` alone speaks for TLS, no TLS would be read or ended for it, and plain requests are served on the port: then what
    * is said of a request is judged as such.
    */
-  tls?: boolean;
+  tls?: boolean | undefined;
   /** What its first bytes are; together with `tls: true`, those inside. Default: by `tls` and what is said of a request. */
-  protocol?: TProtocol;
+  protocol?: TProtocol | undefined;
   /** The protocols that it offers. Default none. */
-  alpn?: readonly string[];
+  alpn?: readonly string[] | undefined;
   /** The highest version that it offers. Default `'TLSv1.3'` where it is TLS. */
-  tlsVersion?: TTlsVersion;
+  tlsVersion?: TTlsVersion | undefined;
   /** The fingerprint of its ClientHello. */
-  ja4?: string;
+  ja4?: string | undefined;
   /** The Host of the request, with or without a port. Default: `domain`. This and the following make it HTTP. */
-  host?: string;
+  host?: string | undefined;
   /** Default `'/'`. */
-  path?: string;
+  path?: string | undefined;
   /** Default `'GET'`. */
-  method?: string;
-  headers?: Readonly<Record<string, string>>;
+  method?: string | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Without the question mark. */
-  query?: string;
+  query?: string | undefined;
 }
 
 /** What its first bytes are. */

@@ -11,7 +11,7 @@ export interface IUpdateOptions {
    * Cut what is under way for routes that are gone, by this update or an earlier one: connections, or of HTTP/2 the streams alone.
    * Default false: it lives on until it ends by itself.
    */
-  readonly closeRemoved?: boolean;
+  readonly closeRemoved?: boolean | undefined;
 }
 
 export interface IPlan {
