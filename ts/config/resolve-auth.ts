@@ -47,6 +47,7 @@ function jwtOf(given: IJwtAuth, tlsSettings: TlsSettings): IResolvedJwt {
     algorithms: [...new Set(algorithms)],
     issuer: listOf(issuer),
     audience: listOf(audience),
+    requiredClaims: [...(given.requiredClaims ?? [])],
     clockToleranceSeconds: clockTolerance,
     excluded: excludedOf(given.excludePaths),
     claims: Object.entries(forwardClaims).map(([claim, header]) => ({ claim, header })),
@@ -63,6 +64,7 @@ function forwardOf(given: IForwardAuth, tlsSettings: TlsSettings): IResolvedForw
     server: serverOf(given.url, given.tls, tlsSettings),
     requestHeaders: [...new Set(requestHeaders.map((name) => name.toLowerCase()))],
     responseHeaders: [...(given.responseHeaders ?? [])],
+    clientHeaders: (given.clientHeaders ?? []).map((name) => name.toLowerCase()),
     timeoutMs: timeout,
   };
 }

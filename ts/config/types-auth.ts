@@ -50,6 +50,11 @@ export interface IJwtAuth {
   issuer?: string | readonly string[] | undefined;
   /** What `aud` must hold: one of these. */
   audience?: string | readonly string[] | undefined;
+  /**
+   * Claims that a token must have. Default none, so that one without `exp` is good for ever: `['exp']` where the issuer always
+   * states one.
+   */
+  requiredClaims?: readonly string[] | undefined;
   /** Seconds that the clocks of issuer and proxy may differ. Default 5. */
   clockTolerance?: number | undefined;
   /** Paths that need no token. Patterns as in `match.path`. */
@@ -74,8 +79,13 @@ export interface IForwardAuth {
   url: string;
   /** Fields of the request that it is told. Default `Accept`, `Authorization`, `Cookie`, `User-Agent`, `X-Requested-With`. */
   requestHeaders?: readonly string[] | undefined;
-  /** Fields of its answer that the target gets. What clients send in these fields is removed. */
+  /**
+   * Fields of its answer that the target gets. What clients send in these fields is removed. `Authorization`: the client's own is
+   * for the server then, and the server's for the target.
+   */
   responseHeaders?: readonly string[] | undefined;
+  /** Fields of its 2xx that the client gets with the answer to its request, such as `Set-Cookie`. Default none. */
+  clientHeaders?: readonly string[] | undefined;
   /** Milliseconds for its whole answer. Default 5 000. */
   timeout?: number | undefined;
   /** TLS to it. */
