@@ -41,7 +41,8 @@ const table: Readonly<Record<string, IRow>> = {
   'certificate-side.ts': { imports: parts },
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
-  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts'] },
+  'explain-view.ts': { imports: [...parts, 'proxy-parts.ts'] },
+  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'explain-view.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
   'index.ts': {
