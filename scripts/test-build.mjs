@@ -3,6 +3,8 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transform } from 'esbuild';
+import { bundlePackages } from './test-bundles.mjs';
+import { commentOf } from './test-traces.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Below node_modules, where packages are found and tools do not look. */
@@ -17,6 +19,7 @@ export async function buildTests() {
   await mkdir(folder, { recursive: true });
   // What the sources reach outside of ts/ and test/.
   for (const name of ['scripts', 'package.json']) await symlink(join(root, name), join(folder, name));
+  await bundlePackages(folder);
   for (const part of ['ts', 'test']) {
     const files = (await readdir(join(root, part), { recursive: true })).filter((file) => file.endsWith('.ts'));
     await Promise.all(files.map((file) => compile(join(root, part, file), outputOf(folder, join(part, file)))));
@@ -37,7 +40,7 @@ async function compile(source, output) {
     loader: 'ts',
     target: 'node20',
     sourcefile: url,
-    sourcemap: 'inline',
+    sourcemap: 'external',
     sourcesContent: false,
     define,
     tsconfigRaw,
@@ -45,10 +48,10 @@ async function compile(source, output) {
   const text = await readFile(source, 'utf8');
   const made = await transform(text, settings).catch(
     // To be told by each test that needs this file.
-    ({ message }) => ({ code: `throw new SyntaxError(${JSON.stringify(message)});\n` }),
+    ({ message }) => ({ code: `throw new SyntaxError(${JSON.stringify(message)});\n`, map: '' }),
   );
   await mkdir(dirname(output), { recursive: true });
-  await writeFile(output, made.code);
+  await writeFile(output, made.map === '' ? made.code : made.code + commentOf(made.map));
 }
 
 /** Removes what runs left behind that were killed. */

@@ -21,7 +21,7 @@ const running = new Map();
 export async function runTestFile({ file, compiled, node, timeoutMs, env, cwd, patienceMs = 5000 }) {
   const id = randomUUID();
   const reportPath = join(tmpdir(), `smartproxy-report-${id}.jsonl`);
-  const source = compiled === undefined ? ['--import', 'tsx', file] : ['--enable-source-maps', compiled];
+  const source = compiled === undefined ? ['--import', 'tsx', file] : [compiled];
   const args = ['--test-reporter', reporter, '--test-reporter-destination', reportPath, ...source];
   const startedAt = performance.now();
   const end = await runProcess(id, node, args, { cwd, env: { ...env, [marker]: id }, timeoutMs });

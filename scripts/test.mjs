@@ -3,16 +3,18 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { prepareDebian } from './debian.mjs';
 import { buildTests, outputOf } from './test-build.mjs';
 import { killRunning, runTestFile } from './test-file.mjs';
+import { runInLanes } from './test-lanes.mjs';
 import { longestFirst, splitAlone } from './test-order.mjs';
 import { retryFailed } from './test-retry.mjs';
 import { failuresOf, indent, summarise } from './test-summary.mjs';
+import { restoreResult } from './test-traces.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -100,25 +102,21 @@ function matches(file, wish) {
 
 async function runAll({ files, node, built, coverageFolder }) {
   const runOne = async (file, env, note = '') => {
-    const result = await runTestFile({ file, compiled: outputOf(built, file), node, timeoutMs, env, cwd: root });
+    const compiled = outputOf(built, file);
+    const result = restoreResult(await runTestFile({ file, compiled, node, timeoutMs, env, cwd: root }), built);
     print(result, note);
     return result;
   };
   const shared = { ...process.env, SMARTPROXY_TEST_BUILD: built };
   delete shared.NODE_V8_COVERAGE;
+  // From Node 22 on, what one file had compiled is there for the next; coverage would be less exact.
+  if (coverageFolder === null) shared.NODE_COMPILE_CACHE = join(built, 'compiled');
   // Collecting coverage would distort what rigs measure.
   const envOf = (file) =>
     coverageFolder && !isSlowRig(file) ? { ...shared, NODE_V8_COVERAGE: coverageFolder } : shared;
   const { together, alone } = await splitAlone(root, files);
   const results = [];
-  const queue = longestFirst(together);
-  const worker = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      results.push(await runOne(file, envOf(file)));
-    }
-  };
-  // One more than there are cores: many tests wait for time to pass.
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
+  await runInLanes(longestFirst(together), async (file) => results.push(await runOne(file, envOf(file))));
   for (const file of alone) results.push(await runOne(file, envOf(file)));
   // At the desk a failure is wanted at once.
   return everything ? await retryFailed(results, (file) => runOne(file, envOf(file), 'once more: ')) : results;

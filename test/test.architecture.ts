@@ -194,6 +194,8 @@ tap.test('test files run by themselves and leave nothing out', async () => {
   expect(testFileRule(tree({ 'test/a/test.b.ts': `tap.only.test(x);\n${end}` }))).toHaveLength(1);
   expect(testFileRule(tree({ 'test/a/test.b.ts': 'tap.test(x);' }))).toHaveLength(1);
   expect(testFileRule(tree({ 'test/a/test.b.ts': `process.exit(0);\n${end}` }))).toHaveLength(1);
+  expect(testFileRule(tree({ 'test/a/test.b.ts': `fc.assert(x, { numRuns: 1 });\n${end}` }))).toHaveLength(1);
+  expect(testFileRule(tree({ 'test/a/test.b.ts': `fc.assert(x, { seed: 1, numRuns: 1 });\n${end}` }))).toEqual([]);
 });
 
 export default tap.start();

@@ -6,11 +6,11 @@ import { silentLogger } from './base/logger.js';
 import { importPair } from './certs/import-pair.js';
 import { InternalAuthority } from './certs/internal-authority.js';
 import { storeOf } from './certs/managed-certificates.js';
-import { planKeyOf } from './certs/manager/issuances.js';
-import { needIdOf } from './certs/manager/kept.js';
-import type { ICertificateFailure, ICertificateStatus } from './certs/manager/manager-types.js';
-import { lastFailureOf, readPlan } from './certs/manager/plan.js';
-import type { ICertStore } from './certs/store/store-types.js';
+import { makeKept, needIdOf, ranked, sourcesOf } from './certs/manager/kept.js';
+import type { ICertificateFailure, ICertificateStatus, ICertNeed } from './certs/manager/manager-types.js';
+import { lastFailureOf, plansSince } from './certs/manager/plan.js';
+import { needOfSlot, readPlans } from './certs/manager/slots.js';
+import type { ICertificateMeta, ICertStore, IListedCertificate } from './certs/store/store-types.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig, IResolvedRoute } from './config/resolved.js';
 import type { ISmartProxyOptions } from './config/types.js';
@@ -47,15 +47,19 @@ export class CertificateDesk {
 
   /** Those that routes want first. @throws ProxyError STORE_NOT_READABLE */
   async list(): Promise<readonly IDeskEntry[]> {
-    const listed = new Map((await this.#store.listCertificates()).map(({ id, meta }) => [id, meta]));
+    const left = new Set(await this.#store.listCertificates());
+    const byNeed = new Map<string, IListedCertificate[]>();
+    for (const one of left) byNeed.set(needOfSlot(one.id), [...(byNeed.get(needOfSlot(one.id)) ?? []), one]);
     const entries: IDeskEntry[] = [];
-    for (const [id, { names, routes }] of this.#wanted()) {
-      const meta = listed.get(id);
-      listed.delete(id);
-      entries.push({ names, routes, ...factsOf(meta), lastError: await this.#lastError(id) });
+    for (const [id, need] of this.#wanted()) {
+      const kept = makeKept(need, false);
+      const [served] = ranked(kept, byNeed.get(id) ?? [], this.#clock.wallMs());
+      if (served !== undefined) left.delete(served);
+      const plans = await readPlans(this.#store, id, sourcesOf(kept, true));
+      const lastError = lastFailureOf(plansSince(plans, served?.meta.issuedAt ?? 0, this.#clock.wallMs()));
+      entries.push({ names: need.names, routes: need.routes ?? [], ...factsOf(served?.meta), lastError });
     }
-    for (const meta of listed.values())
-      entries.push({ names: meta.names, routes: [], ...factsOf(meta), lastError: null });
+    for (const { meta } of left) entries.push({ names: meta.names, routes: [], ...factsOf(meta), lastError: null });
     return entries;
   }
 
@@ -132,19 +136,17 @@ export class CertificateDesk {
   }
 
   /** Those that are ordered, by id. */
-  #wanted(): ReadonlyMap<string, { readonly names: readonly string[]; readonly routes: readonly string[] }> {
-    const wanted = new Map<string, { readonly names: readonly string[]; readonly routes: readonly string[] }>();
-    for (const route of this.#config.routes.filter(isOrdered)) {
-      for (const names of route.certificateNames) {
+  #wanted(): ReadonlyMap<string, ICertNeed> {
+    const wanted = new Map<string, ICertNeed>();
+    for (const { tls, key, certificateNames } of this.#config.routes) {
+      const acme = acmeOf(tls);
+      if (acme === null) continue;
+      for (const names of certificateNames) {
         const id = needIdOf(names);
-        wanted.set(id, { names, routes: [...(wanted.get(id)?.routes ?? []), route.key] });
+        wanted.set(id, { names, acme, routes: [...(wanted.get(id)?.routes ?? []), key] });
       }
     }
     return wanted;
-  }
-
-  async #lastError(id: string): Promise<ICertificateFailure | null> {
-    return lastFailureOf(readPlan(await this.#store.readRecord(planKeyOf(id))));
   }
 
   /** A proxy that has nothing but these orders, and listens nowhere yet. @throws ProxyError CERTIFICATE_UNKNOWN */
@@ -179,7 +181,7 @@ const acmeOf = (tls: IResolvedRoute['tls']) =>
 const isProvenElsewhere = ({ tls }: IResolvedRoute): boolean =>
   acmeOf(tls)?.challenges.some((kind) => kind !== 'tls-alpn-01') ?? true;
 
-function factsOf(meta: Awaited<ReturnType<ICertStore['listCertificates']>>[number]['meta'] | undefined) {
+function factsOf(meta: ICertificateMeta | undefined) {
   if (meta === undefined) return { issuer: null, serial: null, notBefore: null, notAfter: null };
   const { issuer, serial, notBefore, notAfter } = meta;
   return { issuer, serial, notBefore, notAfter };

@@ -68,6 +68,17 @@ export class CertificateSide {
     return [...this.managed.statusesOf(route), ...this.#ownOf(route).map(statusOfPair)];
   }
 
+  /** What is known of all certificates, each once; those that routes bring or that are ours, once a route. */
+  statuses({ routes }: IResolvedConfig): readonly ICertificateStatus[] {
+    const isOurs = ({ tls }: IResolvedRoute) =>
+      tls !== null && 'managed' in tls.certificate && tls.certificate.managed === 'internal';
+    const others = routes.flatMap((route) => [
+      ...(isOurs(route) ? this.managed.statusesOf(route) : []),
+      ...this.#ownOf(route).map(statusOfPair),
+    ]);
+    return [...this.manager.status(), ...others];
+  }
+
   /** Orders what a route lacks. */
   async complete(config: IResolvedConfig, name: string): Promise<void> {
     const route = routeOf(config, name);

@@ -3,6 +3,7 @@
 import type { IClock } from './base/clock.js';
 import type { IResolver } from './flow/forward/target-types.js';
 import type { IRateLimitStore } from './flow/guard/rate-store.js';
+import type { IPlan } from './flow/plan.js';
 
 /** What a host program may replace: the second argument of `new SmartProxy`. */
 export interface IHostParts {
@@ -14,6 +15,18 @@ export interface IHostParts {
   readonly rateLimits?: IRateLimitStore;
   /** Put in front of connection ids, so that several processes never share one. Default none. */
   readonly idPrefix?: string;
+  /** False: no port is opened. `handleConnection` serves sockets that the host program accepted. Default true. */
+  readonly listens?: boolean;
+  /** What the admin interface may ask of the program. Default: it cannot reload, and stops the proxy alone. */
+  readonly control?: IHostControl;
+}
+
+/** What `POST /api/reload` and `POST /api/stop` do. */
+export interface IHostControl {
+  /** Reads the configuration again from where it came, and puts its routes into force. What it rejects with is told. */
+  reload?(): Promise<IPlan>;
+  /** Stops the program, or what it runs for. `graceMs`: null where nothing was said. */
+  stop?(graceMs: number | null): void;
 }
 
 export interface IStopOptions {

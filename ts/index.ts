@@ -1,5 +1,15 @@
 // The names the world sees.
 
+export type {
+  IAdminCertificate,
+  IAdminConnection,
+  IAdminEvent,
+  IAdminRoutes,
+  IAdminStatus,
+  IAdminTarget,
+  IConnectionList,
+  TAdminEventKind,
+} from './admin/view.js';
 export type { IClock, ITimer } from './base/clock.js';
 export { ConfigError, errorTable, type IFault, ProxyError, type TBlame, type TErrorCode } from './base/errors.js';
 export type { ILogger } from './base/logger.js';
@@ -17,6 +27,51 @@ export type {
 } from './certs/manager/manager-types.js';
 export { SmartCertManager } from './certs/manager/smart-cert-manager.js';
 export { FileCertStore, type IFileStoreOptions } from './certs/store/file-store.js';
+export {
+  CertificateManager,
+  type ICertificateEntry,
+  type ICertificateManagerOptions,
+} from './compat/certificate-manager.js';
+export { DirectForwardingHandler } from './compat/direct-handler.js';
+export { DomainConfigManager, type IEffectiveIpRules } from './compat/domain-config-manager.js';
+export type { IForwardConfig, TForwardingType } from './compat/forward-config.js';
+export { ForwardingHandlerFactory } from './compat/forwarding-factory.js';
+export {
+  ForwardingHandler,
+  ForwardingHandlerEvents,
+  type IForwardingHandler,
+  type IForwardingOptions,
+} from './compat/forwarding-handler.js';
+export { HttpForwardingHandler } from './compat/http-handler.js';
+export { HttpsPassthroughHandler } from './compat/https-passthrough-handler.js';
+export { HttpsTerminateToHttpHandler } from './compat/https-terminate-to-http-handler.js';
+export { HttpsTerminateToHttpsHandler } from './compat/https-terminate-to-https-handler.js';
+export { convertLegacyOptions } from './compat/legacy-options.js';
+export type {
+  ILegacyAcmeOptions,
+  ILegacyDomainConfig,
+  ILegacyOptions,
+  ILegacyPortRange,
+} from './compat/legacy-types.js';
+export {
+  type ICertificateData,
+  type ICertificateExpiringData,
+  type ICertificateFailureData,
+  type IPort80HandlerEvents,
+  type IPort80HandlerOptions,
+  Port80Handler,
+} from './compat/port80-handler.js';
+export type { IDomainOptions, IPort80Forward } from './compat/port80-routes.js';
+export { convertProxyConfigs } from './compat/proxy-configs.js';
+export {
+  type IRouteManagerOptions,
+  type IRouteMatchResult,
+  type IRouteQuery,
+  RouteManager,
+} from './compat/route-manager.js';
+export { type ISniConnectionInfo, SniHandler } from './compat/sni-handler.js';
+export { SocketForwardingHandler } from './compat/socket-handler.js';
+export { type ISslRedirectOptions, SslRedirect } from './compat/ssl-redirect.js';
 export type { IListeningPoint } from './config/change.js';
 export { configJsonSchema } from './config/json-schema.js';
 export * from './config/route-helpers.js';
@@ -46,7 +101,7 @@ export {
   type TPairEnd,
   type TSocketClose,
 } from './flow/socket-utils.js';
-export type { IHostParts, IStopOptions } from './host-parts.js';
+export type { IHostControl, IHostParts, IStopOptions } from './host-parts.js';
 export {
   type IReverseProxyConfig,
   type IRoutableRequest,

@@ -54,7 +54,7 @@ export interface IProxyPartsWish {
 }
 
 export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IProxyPartsWish): IProxyParts {
-  const { clock = systemClock, idPrefix = '' } = host;
+  const { clock = systemClock, idPrefix = '', listens = true } = host;
   const logger = wish.logger === undefined ? silentLogger : guardLogger(wish.logger);
   const reporter = new EventReporter(emitter, logger);
   const ownResolver = host.resolver === undefined ? new Resolver({ clock }) : null;
@@ -93,6 +93,9 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
   const ports = new Ports({
     listenAddress: config.listenAddress,
     socket: config.socket,
+    clock,
+
+    listens,
     logger,
     onSocket: (socket, point, port) => pipeline.take(socket, point, port),
     onError: (error) => {

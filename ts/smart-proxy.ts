@@ -1,6 +1,7 @@
 // SmartProxy: puts the parts together, starts them in order, updates them as one, stops them in reverse.
 
 import type { Socket } from 'node:net';
+import { AdminSide } from './admin-side.js';
 import { AsyncMutex } from './base/async-utils.js';
 import { ProxyError } from './base/errors.js';
 import { refuseBadCertificates } from './certs/check-certificates.js';
@@ -37,6 +38,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** Ports that `addListeningPort` opened: updates of the routes leave them alone. */
   readonly #extraPorts = new Set<number>();
   #snapshot: ISnapshot;
+  /** null: none is asked for. */
+  readonly #admin: AdminSide | null;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
 
@@ -49,6 +52,9 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const { logger } = options;
     this.#parts = makeProxyParts({ config, logger, host: parts, emitter: this, snapshot: () => this.#snapshot });
     this.#snapshot = takeSnapshot(config, this.#parts.forward);
+    const own = { proxy: this, parts: this.#parts, snapshot: () => this.#snapshot, state: () => this.#state };
+    this.#admin = config.admin && new AdminSide({ ...own, config: config.admin, control: parts.control });
+    this.#admin?.took(this.#admin.copy(options.routes));
   }
 
   /**
@@ -62,7 +68,8 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       await limitConnections(this.#parts, config.maxConnections);
       const plan = await this.#parts.kernel.prepare(config);
       if (plan.config !== config) this.#snapshot = takeSnapshot(plan.config, this.#snapshot.forward);
-      await this.#open(this.#snapshot, plan, { ...config, routes: [] });
+      const open = () => this.#open(this.#snapshot, plan, { ...config, routes: [] });
+      await (this.#admin === null ? open() : this.#admin.openAround(open));
       this.#parts.metrics.start();
       this.#state = 'running';
       this.#parts.certificates.provision(this.#snapshot.config);
@@ -97,6 +104,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return await this.#updates.runExclusive(async () => {
       if (this.#state === 'stopped') throw new ProxyError('NOT_RUNNING', 'the proxy was stopped');
       const asked = this.#snapshotOf(routes);
+      const written = this.#admin?.copy(routes);
       const before = this.#parts.kernel.plan;
       const kernel = this.#state === 'running' ? await this.#parts.kernel.prepare(asked.config) : null;
       const config = kernel?.config ?? asked.config;
@@ -106,6 +114,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       if (kernel !== null) await this.#open(next, kernel, this.#snapshot.config);
       this.#parts.guard.update(next.config);
       this.#snapshot = next;
+      if (written !== undefined) this.#admin?.took(written);
       if (kernel !== null) this.#parts.certificates.provision(next.config);
       if (options.closeRemoved) this.#parts.pipeline.keepOnly(routeKeys(config));
       this.#parts.http.reconsider();
@@ -172,6 +181,16 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   get httpProxyPort(): number | null {
     const point = this.#snapshot.httpPoint;
     return point === null ? null : this.#parts.ports.portAt(point);
+  }
+
+  /** Where the admin interface listens; null while it does not. */
+  get adminAddress(): { readonly address: string; readonly port: number } | null {
+    return this.#admin?.server.address ?? null;
+  }
+
+  /** Its port, a free one as it turned out; null while there is none. */
+  get adminPort(): number | null {
+    return this.adminAddress?.port ?? null;
   }
 
   /** Snapshots of the live connections, in no order; of those in the kernel, as they were some seconds ago. */
@@ -257,6 +276,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#parts.certificates.contexts.cleanup();
     await this.#parts.registry.cleanup();
     await this.#parts.ownResolver?.cleanup();
+    await this.#admin?.server.close();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {

@@ -9,8 +9,7 @@ import { makeFakeClock } from '../helpers/fake-clock.js';
 import { makeFakeDisk } from '../helpers/fake-store.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
-function makeLeaves() {
-  const clock = makeFakeClock(Date.now());
+function makeLeaves(clock = makeFakeClock(Date.now())) {
   const disk = makeFakeDisk();
   const real = new InternalAuthority({ store: disk.open(), clock });
   const issued: (readonly string[])[] = [];
@@ -82,6 +81,24 @@ tap.test('they are renewed after four days of seven, and the old one is served m
   expect(second === null || second === first).toBeFalse();
   const before = renewed.length;
   await pass(clock, 4 * dayMs + hourMs, () => renewed.length > before);
+  leaves.stop();
+});
+
+tap.test('what was made by a clock that ran ahead is made again when it is set right', async () => {
+  const steady = makeFakeClock(Date.now());
+  let aheadMs = 365 * dayMs;
+  const { leaves, clock, renewed } = makeLeaves({ ...steady, wallMs: () => steady.wallMs() + aheadMs });
+  await leaves.want(lists(['a.test']));
+  const ahead = serialOf(leaves, 'a.test');
+  aheadMs = 0;
+  await pass(clock, hourMs, () => renewed.length > 0);
+  expect(serialOf(leaves, 'a.test') === ahead).toBeFalse();
+  const { validFrom } = new X509Certificate(String(leaves.pairOf(needIdOf(['a.test']))?.cert));
+  expect(Date.parse(validFrom) <= clock.wallMs()).toBeTrue();
+  // Only once.
+  const count = renewed.length;
+  await clock.advanceAsync(dayMs);
+  expect(renewed.length).toEqual(count);
   leaves.stop();
 });
 

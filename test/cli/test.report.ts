@@ -42,7 +42,7 @@ tap.test('programs are told by one line of JSON for each event', async () => {
   const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(errors).toEqual([]);
   expect(events).toEqual([
-    { event: 'listening', ports: [443, 8000, 8001, 8002], pid: process.pid },
+    { event: 'listening', ports: [443, 8000, 8001, 8002], pid: process.pid, admin: null },
     { event: 'reloaded', routes: plan.routes, connections: plan.connections, ports: [443], unused: ['proxyIPs'] },
     { event: 'reload-failed', message: new ConfigFileError('f', [fault]).message, faults: [fault] },
     { event: 'stopping', connections: 2 },

@@ -11,7 +11,7 @@ tap.test('what is encoded in pieces is what is encoded at once', () => {
       const out = Buffer.concat([...given.map((piece) => encoder.push(piece)), encoder.flush()]);
       expect(out.toString()).toEqual(Buffer.concat(given).toString('base64'));
     }),
-    { numRuns: numRuns() },
+    { seed: 479, numRuns: numRuns() },
   );
 });
 
@@ -29,7 +29,7 @@ tap.test('parts with padding of their own, cut anywhere, are decoded to what the
       expect(decoder.complete).toBeTrue();
       expect(Buffer.concat(out).equals(Buffer.concat(given))).toBeTrue();
     }),
-    { numRuns: numRuns() },
+    { seed: 479, numRuns: numRuns() },
   );
 });
 

@@ -92,7 +92,7 @@ tap.test('reads the same whatever way the bytes are cut, in memory that is used 
       const bytes = Buffer.concat([h2Preface, ...frames]);
       expect(readAll(cut(bytes, cuts), true)).toEqual(readAll([bytes], true));
     }),
-    { numRuns: numRuns(200) },
+    { seed: 753, numRuns: numRuns(200) },
   );
 });
 
@@ -106,7 +106,7 @@ tap.test('reads small frames the same in small parts', async () => {
       const bytes = Buffer.concat(frames);
       expect(readAll(cut(bytes, cuts))).toEqual(readAll([bytes]));
     }),
-    { numRuns: numRuns(500) },
+    { seed: 753, numRuns: numRuns(500) },
   );
 });
 

@@ -32,7 +32,7 @@ tap.test('understands something of any text', async () => {
       const { urgency } = readPriority(text);
       expect(urgency >= 0 && urgency <= 7).toBeTrue();
     }),
-    { numRuns: numRuns(300) },
+    { seed: 317, numRuns: numRuns(300) },
   );
 });
 

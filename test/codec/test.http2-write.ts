@@ -46,7 +46,7 @@ tap.test('what was taken stays as it is while the next is written', async () => 
       for (const [bytes, content] of taken) expect(bytes.subarray(9).equals(content)).toBeTrue();
       taken.splice(0, taken.length - 10);
     }),
-    { numRuns: numRuns(100) },
+    { seed: 714, numRuns: numRuns(100) },
   );
 });
 
@@ -73,7 +73,7 @@ tap.test('cuts a header block into frames that join to the same block, at any fr
       const decoder = new HpackDecoder({ maxTableBytes: 4_096, maxListBytes: 100_000, maxFields: 100 });
       expect(decoder.decode(block)).toEqual(pairs.flat());
     }),
-    { numRuns: numRuns(200) },
+    { seed: 714, numRuns: numRuns(200) },
   );
 });
 

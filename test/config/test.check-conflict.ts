@@ -96,7 +96,7 @@ tap.test('a conflict is found if and only if two claims on a port differ', () =>
       );
       expect(faultPaths(config(...routes)).length > 0).toEqual(differ);
     }),
-    { numRuns: numRuns(300) },
+    { seed: 182, numRuns: numRuns(300) },
   );
 });
 

@@ -20,6 +20,7 @@ const headings: Record<string, string> = {
   timeouts: 'Timeouts',
   defaults: 'Defaults',
   metrics: 'Metrics',
+  admin: 'Admin',
   route: 'Routes',
   match: 'Match',
   'forward action': 'Forward',

@@ -49,7 +49,7 @@ tap.test('the ranges hold the addresses of the set and no others', () => {
       for (const address of [formatIpv4(some), ...edges])
         expect(again?.matches(address)).toEqual(set?.matches(address));
     }),
-    { numRuns: numRuns(300) },
+    { seed: 542, numRuns: numRuns(300) },
   );
 });
 

@@ -24,6 +24,7 @@ tap.test('an empty configuration is complete', () => {
     defaultLists: null,
     http,
     certificates: { store: './certs', provision: null },
+    admin: null,
   });
 });
 
@@ -72,6 +73,7 @@ tap.test('global options arrive where they are read', () => {
     maxConnectionsPerIP: 5,
     connectionRateLimitPerMinute: 6,
     metrics: { retentionSeconds: 7 },
+    admin: { host: '::1' },
   });
   expect(config.proxyIPs?.matches('10.0.0.1')).toBeTrue();
   expect({ ...config, proxyIPs: null }).toEqual({
@@ -89,6 +91,7 @@ tap.test('global options arrive where they are read', () => {
     defaultLists: null,
     http,
     certificates: { store: './kept', provision },
+    admin: { host: '::1', port: 9190, token: null, hosts: [] },
   });
   expect(resolveConfig({ routes: [], metrics: false }).metrics).toBeNull();
 });

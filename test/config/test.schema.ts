@@ -11,6 +11,7 @@ import { expect, tap } from '../helpers/tapbundle.js';
 /** Each place of the schema, and the interfaces that describe it. */
 const interfaces: Record<string, readonly string[]> = {
   options: ['ISmartProxyOptions', 'IRouteTimeouts'],
+  admin: ['IAdminOptions'],
   route: ['IRouteConfig'],
   match: ['IRouteMatch'],
   'port span': ['IPortSpan'],
@@ -293,6 +294,7 @@ const cases: Record<string, ICase> = {
       http: { good: [{}], bad: [true, 7] },
       logger: { good: [logger], bad: [{}, noop, { ...logger, warn: 1 }] },
       metrics: { good: [true, false, {}], bad: [1, 'on'] },
+      admin: { good: [{}], bad: [true, 9190, '127.0.0.1'] },
     },
   },
   defaults: {
@@ -301,6 +303,15 @@ const cases: Record<string, ICase> = {
       target: { good: [target], bad: [{ host: 'a' }, 'a:1'] },
       security: { good: [security], bad: [[]] },
       tls: { good: [tls], bad: [true, {}] },
+    },
+  },
+  admin: {
+    config: (admin) => withOption({ admin }),
+    options: {
+      host: { good: ['127.0.0.1', '::1', 'localhost'], bad: ['a.test', '', 1] },
+      port: { good: [0, 65_535], bad: [-1, 65_536, '1'] },
+      token: { good: ['x'.repeat(16), 'a-._~+/0123456789='], bad: ['x'.repeat(15), 'with a space in it', 1] },
+      hosts: { good: [[], ['a.test']], bad: ['a.test', [''], ['*.test']] },
     },
   },
   metrics: {

@@ -29,7 +29,7 @@ tap.test('the pieces put together are the text again', () => {
       expect(pieces.length % 2).toEqual(1);
       expect(pieces.map((each, index) => (index % 2 === 1 ? `{${each}}` : each)).join('')).toEqual(text);
     }),
-    { numRuns: numRuns(500) },
+    { seed: 891, numRuns: numRuns(500) },
   );
 });
 

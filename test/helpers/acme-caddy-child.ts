@@ -1,13 +1,11 @@
 // Orders from Caddy's authority, in the network where only it and this script are. Writes one line about each order.
 
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { env } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../ts/base/clock.js';
 import { makeAccountKey } from '../../ts/certs/acme/account-key.js';
 import { AcmeClient } from '../../ts/certs/acme/acme-client.js';
-import { caddyDirectory, caddyDnsPorts, caddyRootVariable } from './acme-caddy.js';
+import { caddyDirectory, caddyDnsPorts, rootOfCaddy } from './acme-caddy.js';
 import { startAcmeDns } from './acme-dns.js';
 import { obtain } from './acme-order.js';
 import { startSolvers, type TSolvedKind } from './acme-solvers.js';
@@ -52,11 +50,3 @@ say(`stranger ${await outcomeOf(stranger.newAccount({ contact: [], onlyReturnExi
 say(`ended ${(await client.deactivate()).status}`);
 say(`after ${await outcomeOf(client.newOrder({ identifiers: [{ type: 'dns', value: 'a.proxy.test' }] }))}`);
 for (const each of [client, again, stranger]) each.close();
-
-async function rootOfCaddy(): Promise<string> {
-  for (;;) {
-    const text = await readFile(env[caddyRootVariable] ?? '', 'utf8').catch(() => '');
-    if (text.endsWith('-----END CERTIFICATE-----\n')) return text;
-    await sleep(20);
-  }
-}

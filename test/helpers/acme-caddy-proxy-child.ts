@@ -1,13 +1,10 @@
 // A whole proxy whose certificates Caddy's authority gives, in the network where only it and this script are. Writes one
 // line about each name.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { env } from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { SmartProxy } from '../../ts/index.js';
-import { caddyDirectory, caddyDnsPorts, caddyRootVariable } from './acme-caddy.js';
+import { caddyDirectory, caddyDnsPorts, rootOfCaddy } from './acme-caddy.js';
 import { startAcmeDns } from './acme-dns.js';
 import { makeShopRoute } from './acme-proxy.js';
 import { makeFolder } from './make-folder.js';
@@ -58,12 +55,4 @@ function shown(servername: string): Promise<string> {
     });
     socket.on('error', (error) => resolve(error.message));
   });
-}
-
-async function rootOfCaddy(): Promise<string> {
-  for (;;) {
-    const text = await readFile(env[caddyRootVariable] ?? '', 'utf8').catch(() => '');
-    if (text.endsWith('-----END CERTIFICATE-----\n')) return text;
-    await sleep(20);
-  }
 }

@@ -27,6 +27,8 @@ function mortal(store: ICertStore): ICertStore {
     get(target, name) {
       const method: unknown = Reflect.get(target, name, target);
       if (typeof method !== 'function') return method;
+      // It gives what ends it, at once, and does nothing to the store.
+      if (name === 'watch') return method.bind(target);
       return async (...args: unknown[]) => {
         const isLast = ++steps === wish.step?.at;
         if (isLast && wish.step?.before) die();

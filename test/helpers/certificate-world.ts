@@ -7,6 +7,7 @@ import type {
   ICertificateEvent,
   ICertManagerParts,
   ICertNeed,
+  IChallengeSolver,
 } from '../../ts/certs/manager/manager-types.js';
 import { SmartCertManager } from '../../ts/certs/manager/smart-cert-manager.js';
 import type { IStoredCertificate } from '../../ts/certs/store/store-types.js';
@@ -36,8 +37,10 @@ export interface IOpened {
   kinds(name?: string): string[];
 }
 
-export function makeCertificateWorld(options: Partial<IFakeCaOptions> = {}): ICertificateWorld {
-  const clock = makeFakeClock();
+export function makeCertificateWorld(
+  options: Partial<IFakeCaOptions> = {},
+  clock = makeFakeClock(),
+): ICertificateWorld {
   const disk = makeFakeDisk();
   const cas = new Map<string, FakeCa>();
   const addCa = (url: string, more: Partial<IFakeCaOptions> = {}) => {
@@ -46,6 +49,11 @@ export function makeCertificateWorld(options: Partial<IFakeCaOptions> = {}): ICe
     return ca;
   };
   const ca = addCa('https://ca.test/directory', options);
+  const all = () => [...cas.values()].map((one) => one.solver);
+  const solver: IChallengeSolver = {
+    present: async (shown, signal) => void (await Promise.all(all().map((one) => one.present(shown, signal)))),
+    cleanup: async (shown) => void (await Promise.all(all().map((one) => one.cleanup(shown)))),
+  };
   return {
     ...{ clock, disk, ca, cas, addCa },
     open(parts = {}, process = makeFakeProcess()) {
@@ -57,7 +65,7 @@ export function makeCertificateWorld(options: Partial<IFakeCaOptions> = {}): ICe
         logger: silentLogger,
         onEvent: (event) => void events.push(event),
         onCertificate: (_, stored, names) => void served.set(names[0] ?? '', stored),
-        solvers: { 'http-01': ca.solver, 'tls-alpn-01': ca.solver, 'dns-01': ca.solver, 'dns-persist-01': ca.solver },
+        solvers: { 'http-01': solver, 'tls-alpn-01': solver, 'dns-01': solver, 'dns-persist-01': solver },
         provision: null,
         stagingOf: () => null,
         makeClient: async (wish) => {

@@ -9,7 +9,10 @@ const packages = JSON.parse(
 ) as Record<string, string>;
 
 /** What is no program, and the file that shows it is installed. */
-const files: Record<string, string> = { 'nginx-stream': '/usr/lib/nginx/modules/ngx_stream_module.so' };
+const files: Record<string, string> = {
+  'nginx-stream': '/usr/lib/nginx/modules/ngx_stream_module.so',
+  'python3-prometheus': '/usr/lib/python3/dist-packages/prometheus_client/parser.py',
+};
 
 type TTest = typeof tap.test;
 

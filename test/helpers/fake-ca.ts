@@ -67,6 +67,8 @@ export class FakeCa {
   /** `call` and when, in the order of coming. */
   readonly requests: { readonly call: string; readonly atMs: number; readonly about: string }[] = [];
   readonly accounts = new Map<string, string>();
+  /** What each account told of who stands behind it. */
+  readonly contacts = new Map<string, readonly string[]>();
   readonly revoked: string[] = [];
   readonly shown = new Set<string>();
   limitHits = 0;
@@ -132,7 +134,13 @@ export class FakeCa {
           const known = this.accounts.get(wish.accountKey);
           account = known ?? `${this.url}/account/${++this.#count}`;
           this.accounts.set(wish.accountKey, account);
+          if (known === undefined) this.contacts.set(account, contact);
           return { url: account, status: 'valid', contact, created: known === undefined };
+        }),
+      updateAccount: ({ contact }) =>
+        call('updateAccount', contact.join(), () => {
+          this.contacts.set(account ?? '', contact);
+          return { url: account ?? '', status: 'valid', contact, created: false };
         }),
       newOrder: (order) =>
         call('newOrder', order.identifiers.map(({ value }) => value).join(','), () =>

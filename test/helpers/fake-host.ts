@@ -14,7 +14,10 @@ export interface IFakeHost extends IHost {
   line(pattern: RegExp): Promise<string>;
 }
 
-export function fakeHost({ nodeVersion = '24.0.0' } = {}): IFakeHost {
+export function fakeHost({
+  nodeVersion = '24.0.0',
+  env = {},
+}: Partial<Pick<IHost, 'nodeVersion' | 'env'>> = {}): IFakeHost {
   const lines: string[] = [];
   const errors: string[] = [];
   return {
@@ -22,6 +25,7 @@ export function fakeHost({ nodeVersion = '24.0.0' } = {}): IFakeHost {
     errors,
     signals: new EventEmitter(),
     nodeVersion,
+    env,
     out: (line) => void lines.push(line),
     err: (line) => {
       lines.push(line);

@@ -13,6 +13,8 @@ export class RawPeer {
   readonly socket: Socket;
   /** What was received and not taken by `next`. */
   readonly frames: IRawFrame[] = [];
+  /** With it frames go there as they come, and to nobody else. */
+  heard: ((frame: IRawFrame) => void) | null = null;
   /** The other end has ended its side, or the connection is gone. */
   ended = false;
   #rest = Buffer.alloc(0);
@@ -93,6 +95,8 @@ export class RawPeer {
     this.#preface -= skipped;
     const { frames, rest } = readRawFrames(Buffer.concat([this.#rest, chunk.subarray(skipped)]));
     this.#rest = Buffer.from(rest);
+    const { heard } = this;
+    if (heard !== null) return frames.forEach(heard);
     this.frames.push(...frames);
     this.#wake();
   }

@@ -15,6 +15,7 @@ export class RecordedOwner implements IH2StreamOwner {
   readonly heard: string[] = [];
   readonly blocks: string[][] = [];
   content: Buffer = Buffer.alloc(0);
+  askedMs = Number.POSITIVE_INFINITY;
   /** Content is asked for from the beginning. */
   pulls = true;
   /** Called with what was heard last. */

@@ -74,6 +74,8 @@ export class MessageReader {
   #waiting: Buffer = Buffer.alloc(0);
   #current: WritableMessage | null = null;
   #left = 0;
+  /** How many of the messages are no interim answers. */
+  #finals = 0;
 
   /** `framingOf` gets the number of the message among the final ones: interim answers do not count. */
   constructor(framingOf: (index: number) => TFramingOf) {
@@ -135,13 +137,11 @@ export class MessageReader {
     const lines = linesOf(this.#waiting.subarray(0, end));
     const startLine = lines.shift() ?? '';
     const fields = fieldsOf(lines);
-    const { framing, bytes } = this.#framingOf(this.messages.filter((one) => !isInterim(one)).length)(
-      startLine,
-      fields,
-    );
+    const { framing, bytes } = this.#framingOf(this.#finals)(startLine, fields);
     const message = new WritableMessage(startLine, fields, framing);
     this.#current = message;
     this.messages.push(message);
+    if (!isInterim(message)) this.#finals++;
     this.#take(end + 4);
     this.#left = bytes;
     this.#state = framing === 'chunked' ? 'chunk-size' : framing === 'close' ? 'close' : 'length';

@@ -28,7 +28,7 @@ export function makeMetricsWorld(
     const connection = makeConnection({ clientIp, routed, acceptedMs: clock.nowMs() });
     live.add(connection);
     metrics.connectionOpened();
-    if (routed !== null) metrics.connectionRouted();
+    if (routed !== null) metrics.connectionRouted(connection);
     return connection;
   };
   const end = (connection: Connection, why: TEnd = 'client_closed') => {

@@ -7,7 +7,7 @@ import type { IClock } from '../../ts/base/clock.js';
 import { systemClock } from '../../ts/base/clock.js';
 import type { ProxyError } from '../../ts/base/errors.js';
 import { silentLogger } from '../../ts/base/logger.js';
-import { ContextSource } from '../../ts/certs/context-source.js';
+import { ContextSource, type IManagedPairs } from '../../ts/certs/context-source.js';
 import type { IResolvedConfig, IResolvedTls, IResolvedUpstreamTls } from '../../ts/config/resolved.js';
 import type { Connection } from '../../ts/flow/connection.js';
 import { ConnectionManager } from '../../ts/flow/connection-manager.js';
@@ -79,6 +79,9 @@ export interface ITerminatorParts {
   readonly handshakeTimeoutMs?: number;
   readonly alpnOptional?: boolean;
   readonly withoutH2?: boolean;
+  /** Default: the proxy gets none. */
+  readonly managed?: IManagedPairs;
+  readonly mostContexts?: number;
 }
 
 /** Peeks at the ClientHello, chooses by its name, terminates. Fails at disposal if a connection lives on. */
@@ -90,6 +93,8 @@ export async function startTerminator(parts: ITerminatorParts): Promise<ITermina
     handshakeTimeoutMs = 10_000,
     alpnOptional = false,
     withoutH2 = false,
+    managed = noManaged,
+    mostContexts = 100,
   } = parts;
   const ended: { connection: Connection; end: TEnd }[] = [];
   const errors: ProxyError[] = [];
@@ -106,7 +111,7 @@ export async function startTerminator(parts: ITerminatorParts): Promise<ITermina
     observers: [observer as never],
   });
   const source = new ContextSource({
-    ...{ clock, logger: silentLogger, managed: noManaged },
+    ...{ clock, logger: silentLogger, managed, mostContexts },
     onError: (error) => errors.push(error),
   });
   await source.attach(makeTlsConfig(...Object.values(tls)));

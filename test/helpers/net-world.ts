@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { needs } from './debian.js';
 import { tap } from './tapbundle.js';
+import { moduleUrl, nodeArgs } from './this-run.js';
 
 const run = promisify(execFile);
 
@@ -67,6 +68,8 @@ export interface INetWorld extends AsyncDisposable {
   exec(node: TNode, program: string, ...args: string[]): Promise<string>;
   /** Starts a program that goes with the world. */
   spawn(node: TNode, program: string, ...args: string[]): ChildProcess;
+  /** Resolves when somebody listens there. */
+  listening(node: TNode, port: number): Promise<void>;
   /** A process in which a proxy can be started. */
   startRouter(options?: { readonly privileged?: boolean }): Promise<IAgent>;
 }
@@ -121,9 +124,13 @@ export async function makeNetWorld({ forwarding = true } = {}): Promise<INetWorl
       exec: async (node, program, ...args) =>
         (await run('ip', ['netns', 'exec', nameOf(node), program, ...args], { maxBuffer: 1 << 26 })).stdout,
       spawn: (node, program, ...args) => start(node, program, args, false),
+      listening: async (node, port) => {
+        const look = `until ss -Hltn 'sport = :${port}' | grep -q .; do sleep 0.05; done`;
+        await run('ip', ['netns', 'exec', nameOf(node), 'sh', '-c', look], { timeout: 20_000 });
+      },
       startRouter: ({ privileged = true } = {}) => {
         const unprivileged = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'];
-        const command = [process.execPath, '--import', 'tsx', fileOf('net-router.ts')];
+        const command = [process.execPath, ...nodeArgs, fileURLToPath(moduleUrl('test/helpers/net-router.ts'))];
         const [program = '', ...args] = privileged ? command : [...unprivileged, ...command];
         return agent(start('router', program, args, true));
       },

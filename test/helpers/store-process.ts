@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ILockTimes } from '../../ts/certs/store/file-lock.js';
+import { moduleUrl, nodeArgs } from './this-run.js';
 
 /** `work`: takes the lock, counts up what is stored and writes it, again and again. `obey`: does what it is told. */
 export type TStoreMode = 'work' | 'obey';
@@ -27,10 +28,10 @@ export interface IStoreProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-const script = fileURLToPath(new URL('./store-process-child.ts', import.meta.url));
+const script = fileURLToPath(moduleUrl('test/helpers/store-process-child.ts'));
 
 export async function startStoreProcess(options: IStoreProcessOptions): Promise<IStoreProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [...nodeArgs, script, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const gone = once(child, 'exit');

@@ -185,4 +185,29 @@ tap.test('a client that leaves cancels what it waits for', async () => {
   expect(world.records.map(({ status }) => status)).toEqual([499, 499]);
 });
 
+tap.test(
+  'what a target of HTTP/2 did not look at is sent again, of long content too, as far as that is kept',
+  async () => {
+    const untouched = broke({ unsent: true, stale: true });
+    for (const [bytes, again] of [
+      [160_000, true],
+      [170_000, false],
+    ] as const) {
+      await using world = new ExchangeWorld(routes({ backendProtocol: 'http2' }));
+      const { exchange, side } = world.ask({ method: 'POST', contentLength: 1_000_000 });
+      const first = world.last.give();
+      for (let given = 0; given < bytes; given += 10_000) exchange.requestData(Buffer.alloc(10_000, 'c'));
+      side.calls.length = 0;
+      first.to.originFailed(untouched);
+      expect([side.calls.includes('head 502'), world.asked.length]).toEqual([!again, again ? 2 : 1]);
+      if (!again) continue;
+      const second = world.last.give();
+      // No more is asked of the client before there is somebody to hear it.
+      expect([side.calls, second.body.length]).toEqual([['hold', 'pull'], bytes]);
+      exchange.requestData(Buffer.from('more'));
+      expect(second.body.slice(-5)).toEqual('cmore');
+    }
+  },
+);
+
 export default tap.start();

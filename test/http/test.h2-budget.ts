@@ -106,6 +106,58 @@ for (const { budget, what, first = Buffer.alloc(0), each } of abuses) {
   );
 }
 
+interface ICanceller {
+  readonly what: string;
+  /** How long a stream lives, and whether its answer begins before it is reset. */
+  readonly livesMs: number;
+  readonly answered?: boolean;
+  readonly perSecond: number;
+  /** When it is cut off, in seconds; null: never. */
+  readonly cutS: readonly [number, number] | null;
+}
+
+const cancellers: readonly ICanceller[] = [
+  { what: 'a map that is scrolled, whose tiles are slow', livesMs: 250, perSecond: 100, cutS: null },
+  { what: 'a map that is scrolled, whose tiles have begun', livesMs: 10, answered: true, perSecond: 100, cutS: null },
+  { what: 'twice as many', livesMs: 300, perSecond: 190, cutS: null },
+  { what: 'many more', livesMs: 250, perSecond: 400, cutS: [7, 9] },
+  { what: 'many more that are answered', livesMs: 10, answered: true, perSecond: 400, cutS: [7, 9] },
+  { what: 'who hardly waits, as often', livesMs: 240, perSecond: 100, cutS: [7, 9] },
+  { what: 'who waits for nothing, more often', livesMs: 0, perSecond: 400, cutS: [1, 2] },
+];
+
+for (const { what, livesMs, answered = false, perSecond, cutS } of cancellers) {
+  tap.test(`resets of who waited, or is answered, count for less: ${what}`, async () => {
+    const clock = makeFakeClock();
+    // The test itself asks after each step whether all was heard.
+    const budgets = { ...defaultH2Limits.budgets, pings: { burst: 10_000, perSecond: 1 } };
+    await using world = await makeH2World({ clock, limits: { budgets } });
+    const { peer, listener } = world;
+    peer.send(rawSettingsAck());
+    listener.serve = (_stream, owner) => {
+      owner.askedMs = answered ? Number.NEGATIVE_INFINITY : clock.nowMs();
+      return owner;
+    };
+    const tickMs = 10;
+    let asked = 0;
+    let reset = 0;
+    for (let ms = 0; ms < 12_000 && listener.over === null; ms += tickMs) {
+      const frames: Buffer[] = [];
+      for (; asked < (ms * perSecond) / 1_000; asked++) frames.push(get(own(asked)));
+      for (; reset < ((ms - livesMs) * perSecond) / 1_000; reset++) frames.push(rawReset(own(reset), 8));
+      if (frames.length > 0) peer.send(...frames);
+      await peer.sync().catch(() => {});
+      clock.advance(tickMs);
+    }
+    if (cutS === null) expect([listener.over, reset > 1_000]).toEqual([null, true]);
+    else {
+      expect(listener.over).toEqual({ code: h2Error.enhanceYourCalm, why: 'resets' });
+      const atS = clock.nowMs() / 1_000;
+      expect(atS >= cutS[0] && atS <= cutS[1] + livesMs / 1_000).toBeTrue();
+    }
+  });
+}
+
 tap.test('a peer that opens its windows for every few kilobytes that it has read is no abuser', async () => {
   await using world = await makeH2World({ clock: makeFakeClock() });
   const { peer } = world;

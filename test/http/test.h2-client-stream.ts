@@ -268,4 +268,35 @@ tap.test('tunnels are not served', async () => {
   expect(client.fields(await client.next('HEADERS', 1)).slice(0, 2)).toEqual([':status', '501']);
 });
 
+for (const [path, what] of [
+  ['/slow', 'have waited for a while'],
+  ['/begun', 'have begun to be answered'],
+] as const) {
+  tap.test(`a client that cancels many requests which ${what} keeps its connection`, async () => {
+    const clock = makeFakeClock();
+    await using origin = await startHttpOrigin((request, response) => {
+      response.on('error', () => {});
+      if (request.url === '/begun') response.write('half');
+    });
+    await using proxy = await startProxy({ routes: [makeHttpRoute(origin.port)], ...h2c }, { clock });
+    await using client = await connectRaw(proxy.port);
+    client.send(rawSettingsAck());
+    let stream = -1;
+    for (let batch = 0; batch < 12; batch++) {
+      const streams = Array.from({ length: 100 }, () => (stream += 2));
+      client.send(...streams.map((id) => rawHeaders(id, rawRequest(path), { end: true })));
+      if (path === '/slow') {
+        await client.sync();
+        clock.advance(250);
+      } else {
+        const begun = new Set<number>();
+        while (begun.size < 100) begun.add((await client.next('DATA')).stream);
+      }
+      client.send(...streams.map((id) => rawReset(id, h2Error.cancel)));
+    }
+    expect((await client.sync()).some(({ name }) => name === 'GOAWAY')).toBeFalse();
+    expect(client.ended).toBeFalse();
+  });
+}
+
 export default tap.start();

@@ -1,6 +1,7 @@
 // The rules of RFC 9113 §3.4 to §6 that bind a server, each as the frames that break it (or just do not) and what must come of it.
 
 import { h2Error } from '../../ts/codec/http2-frame.js';
+import { defaultH2Limits } from '../../ts/http/h2-limits.js';
 import {
   literalBlock,
   rawContinuation,
@@ -14,6 +15,7 @@ import {
   rawRequest,
   rawReset,
   rawSettings,
+  rawSettingsAck,
   rawWindowUpdate,
 } from '../helpers/h2-raw.js';
 import { makeH2World } from '../helpers/h2-session-world.js';
@@ -22,6 +24,10 @@ import { expect, tap } from '../helpers/tapbundle.js';
 const get = (stream: number): Buffer => rawHeaders(stream, rawRequest(), { end: true });
 const post = (stream: number): Buffer => rawHeaders(stream, rawRequest('/', 'POST'));
 const block = literalBlock(rawRequest());
+/** Streams that may live at a time, and PRIORITY_UPDATE for so many of a client's, from one on. */
+const mostStreams = defaultH2Limits.maxConcurrentStreams;
+const prioritized = (count: number, from = 1): Buffer[] =>
+  Array.from({ length: count }, (_, nth) => rawPriorityUpdate(from + 2 * nth, 'u=1'));
 
 interface IRule {
   readonly clause: string;
@@ -320,6 +326,45 @@ const rules: readonly IRule[] = [
     clause: 'RFC 9218 7.1',
     rule: 'PRIORITY_UPDATE for an idle stream',
     send: [rawSettings(), rawPriorityUpdate(1, 'u=9')],
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for as many idle streams as may live, again and again',
+    send: [rawSettings(), rawSettingsAck(), ...prioritized(mostStreams), ...prioritized(mostStreams)],
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for one idle stream more',
+    send: [rawSettings(), rawSettingsAck(), ...prioritized(mostStreams + 1)],
+    connection: protocol,
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for as many idle streams, while one lives',
+    send: [rawSettings(), rawSettingsAck(), post(1), ...prioritized(mostStreams, 3)],
+    connection: protocol,
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for streams that are idle no more',
+    send: [
+      rawSettings(),
+      rawSettingsAck(),
+      ...prioritized(mostStreams),
+      post(255),
+      ...prioritized(mostStreams - 1, 257),
+    ],
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for too many idle streams by who may not know how many',
+    send: [rawSettings(), ...prioritized(mostStreams + 1)],
+  },
+  {
+    clause: 'RFC 9218 7.1',
+    rule: 'PRIORITY_UPDATE for a push stream that is idle',
+    send: [rawSettings(), rawPriorityUpdate(2, 'u=1')],
+    connection: protocol,
   },
   {
     clause: 'RFC 9218 7.1',

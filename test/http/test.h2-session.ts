@@ -7,6 +7,7 @@ import {
   rawData,
   rawGoaway,
   rawHeaders,
+  rawPriorityUpdate,
   rawRequest,
   rawReset,
   rawSettings,
@@ -328,6 +329,31 @@ tap.test('serves the more urgent first, and what is wanted whole before what is 
   expect(lastOf(7) < lastOf(3)).toBeTrue();
   expect(lastOf(3) < lastOf(1)).toBeTrue();
 });
+
+tap.test(
+  'PRIORITY_UPDATE before its stream holds once that is there, instead of its field (RFC 9218 §7.1)',
+  async () => {
+    await using world = await makeH2World({ settings: [4, 0] });
+    const { peer } = world;
+    peer.send(rawPriorityUpdate(3, 'u=1'), rawPriorityUpdate(5, 'u=7'), rawPriorityUpdate(5, 'u=0'));
+    for (const stream of [1, 3, 5]) {
+      peer.send(rawHeaders(stream, rawRequest('/', 'GET', 'priority', 'u=6'), { end: true }));
+    }
+    for (const { stream } of [await world.owner(0), await world.owner(1), await world.owner(2)]) {
+      stream?.sendHeaders(ok, false);
+      stream?.sendData(Buffer.alloc(10_000));
+      stream?.sendEnd(null);
+    }
+    peer.send(Buffer.concat([rawWindowUpdate(0, 1_000_000), rawSettings(4, 1_000_000)]));
+    await until(
+      () => world.session.streams === 0,
+      15_000,
+      () => 'the answers',
+    );
+    const content = (await peer.sync()).filter(({ name }) => name === 'DATA');
+    expect(content.map(({ stream }) => stream)).toEqual([5, 3, 1]);
+  },
+);
 
 tap.test('tells an owner to wait where windows are shut, and when there is room again', async () => {
   await using world = await makeH2World({ settings: [4, 0], limits: { maxStreamUnsentBytes: 20_000 } });

@@ -4,9 +4,11 @@ import type { ProxyError } from '../../ts/base/errors.js';
 import { h2Error } from '../../ts/codec/http2-frame.js';
 import { h2Setting } from '../../ts/codec/http2-settings.js';
 import type { IOrigin } from '../../ts/http/exchange-types.js';
+import { makeFakeClock } from '../helpers/fake-clock.js';
 import {
   type IRawServer,
   literalBlock,
+  RawPeer,
   rawContinuation,
   rawData,
   rawGoaway,
@@ -17,6 +19,7 @@ import {
   rawWindowUpdate,
   startRawServer,
 } from '../helpers/h2-raw.js';
+import { startOrigin } from '../helpers/origins.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 import { Heard, makeHead, UpstreamWorld } from '../helpers/upstream-world.js';
@@ -413,5 +416,157 @@ tap.test('settings that change while requests are under way are kept to', async 
   peer.send(rawSettings(h2Setting.initialWindowSize, 10));
   expect((await peer.next('DATA')).payload.toString()).toEqual('67890');
 });
+
+for (const code of [h2Error.noError, h2Error.internal, h2Error.cancel]) {
+  tap.test(`an answer that is whole, and not taken yet, outlives a reset with ${code}`, async () => {
+    await using world = await makeWorld();
+    const { peer, origin, heard } = await askOne(world, { method: 'POST', contentLength: 10 });
+    origin.hold();
+    peer.send(rawHeaders(1, ok), rawData(1, 'answer', { end: true }), rawReset(1, code));
+    await until(
+      () => heard.calls.includes('head'),
+      5_000,
+      () => 'the head',
+    );
+    await peer.sync();
+    expect([said(heard), origin.data(Buffer.alloc(5))]).toEqual(['head', true]);
+    origin.pull();
+    await heard.end();
+    expect([said(heard), heard.body]).toEqual(['head data end', 'answer']);
+    // It is closed for both sides: nothing more is said of it.
+    expect((await peer.sync()).filter(({ stream }) => stream === 1)).toEqual([]);
+    expect(world.world.upstreams.stats.idle).toEqual(1);
+  });
+}
+
+tap.test('what is over for both sides is not reset when nobody takes it', async () => {
+  await using world = await makeWorld();
+  const { peer, origin, heard } = await askOne(world);
+  origin.hold();
+  peer.send(rawHeaders(1, ok), rawData(1, 'answer', { end: true }));
+  await until(
+    () => heard.calls.includes('head'),
+    5_000,
+    () => 'the head',
+  );
+  await peer.sync();
+  origin.cancel();
+  expect((await peer.sync()).map(({ name }) => name)).toEqual([]);
+  expect(world.world.upstreams.stats.idle).toEqual(1);
+});
+
+/** A WebSocket on the first stream of a connection; the sender's part has its head only. */
+async function openTunnel(world: World) {
+  const origin = await world.world.acquire({ ...world.world.want(world.server.port, toH2), upgrades: true });
+  const heard = new Heard();
+  const head = makeHead({ method: 'GET', upgrade: 'websocket' });
+  origin.send(head, heard);
+  const peer = await world.server.accept();
+  expect(peer.fields(await peer.next('HEADERS')).slice(0, 4)).toEqual([':method', 'CONNECT', ':protocol', 'websocket']);
+  peer.send(rawHeaders(1, ok));
+  await heard.end();
+  const { socket } = heard.switched ?? {};
+  if (socket === undefined) throw new Error('no tunnel');
+  return { peer, socket };
+}
+
+for (const reads of ['at once', 'later']) {
+  tap.test(
+    `a tunnel whose target has ended it and wants no more is closed; what came before is read ${reads}`,
+    async () => {
+      await using world = await makeWorld(h2Setting.enableConnectProtocol, 1);
+      const { peer, socket } = await openTunnel(world);
+      let text = '';
+      if (reads === 'at once') socket.on('data', (chunk) => (text += chunk));
+      socket.write('to it');
+      expect((await peer.next('DATA')).payload.toString()).toEqual('to it');
+      peer.send(rawData(1, 'from it', { end: true }), rawReset(1, h2Error.noError));
+      await peer.sync();
+      if (reads === 'later') socket.on('data', (chunk) => (text += chunk));
+      await until(
+        () => socket.destroyed,
+        5_000,
+        () => 'its end',
+      );
+      expect([text, world.world.upstreams.stats.idle]).toEqual(['from it', 1]);
+      expect((await peer.sync()).filter(({ stream }) => stream === 1)).toEqual([]);
+    },
+  );
+}
+
+tap.test('a tunnel that left what was sent to be taken waits for nothing once that was taken', async () => {
+  const clock = makeFakeClock();
+  await using world = new World(new UpstreamWorld({ clock }), await startRawServer(h2Setting.enableConnectProtocol, 1));
+  const { peer, socket } = await openTunnel(world);
+  // More than the window takes.
+  socket.end(Buffer.alloc(70_000));
+  await until(
+    () => socket.writableFinished,
+    5_000,
+    () => 'its end',
+  );
+  const before = clock.pending;
+  socket.destroy();
+  await until(
+    () => clock.pending === before + 1,
+    5_000,
+    () => 'a limit',
+  );
+  peer.send(rawWindowUpdate(1, 70_000), rawWindowUpdate(0, 70_000));
+  await peer.next('RST_STREAM', 1);
+  expect([clock.pending, world.world.upstreams.stats.idle]).toEqual([before, 1]);
+});
+
+/** A target that takes something of an upload, answers, and closes with the rest of it unread. */
+const startImpatient = (answer: readonly Buffer[], closed: () => void) =>
+  startOrigin((socket) => {
+    const peer = new RawPeer(socket, true);
+    peer.begin(h2Setting.initialWindowSize, 10_000_000);
+    peer.send(rawWindowUpdate(0, 10_000_000));
+    void (async () => {
+      await peer.next('DATA');
+      socket.pause();
+      // What comes now stays unread, so that the end is a reset.
+      for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+      if (answer.length > 0) await new Promise((resolve) => socket.write(Buffer.concat(answer), resolve));
+      socket.resetAndDestroy();
+      closed();
+    })().catch(() => {});
+  });
+
+for (const [what, answer, fate] of [
+  ['an answer that came before a write failed is heard', [rawHeaders(1, ok), rawData(1, 'too big', { end: true })], ''],
+  ['where there is none, the failure is told', [], 'TARGET_BROKE'],
+] as const) {
+  tap.test(what, async () => {
+    // The write that meets the reset comes before anything is read.
+    let more = (): void => {};
+    await using target = await startImpatient(answer, () => more());
+    await using world = new UpstreamWorld();
+    for (let count = 0; count < 10; count++) {
+      const origin = await world.acquire(world.want(target.port, toH2));
+      const heard = new Heard();
+      origin.send(makeHead({ method: 'POST', contentLength: 5_000_000 }), heard);
+      more = () => {
+        origin.data(Buffer.alloc(20_000));
+        origin.data(Buffer.alloc(20_000));
+      };
+      more();
+      setImmediate(more);
+      await heard.end();
+      expect([heard.code, heard.body]).toEqual([fate, fate === '' ? 'too big' : '']);
+      await until(
+        () => world.upstreams.stats.open === 0,
+        5_000,
+        () => 'the end of the connection',
+      );
+    }
+    await until(
+      () => target.open === 0,
+      5_000,
+      () => 'the end of all connections',
+    );
+  });
+}
 
 export default tap.start();

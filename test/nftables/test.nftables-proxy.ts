@@ -8,8 +8,8 @@ import { lineOf } from '../../ts/nftables/owner.js';
 import { fakeHost } from '../helpers/fake-host.js';
 import { fakeKernel, type IFakeKernel } from '../helpers/fake-kernel.js';
 import type { TTables } from '../helpers/fake-tables.js';
-import { root } from '../helpers/source-text.js';
 import { expect, tap } from '../helpers/tapbundle.js';
+import { moduleUrl, nodeArgs } from '../helpers/this-run.js';
 
 /** Whoever runs nft runs this one. The machine's own switches are read, so targets are redirected ones: they need none. */
 async function withFake(work: (fake: IFakeKernel) => Promise<void>): Promise<void> {
@@ -141,13 +141,13 @@ tap.test('the command line shows the tables of proxies and removes those of proc
 tap.test('rules in force keep their process running, as an open port does, and go when it exits', async () => {
   await withFake(async (fake) => {
     const code = `
-      import { NfTablesProxy } from './ts/index.ts';
+      import { NfTablesProxy } from '${moduleUrl('ts/index.ts')}';
       const proxy = new NfTablesProxy(${JSON.stringify(options)});
       await proxy.start();
       console.log('started');
       process.stdin.once('data', () => process.exit()).unref();
     `;
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { cwd: root });
+    const child = spawn(process.execPath, [...nodeArgs, '--input-type=module', '-e', code]);
     child.stderr.pipe(process.stderr);
     await once(child.stdout, 'data');
     expect(Object.keys(fake.tables)).toHaveLength(1);

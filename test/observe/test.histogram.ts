@@ -70,6 +70,18 @@ tap.test('adding the counts of others is the same as having recorded their value
   );
 });
 
+tap.test('counts up to bounds that end a bucket are exact, and add up as the values do', () => {
+  const bounds = [0, 1, 3, 7, 1023, 2 ** 26 - 1, 2 ** 40 - 1];
+  fc.assert(
+    fc.property(fc.array(fc.nat(2 ** 31 - 1)), (values) => {
+      const { counts, count, sum } = histogramOf(values).countsUpTo(bounds);
+      expect(counts).toEqual(bounds.map((bound) => values.filter((each) => each <= bound).length));
+      expect([count, sum]).toEqual([values.length, values.reduce((all, each) => all + each, 0)]);
+    }),
+    runs,
+  );
+});
+
 tap.test('its buckets are a fixed number of whole counts', async () => {
   const histogram = histogramOf([Number.MAX_SAFE_INTEGER, 0, 0]);
   expect(histogram.counts()).toHaveLength(800);

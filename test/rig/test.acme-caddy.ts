@@ -4,7 +4,7 @@ import { expect, tap } from '../helpers/tapbundle.js';
 const test = besideCaddy();
 
 test("Caddy's authority gives certificates for names, wildcards and addresses by every kind of challenge", async () => {
-  const told = await runBesideCaddy(new URL('../helpers/acme-caddy-child.ts', import.meta.url), 25_000);
+  const told = await runBesideCaddy('test/helpers/acme-caddy-child.ts', 25_000);
   expect(told.trim().split('\n')).toEqual([
     'account true valid',
     'http-01 DNS:a.proxy.test, DNS:b.proxy.test',
@@ -20,7 +20,7 @@ test("Caddy's authority gives certificates for names, wildcards and addresses by
 });
 
 test("a whole proxy keeps itself in certificates of Caddy's authority", async () => {
-  const told = await runBesideCaddy(new URL('../helpers/acme-caddy-proxy-child.ts', import.meta.url), 50_000);
+  const told = await runBesideCaddy('test/helpers/acme-caddy-proxy-child.ts', 50_000);
   expect(told.trim().split('\n')).toEqual([
     'a.proxy.test DNS:a.proxy.test',
     'b.proxy.test DNS:b.proxy.test',

@@ -2,6 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../ts/base/clock.js';
 import { silentLogger } from '../../ts/base/logger.js';
+import { importAccountKey } from '../../ts/certs/acme/account-key.js';
+import { shortHash } from '../../ts/certs/manager/manager-ports.js';
 import type { IChallengeSolver, TChallengeKind } from '../../ts/certs/manager/manager-types.js';
 import { SmartCertManager } from '../../ts/certs/manager/smart-cert-manager.js';
 import { FileCertStore } from '../../ts/certs/store/file-store.js';
@@ -87,5 +89,32 @@ async function filesOpenToOthers(folder: string): Promise<string[]> {
   const modes = await Promise.all(files.map(async (path) => ({ path, mode: (await stat(path)).mode & 0o777 })));
   return modes.filter(({ mode }) => mode !== 0o600).map(({ path }) => path);
 }
+
+test('an e-mail address that changes is told to the account that Pebble has', async () => {
+  await using world = await startAcmeWorld();
+  await using folder = await makeFolder();
+  const { directoryUrl, ca } = world.pebble;
+  const store = new FileCertStore({ folder: folder.path, clock: systemClock, logger: silentLogger });
+  const records: unknown[] = [];
+  for (const [name, email] of [
+    ['a.proxy.test', 'one@proxy.test'],
+    ['b.proxy.test', 'two@proxy.test'],
+    ['c.proxy.test', null],
+  ] as const) {
+    const { manager, served } = open(world, folder.path);
+    manager.setNeeds([makeNeed(name, { email, directoryUrls: [directoryUrl], directoryCa: ca })]);
+    await manager.provisionAllCertificates();
+    expect([...served.keys()]).toEqual([name]);
+    await manager.stop();
+    const record = await store.readRecord<{ key: string; url: string }>(
+      `account/${shortHash(JSON.stringify([directoryUrl, null]))}`,
+    );
+    const client = await world.makeClient({ accountKey: await importAccountKey(record?.key ?? '') });
+    const { url, contact } = await client.newAccount({ contact: [], onlyReturnExisting: true });
+    expect([url, contact]).toEqual([record?.url, email === null ? [] : [`mailto:${email}`]]);
+    records.push(url);
+  }
+  expect(new Set(records).size).toEqual(1);
+});
 
 export default tap.start();

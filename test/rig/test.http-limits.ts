@@ -1,5 +1,4 @@
 // What is too large for a request: the status that says so, and a proxy whose memory does not follow what it is sent.
-// Runs alone: it measures memory and time.
 
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -193,6 +193,7 @@ test('connections in the kernel are records, which end as nftables_closed', asyn
 
 test('maxRate is what iperf3 gets, within 15 %, in both directions, each route by itself', async () => {
   const servers = [9200, 9201].map((port) => world.spawn('one', 'iperf3', '-s', '-p', String(port)));
+  await Promise.all([9200, 9201].map((port) => world.listening('one', port)));
   const shaped = (port: number, to: number) =>
     kernel({ name: `shaped ${port}`, ports: port, target: { host: one.ip, port: to }, maxRate: '80mbps' });
   await use(shaped(5201, 9200), shaped(5202, 9201));

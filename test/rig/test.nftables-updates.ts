@@ -49,6 +49,7 @@ test('updates under load harm no connection: none is cut, none is refused, none 
   const bulk = kernel({ name: 'bulk', ports: 5201, target: { host: one.ip, port: 9200 } });
   await proxy.ask('update', { routes: [first, second, bulk] });
   world.spawn('one', 'iperf3', '-s', '-p', '9200');
+  await world.listening('one', 9200);
   await agent.ask('stream', { name: 'long', host: router.ip, port: 81 });
   await agent.ask('churn', { name: 'first', host: router.ip, port: 81 });
   await agent.ask('churn', { name: 'second', host: router.ip, port: 82 });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '../../ts/base/clock.js';
 import { needIdOf } from '../../ts/certs/manager/kept.js';
+import { slotOf } from '../../ts/certs/manager/slots.js';
 import { FileCertStore, type ILogger } from '../../ts/index.js';
 import type { ICrashWish } from '../helpers/acme-crash-child.js';
 import { type IAcmeProxyWorld, startAcmeProxyWorld } from '../helpers/acme-proxy.js';
@@ -46,7 +47,8 @@ async function tell(world: IAcmeProxyWorld, name: string, crash: TCrash): Promis
   const complaints: string[] = [];
   const warn = (facts: object) => void complaints.push(JSON.stringify(facts));
   const logger = { debug() {}, info() {}, warn, error: warn } as unknown as ILogger;
-  const stored = await new FileCertStore({ folder, clock: systemClock, logger }).readCertificate(needIdOf([name]));
+  const place = slotOf(needIdOf([name]), pebble.directoryUrl);
+  const stored = await new FileCertStore({ folder, clock: systemClock, logger }).readCertificate(place);
   const { stdout } = await promisify(execFile)('find', [folder, '-type', 'f', '!', '-perm', '600']);
   const isOwners = stdout === '';
   return `${end === 'SIGKILL' || end === '0'} ${again.end} ${bought() - before} ${stored !== null} ${complaints} ${isOwners}`;

@@ -4,7 +4,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { needIdOf } from '../../ts/certs/manager/kept.js';
-import type { ICertificateEvent, IRouteConfig } from '../../ts/index.js';
+import { CertificateDesk, type ICertificateEvent, type IRouteConfig } from '../../ts/index.js';
 import { dayMs } from '../helpers/certificate-world.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { connectTls } from '../helpers/clients.js';
@@ -220,6 +220,31 @@ tap.test('a store that cannot be written keeps nobody from starting, one that ca
   const refused = { ...disk.open(), listCertificates: () => Promise.reject(new Error('gone')) };
   await expect(startProxy({ acme, certificateStore: refused, routes })).rejects.toThrow(/gone/);
 });
+
+tap.test(
+  'a pair that is imported beside a running proxy is served soon, also where the present one lives longer',
+  async () => {
+    await using folder = await makeFolder();
+    const certificateStore = join(folder.path, 'certs');
+    const routes = [routeOf('ordered', 0, 'a.test', { certificate: 'auto' })];
+    const options = { acme, certificateStore, routes };
+    const desk = new CertificateDesk(options);
+    const [first, second] = [
+      await makeCertificate({ names: ['a.test'] }),
+      await makeCertificate({ names: ['a.test'], days: 5 }),
+    ];
+    await desk.import(first.cert, first.key);
+    await using started = await startProxy(options);
+    const before = await shownAt(started.port, 'a.test');
+    const swapped = new Promise<ICertificateEvent>((resolve) => {
+      started.proxy.on('certificate', (event) => void (event.kind === 'swapped' && resolve(event)));
+    });
+    await desk.import(second.cert, second.key);
+    const { serial } = await swapped;
+    expect(serial === before).toBeFalse();
+    expect(await shownAt(started.port, 'a.test')).toEqual(serial);
+  },
+);
 
 tap.test('on the disk keys are for the owner alone', async () => {
   await using folder = await makeFolder();

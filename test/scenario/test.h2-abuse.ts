@@ -323,7 +323,7 @@ const attacks: readonly IAttack[] = [
   },
   { what: 'empty header blocks', by: 'faults', each: (n) => rawHeaders(own(n), Buffer.alloc(0), { end: true }) },
   { what: 'PRIORITY', by: 'priorities', each: (n) => rawPriority(own(n % 1_000), 0) },
-  { what: 'PRIORITY_UPDATE', by: 'priorities', each: (n) => rawPriorityUpdate(own(n), 'u=0') },
+  { what: 'PRIORITY_UPDATE', by: 'priorities', each: (n) => rawPriorityUpdate(own(n % 100), 'u=0') },
   { what: 'WINDOW_UPDATE', by: 'windowUpdates', each: () => rawWindowUpdate(0, 1) },
   { what: 'WINDOW_UPDATE of a stream', by: 'windowUpdates', seen: 1, first: get(1), each: () => rawWindowUpdate(1, 1) },
   {

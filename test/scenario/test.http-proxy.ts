@@ -114,6 +114,15 @@ for (const pauseOnConnect of [false, true]) {
   });
 }
 
+tap.test('it needs no port of its own for them', async () => {
+  const route = { match: { domains: 'a.test' }, action: respond('served') };
+  await using proxy = new HttpProxy({ port: 80, routes: [route] }, { listens: false });
+  await proxy.start();
+  expect([proxy.getListeningPort(), proxy.getListeningPorts()]).toEqual([0, []]);
+  await using other = await startOther(net.createServer(), 'connection', proxy);
+  expect(await ask(other.port, 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n')).toMatch(/served$/);
+});
+
 tap.test('and such whose TLS others have terminated', async () => {
   const identity = await makeCertificate({ names: ['a.test'] });
   await using proxy = await start({ routes: [{ action: respond('served') }] });

@@ -36,7 +36,7 @@ tap.test('a file without a test is in trouble', async () => {
 });
 
 tap.test('a file that does not compile is in trouble and shows why', async () => {
-  const { troubles, output } = await runText('const = 1;');
+  const { troubles, output } = await runText('const = 1;', { isCompiled: false });
   expect(troubles).toEqual(['ended with exit code 1', 'no test ran']);
   expect(output).toContain('ERROR: Expected identifier');
 });
@@ -75,12 +75,24 @@ for (const [where, options] of [
   });
 }
 
-async function runText(text: string, { timeoutMs = 60_000, patienceMs = 5_000 } = {}): Promise<ITestFileResult> {
+async function runText(
+  text: string,
+  { timeoutMs = 60_000, patienceMs = 5_000, isCompiled = true } = {},
+): Promise<ITestFileResult> {
   const folder = await mkdtemp(join(tmpdir(), 'smartproxy-test-'));
-  const file = join(folder, 'test.fixture.mts');
+  const file = join(folder, isCompiled ? 'test.fixture.mjs' : 'test.fixture.mts');
+  const compiled = isCompiled ? { compiled: file } : {};
   try {
     await writeFile(file, text);
-    return await runTestFile({ file, node: process.execPath, timeoutMs, patienceMs, env: process.env, cwd });
+    return await runTestFile({
+      file,
+      ...compiled,
+      node: process.execPath,
+      timeoutMs,
+      patienceMs,
+      env: process.env,
+      cwd,
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -26,7 +26,7 @@ tap.test('every file that is named as slow is there', async () => {
 });
 
 tap.test('who asks for it by a line of its own runs alone', async () => {
-  const files = ['test/rig/test.many-connections.ts', 'test/rig/test.plain-tcp.ts'];
+  const files = ['test/rig/test.slow-clients.ts', 'test/rig/test.plain-tcp.ts'];
   const { together, alone } = await splitAlone(root, files);
   expect([together, alone]).toEqual([[files[1]], [files[0]]]);
 });

@@ -18,6 +18,7 @@ export const errorTable = {
   LISTEN_FAILED: { blame: 'operator', status: 500, tryNext: false },
   ACCEPT_FAILED: { blame: 'proxy', status: 503, tryNext: false },
   NOT_RUNNING: { blame: 'operator', status: 500, tryNext: false },
+  HANDLERS_LOST: { blame: 'operator', status: 500, tryNext: false },
   TARGET_FUNCTION_FAILED: { blame: 'operator', status: 500, tryNext: false },
   CLIENT_LEFT: { blame: 'client', status: 499, tryNext: false },
   PROXY_HEADER_INVALID: { blame: 'client', status: 400, tryNext: false },

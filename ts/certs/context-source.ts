@@ -12,6 +12,7 @@ import * as plugins from '../plugins.js';
 import { pairOf } from './check-certificates.js';
 import { FileWatch } from './file-watch.js';
 import { asBytes, concernAbout, type IKeyPair, problemOf } from './pem.js';
+import { mostContexts, RecentContexts, type TContexts } from './recent-contexts.js';
 import { TicketKeys } from './ticket-keys.js';
 import { TlsContext } from './tls-context.js';
 
@@ -31,6 +32,8 @@ export interface IContextSourceOptions {
   readonly logger: ILogger;
   /** Hears of certificates that came to be unusable while the proxy runs; the former one stays in use. */
   readonly onError: (error: ProxyError) => void;
+  /** Of certificates that the proxy got, kept at a time; 2 000 if left out. */
+  readonly mostContexts?: number;
 }
 
 /** What serves all routes with the same TLS settings. */
@@ -42,9 +45,11 @@ interface IEntry {
   pair: IKeyPair | null;
   /** Made by the first handshake: with many certificates few are ever asked for. null: not yet, or it cannot be. */
   context: TlsContext | null;
-  /** Of those that the proxy got, under these settings alone; one that is replaced leaves with its context. */
-  readonly contexts: WeakMap<IKeyPair, TlsContext>;
+  /** Of those that the proxy got, under these settings alone. */
+  readonly contexts: TContexts;
   readonly ticketKeys: TicketKeys;
+  /** A context of a certificate that the proxy got. */
+  readonly make: (pair: IKeyPair) => TlsContext;
   /** What was last said to be wrong with its files, so that it is said once. */
   told: string | null;
 }
@@ -55,6 +60,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   readonly #onError: (error: ProxyError) => void;
   readonly #managed: IManagedPairs;
   readonly #watch: FileWatch;
+  readonly #recent: RecentContexts;
   /** Of the configuration in force, by the settings' key. */
   #entries = new Map<string, IEntry>();
   /** Also those of former configurations, for connections that arrived under them. */
@@ -62,8 +68,9 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
   /** One look at files after the other: an earlier one that takes longer must not bring older content back. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor({ clock, logger, onError, managed }: IContextSourceOptions) {
+  constructor({ clock, logger, onError, managed, ...limits }: IContextSourceOptions) {
     super();
+    this.#recent = new RecentContexts(limits.mostContexts ?? mostContexts);
     this.#managed = managed;
     this.#clock = clock;
     this.#logger = logger;
@@ -95,12 +102,7 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
 
   #managedContext(entry: IEntry, name: string | null): TlsContext | null {
     const pair = this.#managed.pairFor(entry.tls, name);
-    if (pair === null) return null;
-    const known = entry.contexts.get(pair);
-    if (known !== undefined) return known;
-    const context = contextOf(entry, pair);
-    entry.contexts.set(pair, context);
-    return context;
+    return pair === null ? null : this.#recent.get(entry.contexts, pair, entry.make);
   }
 
   /** What is served under these settings; null: nothing, or nothing yet. */
@@ -154,7 +156,10 @@ export class ContextSource extends LifecycleComponent implements IContextSource 
     const { certificate } = tls;
     const pair = 'certFile' in certificate ? await readPair(certificate) : pairOf(tls);
     const ticketKeys = new TicketKeys(this.#clock);
-    const entry: IEntry = { tls, place, pair, context: null, contexts: new WeakMap(), ticketKeys, told: null };
+    const entry: IEntry = {
+      ...{ tls, place, pair, context: null, contexts: new WeakMap(), ticketKeys, told: null },
+      make: (each) => contextOf(entry, each),
+    };
     if (pair === null) return entry;
     try {
       const problem = problemOf(pair);

@@ -5,6 +5,7 @@ import { messageOf, ProxyError } from '../base/errors.js';
 import { factsOf, type ICertificateFacts, refusalOf } from './manager/certificate-facts.js';
 import { locked } from './manager/issuance.js';
 import { needIdOf } from './manager/kept.js';
+import { dropFormer, importedIssuer, writeCertificate } from './manager/slots.js';
 import type { ICertStore, IStoredCertificate } from './store/store-types.js';
 
 export interface IImportParts {
@@ -36,15 +37,17 @@ export async function importPair(
   const { notBefore, notAfter, serial } = facts;
   const known = {
     ...{ notBefore, notAfter, serial, issuedAt: nowMs },
-    issuer: 'imported',
+    issuer: importedIssuer,
     profile: null,
     challenge: null,
   };
   for (const names of fitting) {
     const id = needIdOf(names);
-    await locked(parts, id, AbortSignal.timeout(lockLimitMs), (lock) =>
-      parts.store.writeCertificate(id, { cert, key, meta: { ...known, names, ari: null, generation: 0 } }, lock),
-    );
+    await locked(parts, id, importedIssuer, AbortSignal.timeout(lockLimitMs), async (lock) => {
+      const stored = { cert, key, meta: { ...known, names, ari: null, generation: 0 } };
+      await writeCertificate(parts.store, id, stored, lock);
+      await dropFormer(parts.store, id, importedIssuer, lock);
+    });
   }
   return fitting;
 }

@@ -16,6 +16,8 @@ interface ILeaf {
 /** Of seven days. */
 const renewAfterMs = 4 * 24 * 3_600_000;
 const lookMs = 600_000;
+/** Leaves begin an hour before they are made. */
+const setBackMs = 1_800_000;
 /** Names that clients asked for; the oldest leaves for another. */
 const maxAsked = 1000;
 /** Certificates being made at a time; a client that names one more is refused. */
@@ -110,7 +112,9 @@ export class InternalLeaves {
     this.#timer = this.#leaves.size === 0 ? null : this.#clock.setTimer(this.#look, lookMs);
     const nowMs = this.#clock.wallMs();
     for (const [id, leaf] of this.#leaves) {
-      if (leaf.renewAtMs > nowMs) continue;
+      // Of one that was made by a clock that ran ahead nobody believes the beginning.
+      const isOfNow = leaf.renewAtMs > nowMs && leaf.renewAtMs <= nowMs + renewAfterMs + setBackMs;
+      if (isOfNow) continue;
       // Nobody may ever name it again; whoever does waits for another no longer than the first did.
       if (!leaf.kept) {
         this.#leaves.delete(id);

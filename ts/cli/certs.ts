@@ -5,6 +5,7 @@ import * as plugins from '../plugins.js';
 import { readConfigFile } from './config-file.js';
 import { CommandError, type IHost } from './host.js';
 import { makeLog } from './log.js';
+import { printable } from './printable.js';
 import { countOf } from './report.js';
 
 export interface ICertsArguments {
@@ -39,9 +40,6 @@ function validity(notAfter: number | null): string {
 }
 
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
-
-/** Details come from authorities, names from certificates: neither may steer a terminal. */
-const printable = (text: string): string => text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 
 export async function certsOrder(
   how: 'issue' | 'renew',

@@ -5,9 +5,11 @@ import {
   configJsonSchema,
   formatExplanation,
   type IExplanation,
+  type IHostControl,
   type ISmartProxyOptions,
   SmartProxy,
 } from '../index.js';
+import { type IAdminArguments, withAdmin } from './admin-place.js';
 import { type IConfigFile, readConfigFile } from './config-file.js';
 import { ConfigFileError, type IPlacedFault } from './faults.js';
 import { forwardOptions, type IForwardGiven } from './forward.js';
@@ -23,21 +25,22 @@ export interface IServeArguments {
   readonly json?: boolean;
 }
 
-export interface IRunArguments extends IServeArguments {
+export interface IRunArguments extends IServeArguments, IAdminArguments {
   readonly config: string;
   readonly watch?: boolean;
 }
 
 export async function run({ config: file, watch = false, ...more }: IRunArguments, host: IHost): Promise<void> {
   const config = await readConfigFile(file);
-  const { options } = config;
-  const proxy = new SmartProxy(await withLog(options, more.logLevel));
+  const options = await withAdmin(config.options, more, host);
+  const control: IHostControl = { reload: () => reloader.reloadAndTell() };
+  const proxy = new SmartProxy(await withLog(options, more.logLevel), { control });
   const report = new Report({ host, json: more.json ?? false });
   const reloader = new Reloader({ proxy, config, report });
   if (watch) reloader.watch();
   try {
     const what = `${countOf(options.routes.length, 'route')} of ${file}`;
-    await serve({ proxy, host, report, what, onHangup: () => reloader.reload() });
+    await serve({ proxy, host, report, what, control, onHangup: () => reloader.reload() });
   } finally {
     reloader.close();
   }

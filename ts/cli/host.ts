@@ -11,6 +11,8 @@ export interface IHost {
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
   /** As in `process.versions.node`. */
   readonly nodeVersion: string;
+  /** The environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** 1: the user's fault; 2: the environment's. */
@@ -34,5 +36,6 @@ export function processHost(): IHost {
     err: (line) => console.error(line),
     signals: process,
     nodeVersion: process.versions.node,
+    env: process.env,
   };
 }

@@ -8,6 +8,7 @@ import { demo } from './demo.js';
 import type { IHost } from './host.js';
 import { logLevels } from './log.js';
 import { nftClean, nftShow } from './nft.js';
+import { addAdmin, tokenOption } from './program-admin.js';
 
 type TCommander = Awaited<ReturnType<typeof plugins.loadCommander>>;
 type TCommand = InstanceType<TCommander['Command']>;
@@ -28,6 +29,7 @@ export async function makeProgram(host: IHost): Promise<TCommand> {
   addForward(program, commander, host);
   addCheck(program, host);
   addExplain(program, host);
+  addAdmin(program, host);
   addCerts(program, host);
   addAttack(program, host);
   addNft(program, host);
@@ -52,6 +54,8 @@ function addRun(program: TCommand, commander: TCommander, host: IHost): void {
     .description('run a proxy as a configuration file says, until a signal stops it')
     .requiredOption(...config)
     .option('--watch', 'reload the routes whenever the file changes')
+    .option('--admin <place>', 'serve the admin interface there: host:port, or a port of this machine')
+    .option(...tokenOption)
     .addOption(logLevel(commander))
     .option(...json)
     .action((given: IRunArguments) => run(given, host));

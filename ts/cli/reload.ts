@@ -64,15 +64,22 @@ export class Reloader {
     this.reload();
   }
 
-  async #reloadNow(): Promise<void> {
+  /** At once, for somebody who wants to know what comes of it. @throws ConfigFileError and others, which are reported too */
+  async reloadAndTell(): Promise<IPlan> {
     try {
       const next = await readConfigFile(this.#config.file);
-      if (this.#closed) return;
       const plan = await this.#update(next);
       this.#report.reloaded(plan, this.#proxy.getListeningPorts(), changedBeside(this.#config.options, next.options));
+      return plan;
     } catch (error) {
       if (!this.#closed) this.#report.reloadFailed(error);
+      throw error;
     }
+  }
+
+  async #reloadNow(): Promise<void> {
+    // What failed is reported, and told to nobody else.
+    if (!this.#closed) await this.reloadAndTell().catch(() => {});
   }
 
   /** The file is good by itself, but its routes may need other options of it that are not in force. */

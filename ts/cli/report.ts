@@ -18,9 +18,14 @@ export class Report {
     this.#json = json;
   }
 
-  listening(ports: readonly number[], what: string): void {
+  /** `admin`: where its interface is; null: it has none. */
+  listening(ports: readonly number[], what: string, admin: { address: string; port: number } | null = null): void {
     const where = ports.length === 0 ? 'no port' : `port ${portsText(ports)}`;
-    this.#tell('listening', { ports, pid: process.pid }, `listening on ${where}: ${what}`);
+    const place = admin && { host: admin.address, port: admin.port };
+    this.#tell('listening', { ports, pid: process.pid, admin: place }, `listening on ${where}: ${what}`);
+    if (place === null || this.#json) return;
+    const host = place.host.includes(':') ? `[${place.host}]` : place.host;
+    this.#host.out(`admin interface on http://${host}:${place.port}/`);
   }
 
   /** `unused`: options that changed in the file and are read at the start only. */

@@ -1,6 +1,6 @@
 // Runs a proxy until a signal stops it: the first lets connections finish, the second ends them.
 
-import type { SmartProxy } from '../index.js';
+import type { IHostControl, IStopOptions, SmartProxy } from '../index.js';
 import type { IHost } from './host.js';
 import type { Report } from './report.js';
 
@@ -12,6 +12,8 @@ export interface IServeOptions {
   readonly what: string;
   /** What SIGHUP does. Left out: what the system does. */
   readonly onHangup?: () => void;
+  /** What the proxy was given: it gets a way to stop all of this, for as long as it is served. */
+  readonly control?: Pick<IHostControl, 'stop'>;
 }
 
 /** Ctrl-C reaches a program twice where a package manager that started it passes the signal on. */
@@ -21,7 +23,7 @@ const sameKeyPressMs = 250;
  * Resolves when the proxy has stopped.
  * @throws ProxyError LISTEN_FAILED
  */
-export async function serve({ proxy, host, report, what, onHangup }: IServeOptions): Promise<void> {
+export async function serve({ proxy, host, report, what, onHangup, control = {} }: IServeOptions): Promise<void> {
   warnOfOldNode(host);
   const stop = new Stop(proxy, report);
   const onTerm = () => stop.ask();
@@ -29,15 +31,17 @@ export async function serve({ proxy, host, report, what, onHangup }: IServeOptio
   host.signals.on('SIGTERM', onTerm);
   host.signals.on('SIGINT', onInt);
   if (onHangup) host.signals.on('SIGHUP', onHangup);
+  control.stop = (graceMs) => stop.begin(graceMs === null ? {} : { graceMs });
   try {
     await proxy.start();
-    report.listening(proxy.getListeningPorts(), what);
+    report.listening(proxy.getListeningPorts(), what, proxy.adminAddress);
     await stop.done;
     report.stopped();
   } finally {
     host.signals.off('SIGTERM', onTerm);
     host.signals.off('SIGINT', onInt);
     if (onHangup) host.signals.off('SIGHUP', onHangup);
+    delete control.stop;
   }
 }
 
@@ -59,13 +63,15 @@ class Stop {
   /** The second time, but not within `deafMs` of the first, at once. */
   ask(deafMs = 0): void {
     const nowMs = performance.now();
-    if (this.#askedMs === null) {
-      this.#askedMs = nowMs;
-      this.#report.stopping(this.#proxy.getConnections().length);
-      this.#settle(this.#proxy.stop());
-    } else if (nowMs - this.#askedMs >= deafMs) {
-      this.#settle(this.#proxy.stop({ graceMs: 0 }));
-    }
+    if (this.#askedMs === null) this.begin({});
+    else if (nowMs - this.#askedMs >= deafMs) this.#settle(this.#proxy.stop({ graceMs: 0 }));
+  }
+
+  /** A later call only shortens: the proxy stops once. */
+  begin(options: IStopOptions): void {
+    if (this.#askedMs === null) this.#report.stopping(this.#proxy.getConnections().length);
+    this.#askedMs ??= performance.now();
+    this.#settle(this.#proxy.stop(options));
   }
 }
 

@@ -1,8 +1,9 @@
 // Header blocks of HTTP/2 to field lists (RFC 7541): the decoder of one connection.
 
 import { decodeHuffman, mostDecoded } from './hpack-huffman.js';
-import { lastStatic, staticNames, staticValues } from './hpack-static.js';
+import { indexing, isSecret, lastStatic, staticNames, staticValues } from './hpack-static.js';
 import { entryBytes, HpackTable } from './hpack-table.js';
+import { markNeverIndexed } from './never-indexed.js';
 
 export interface IHpackLimits {
   /** What we announce as SETTINGS_HEADER_TABLE_SIZE. Until the peer has acknowledged it, the usual 4096 are good as well. */
@@ -82,7 +83,7 @@ export class HpackDecoder {
       if (octet < 0x80) {
         // A new size behind a field (RFC 7541 §4.2).
         if (octet >= 0x20 && octet < 0x40) return null;
-        if (!this.#literal(block, fields, octet >= 0x40)) return null;
+        if (!this.#literal(block, fields, octet)) return null;
         continue;
       }
       let index = octet & 0x7f;
@@ -109,9 +110,10 @@ export class HpackDecoder {
     return this.#mustResizeTo < 0;
   }
 
-  /** RFC 7541 §6.2; `adds`: the field becomes an entry. False: it is malformed. */
-  #literal(block: Buffer, fields: string[], adds: boolean): boolean {
+  /** RFC 7541 §6.2; `octet`: the first, which says whether the field becomes an entry. False: it is malformed. */
+  #literal(block: Buffer, fields: string[], octet: number): boolean {
     const table = this.#table;
+    const adds = octet >= indexing.add;
     // Nobody asks for the text of what is longer than this.
     const most = adds ? Math.max(this.#room, table.maxBytes) : this.#room;
     const index = this.#integer(block, adds ? 6 : 4);
@@ -132,6 +134,8 @@ export class HpackDecoder {
     if (adds && table.makeRoom(bytes)) table.add(name, this.#text);
     if (bytes > this.#room) this.#overflow();
     else this.#take(fields, name, this.#text);
+    // Of those that we never index either nothing has to be kept.
+    if (!adds && octet >= indexing.never && !isSecret(name)) markNeverIndexed(fields, name);
     return true;
   }
 

@@ -5,6 +5,7 @@ import { encodeHuffman, huffmanLength } from './hpack-huffman.js';
 import { indexing, knownNames, lastStatic, staticValues, type TIndexing, unknownName } from './hpack-static.js';
 import { entryBytes } from './hpack-table.js';
 import type { TFields } from './http-message.js';
+import { neverIndexed } from './never-indexed.js';
 
 /** Where bytes are written. */
 export interface IByteSink {
@@ -68,8 +69,11 @@ export class HpackEncoder {
     const buffer = sink.buffer;
     let at = sink.at;
     if (this.#wantedBytes !== this.#maxBytes || this.#smallestBytes < this.#maxBytes) at = this.#resize(buffer, at);
+    const never = neverIndexed(fields);
     for (let i = 0; i < fields.length; i += 2) {
-      at = this.#field(fields[i] as string, fields[i + 1] as string, buffer, at);
+      const name = fields[i] as string;
+      if (never?.has(name)) at = this.#marked(name, fields[i + 1] as string, buffer, at);
+      else at = this.#field(name, fields[i + 1] as string, buffer, at);
     }
     sink.at = at;
   }
@@ -109,6 +113,16 @@ export class HpackEncoder {
     let end = writeInteger(buffer, at, kind, kind === indexing.add ? 63 : 15, nameIndex);
     if (nameIndex === 0) end = writeString(name, buffer, end);
     if (kind === indexing.add) this.#add(name, value);
+    return writeString(value, buffer, end);
+  }
+
+  /** RFC 7541 §6.2.3: that, even where the same field is an entry for another's sake. Its name may be said by an index. */
+  #marked(name: string, value: string, buffer: Buffer, at: number): number {
+    const place = this.#newest?.get(name) ?? -1;
+    const { index } = knownNames.get(name) ?? unknownName;
+    const nameIndex = index > 0 || place < 0 ? index : lastStatic + this.#added - place;
+    let end = writeInteger(buffer, at, indexing.never, 15, nameIndex);
+    if (nameIndex === 0) end = writeString(name, buffer, end);
     return writeString(value, buffer, end);
   }
 

@@ -157,5 +157,8 @@ function makeKnownNames(): Map<string, IKnownName> {
   return known;
 }
 
+/** Whatever a sender says of it, we index no field with this name. */
+export const isSecret = (name: string): boolean => knownNames.get(name)?.indexing === indexing.never;
+
 /** A name that has no entry and no treatment of its own. */
 export const unknownName: IKnownName = { index: 0, values: 0, indexing: indexing.add };

@@ -4,6 +4,7 @@ import type { IRequestHead, IResponseHead, TFields } from './http-message.js';
 import { tokenOctets, valueOctets } from './http-octets.js';
 import { treatmentOf } from './http1-trailers.js';
 import { hasContentByNature } from './http1-write.js';
+import { withMarks } from './never-indexed.js';
 
 /** Why a message is malformed (RFC 9113 §8.1.1): no octet of it is in the text. */
 export interface IH2Fault {
@@ -127,7 +128,7 @@ export function requestBlock(head: IRequestHead, scheme: 'http' | 'https'): stri
   if (contentLength > 0 || (contentLength === 0 && !isTunnel && hasContentByNature(method))) {
     block.push('content-length', `${contentLength}`);
   }
-  return block;
+  return withMarks(fields, block);
 }
 
 /** We say these ourselves. */
@@ -156,13 +157,13 @@ export function responseBlock(head: IResponseHead, noContent: boolean): string[]
   pushFields(block, head.fields);
   const isStated = noContent ? contentLength > 0 : contentLength >= 0;
   if (isStated && status >= 200 && status !== 204) block.push('content-length', `${contentLength}`);
-  return block;
+  return withMarks(head.fields, block);
 }
 
 export function trailerBlock(trailers: TFields): string[] {
   const block: string[] = [];
   pushFields(block, trailers);
-  return block;
+  return withMarks(trailers, block);
 }
 
 function pushFields(block: string[], fields: TFields): void {

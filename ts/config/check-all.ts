@@ -5,6 +5,7 @@ import { checkAuth } from './check-auth.js';
 import { checkTls } from './check-tls.js';
 import { gotText, type IPathFault } from './faults.js';
 import type { IResolvedMatch } from './resolved.js';
+import { checkAdmin } from './schema-admin.js';
 import type { IRouteConfig, IRouteTls, ISmartProxyOptions } from './types.js';
 import type { TUsable } from './usable.js';
 
@@ -15,6 +16,7 @@ export function checkGlobals(options: ISmartProxyOptions, usable: TUsable): read
     ...(tls ? checkTls(tls, ['defaults', 'tls']) : []),
     ...(usable('acme') && options.acme ? checkAcme(options.acme, ['acme']) : []),
     ...checkAuthentication(options, usable),
+    ...checkAdmin(options, usable),
   ];
 }
 

@@ -44,6 +44,8 @@ export const globalDefaults = {
 
 export const metricsDefaults = { sampleIntervalMs: 1000, retentionSeconds: 3600 } as const;
 
+export const adminDefaults = { host: '127.0.0.1', port: 9190, hosts: [] } as const;
+
 export const routeDefaults = { enabled: true, priority: 0 } as const;
 
 export const targetDefaults = { priority: 0, weight: 1, backup: false } as const;

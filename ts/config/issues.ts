@@ -2,7 +2,7 @@
 
 import type * as plugins from '../plugins.js';
 import { gotText, type IPathFault, type TKey, valueAt } from './faults.js';
-import { laterOptions, wantNotYet } from './later.js';
+import { wantFormer } from './former.js';
 import { knownOptions, wantFunction } from './schema-base.js';
 
 type TIssue = plugins.zod.core.$ZodIssue;
@@ -32,6 +32,7 @@ function holdsSecret(path: readonly TKey[]): boolean {
   const [place, name] = path.slice(-2);
   if (path.some((key) => authentication.has(key))) return !(typeof name === 'string' && harmless.has(name));
   if (name === 'key') return place !== 'loadBalancing';
+  if (place === 'admin' && name === 'token') return true;
   return name === 'passphrase' || name === 'hmacKey' || name === 'body' || fieldRecords.has(place ?? '');
 }
 
@@ -62,10 +63,8 @@ const isOtherType = (issue: TIssue): boolean =>
 
 /** What an unknown option holds is not shown: it may be a password. */
 function unknownOption(place: string, key: string, path: readonly TKey[], value: unknown): IPathFault {
-  const later = laterOptions[place];
-  if (later !== undefined && Object.hasOwn(later, key)) {
-    return { path, want: wantNotYet(later[key] ?? ''), got: kindOf(value) };
-  }
+  const former = wantFormer(place, key);
+  if (former !== null) return { path, want: former, got: kindOf(value) };
   return { path, want: `a known option${hint(place, key)}`, got: `an unknown name with ${kindOf(value)}` };
 }
 

@@ -1,13 +1,21 @@
 // From what the user wrote to what the code reads, once; or every fault in it.
 
 import { ConfigError } from '../base/errors.js';
+import { normaliseHost } from '../codec/host.js';
 import { checkGlobals, checkNames, checkShadows, type IMatchOfRoute } from './check-all.js';
 import { checkTlsConflicts } from './check-conflict.js';
 import { checkKernelRoutes } from './check-kernel-all.js';
 import { checkHttpPort, checkListening } from './check-listen.js';
 import { checkOrders } from './check-orders.js';
 import { checkRoute } from './check-route.js';
-import { globalDefaults, httpDefaults, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
+import {
+  adminDefaults,
+  globalDefaults,
+  httpDefaults,
+  metricsDefaults,
+  routeDefaults,
+  timeoutDefaults,
+} from './defaults.js';
 import { finishFaults, type IPathFault } from './faults.js';
 import { deepFreeze } from './freeze.js';
 import { withoutSecrets } from './hide-secrets.js';
@@ -26,9 +34,10 @@ import {
   resolveTimeouts,
 } from './resolve-route.js';
 import { TlsSettings } from './resolve-tls.js';
-import type { IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
+import type { IResolvedAdmin, IResolvedConfig, IResolvedHttp, IResolvedRoute } from './resolved.js';
 import { isKernelRoute, resolveKernel } from './route-kernel.js';
 import { terminates, tlsOf } from './route-tls.js';
+import { Secret } from './secret.js';
 import type { ICertStore, IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
@@ -156,7 +165,15 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
       store: storeOf(given.certificateStore),
       provision: options.certProvisionFunction ?? null,
     },
+    admin: resolveAdmin(options),
   };
+}
+
+function resolveAdmin({ admin }: ISmartProxyOptions): IResolvedAdmin | null {
+  if (admin === undefined) return null;
+  const { host, port, hosts } = withDefaults(adminDefaults, admin);
+  const token = admin.token === undefined ? null : new Secret(admin.token);
+  return { host, port, token, hosts: hosts.map((name) => normaliseHost(name) ?? name) };
 }
 
 function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolvedHttp {

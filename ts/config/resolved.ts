@@ -12,6 +12,7 @@ import type {
 import type { IResolvedKernel } from './resolved-kernel.js';
 import type { IResolvedHealthCheck, IResolvedTarget } from './resolved-target.js';
 import type { IResolvedTls } from './resolved-tls.js';
+import type { Secret } from './secret.js';
 import type {
   ICertStore,
   ICompression,
@@ -56,6 +57,17 @@ export interface IResolvedConfig {
   readonly defaultLists: IResolvedLists | null;
   readonly http: IResolvedHttp;
   readonly certificates: IResolvedCertificates;
+  /** null: none. */
+  readonly admin: IResolvedAdmin | null;
+}
+
+export interface IResolvedAdmin {
+  readonly host: string;
+  readonly port: number;
+  /** null: who reaches it may do everything. */
+  readonly token: Secret | null;
+  /** In their normal form. */
+  readonly hosts: readonly string[];
 }
 
 export interface IResolvedCertificates {

@@ -6,6 +6,7 @@ import * as plugins from '../plugins.js';
 import { globalDefaults, maxConnectionLimit, metricsDefaults, routeDefaults, timeoutDefaults } from './defaults.js';
 import { acmeSchema } from './schema-acme.js';
 import { actionSchema, securitySchema } from './schema-action.js';
+import { adminSchema } from './schema-admin.js';
 import { checked, flag, label, list, milliseconds, option, strict, whole, word } from './schema-base.js';
 import { compressionSchema, headersSchema } from './schema-http.js';
 import { httpLimitsSchema } from './schema-limits.js';
@@ -183,6 +184,7 @@ export const optionsSchema = strict('options', {
     'Throughput and connection figures: false switches them off.',
     globalDefaults.metrics,
   ),
+  admin: option(adminSchema, 'The admin interface: a page, an API and metrics for Prometheus.'),
 });
 
 function isLogger(value: unknown): boolean {

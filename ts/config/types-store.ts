@@ -84,4 +84,10 @@ export interface ICertStore {
   lock(name: string, signal?: AbortSignal): Promise<ICertLock>;
   /** Rejects with `STORE_NOT_WRITABLE` if a certificate, once issued, could not be kept. */
   check(): Promise<void>;
+  /**
+   * Optional. Calls `changed` some time after others have written certificates through this store, once for several changes
+   * or several times for one, until it is closed. Without it such changes are noticed within hours. Must not keep the process
+   * alive, nor throw.
+   */
+  watch?(changed: () => void): { close(): void };
 }

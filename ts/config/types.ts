@@ -3,6 +3,7 @@
 import type { ILogger } from '../base/logger.js';
 import type { IAcmeOptions, IProvidedCertificate } from './types-acme.js';
 import type { IRouteSecurity, TRouteAction } from './types-action.js';
+import type { IAdminOptions } from './types-admin.js';
 import type { ICompression, IHttpLimits, IRouteHeaders } from './types-http.js';
 import type { IRouteMatch } from './types-match.js';
 import type { ICertStore } from './types-store.js';
@@ -11,6 +12,7 @@ import type { IRouteTls } from './types-tls.js';
 
 export type * from './types-acme.js';
 export type * from './types-action.js';
+export type * from './types-admin.js';
 export type * from './types-auth.js';
 export type * from './types-context.js';
 export type * from './types-http.js';
@@ -127,5 +129,7 @@ export interface ISmartProxyOptions extends IRouteTimeouts {
   /** Default: silence. */
   logger?: ILogger | undefined;
   /** Default on, a sample each 1 000 ms, kept for 3 600 s. */
-  metrics?: boolean | { sampleIntervalMs?: number; retentionSeconds?: number } | undefined;
+  metrics?: boolean | { sampleIntervalMs?: number | undefined; retentionSeconds?: number | undefined } | undefined;
+  /** A page, an API and metrics for Prometheus, by HTTP. Default: none. */
+  admin?: IAdminOptions | undefined;
 }

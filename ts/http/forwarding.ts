@@ -14,6 +14,11 @@ import type { IUpstreamTicket, IUpstreamWant } from './upstream-types.js';
 
 /** Content of a request that is kept so that it can be sent again. */
 const heldBytes = 16_384;
+/**
+ * The same where a target of HTTP/2 may refuse the request: what it was sent where it has not opened its first window, which as a
+ * rule is of 65,535 octets (RFC 9113 §6.9.2); what waits behind that, and the read by which there was enough.
+ */
+const refusableBytes = 65_535 + 32_768 + 65_536;
 
 export class Forwarding implements IUpstreamWant {
   readonly #owner: IForwardingOwner;
@@ -34,6 +39,7 @@ export class Forwarding implements IUpstreamWant {
   /** Of a request whose content may have to be sent again; null: it is not kept. */
   #held: Buffer[] | null = null;
   #heldBytes = 0;
+  readonly #mostHeldBytes: number;
   #contentDone: boolean;
   /** An origin was there, and content began to flow. */
   #reached = false;
@@ -58,7 +64,8 @@ export class Forwarding implements IUpstreamWant {
     this.http = routes.config.http;
     this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
     this.#contentDone = head.contentLength === 0;
-    if (!this.#contentDone && head.contentLength <= heldBytes && mayBeRepeated(head.method, action)) this.#held = [];
+    this.#mostHeldBytes = this.#contentDone ? 0 : mostHeldBytes(head.method, action);
+    if (this.#mostHeldBytes > 0) this.#held = [];
   }
 
   get connection() {
@@ -94,7 +101,7 @@ export class Forwarding implements IUpstreamWant {
   keep(chunk: Buffer): void {
     if (this.#held === null) return;
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes > heldBytes) this.#held = null;
+    if (this.#heldBytes > this.#mostHeldBytes) this.#held = null;
     else this.#held.push(chunk);
   }
 
@@ -129,9 +136,12 @@ export class Forwarding implements IUpstreamWant {
 
   /** The same after an answer that counts as a failure. False: that must do, as there is no other target, or for another reason. */
   triesAfter(status: number): boolean {
-    if (!this.#hasAttemptsLeft) return false;
-    if (!mayRepeatAfter(this.#head, status, this.#action.retry.statuses, this.#isWhole)) return false;
-    return this.#nextTarget(false, true);
+    const { statuses } = this.#action.retry;
+    const may = this.#hasAttemptsLeft && mayRepeatAfter(this.#head, status, statuses, this.#isWhole);
+    if (may && this.#nextTarget(false, true)) return true;
+    // The answer begins: nothing is sent again, however long it goes on.
+    this.#held = null;
+    return false;
   }
 
   /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
@@ -211,9 +221,11 @@ export class Forwarding implements IUpstreamWant {
   };
 }
 
-/** By its nature; or because targets of HTTP/2 say of what they did not look at (RFC 9113 §8.7), whatever it is. */
-const mayBeRepeated = (method: string, { targets }: IResolvedForward): boolean =>
-  isIdempotent(method) || targets.some(({ backendProtocol }) => backendProtocol !== 'http1');
+/** What may be repeated by its nature; or because targets of HTTP/2 say of what they did not look at (RFC 9113 §8.7), whatever it is. */
+function mostHeldBytes(method: string, { targets }: IResolvedForward): number {
+  for (const { backendProtocol } of targets) if (backendProtocol !== 'http1') return refusableBytes;
+  return isIdempotent(method) ? heldBytes : 0;
+}
 
 /** What there is to say where no target fits a request. */
 const noTarget = (): ProxyError => new ProxyError('NO_TARGET', 'no target fits this request');

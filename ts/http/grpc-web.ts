@@ -6,6 +6,7 @@ import { ProxyError } from '../base/errors.js';
 import { Base64Decoder, Base64Encoder } from '../codec/base64-stream.js';
 import { asKind, grpcKind, trailersFrame } from '../codec/grpc.js';
 import { fieldValue, type IRequestHead, type IResponseHead, type TFields } from '../codec/http-message.js';
+import { withMarks } from '../codec/never-indexed.js';
 import type { IAnswerListener, IOrigin, IOriginFailure } from './exchange-types.js';
 import { isName } from './field-kind.js';
 import { setField } from './header-rules.js';
@@ -37,7 +38,7 @@ class GrpcWebOrigin implements IOrigin, IAnswerListener {
 
   send(head: IRequestHead, listener: IAnswerListener): void {
     this.#listener = listener;
-    const fields = [...head.fields];
+    const fields = withMarks(head.fields, [...head.fields]);
     setField(fields, 'content-type', asKind(fieldValue(fields, 'content-type') ?? '', 'grpc'));
     for (const name of ofWeb) remove(fields, name);
     fields.push('TE', 'trailers');
@@ -87,7 +88,7 @@ class GrpcWebOrigin implements IOrigin, IAnswerListener {
       this.#listener?.answerHead(head);
       return;
     }
-    const fields = this.#withoutStatus(head.fields);
+    const fields = withMarks(head.fields, this.#withoutStatus(head.fields));
     setField(fields, 'content-type', asKind(type, this.#kind));
     if (this.#kind === 'text') this.#encoder = new Base64Encoder();
     this.#listener?.answerHead({ ...head, fields, contentLength: -1 });

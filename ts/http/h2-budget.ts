@@ -38,6 +38,10 @@ export class H2Budget {
     return state.level <= burst;
   }
 
+  get nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
   /** Gives back what an ordinary use of the protocol earns. */
   earn(name: TH2BudgetName, amount: number): void {
     const state = this.#levelOf(name);

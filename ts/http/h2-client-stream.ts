@@ -9,13 +9,11 @@ import { lingerMs } from './client-close.js';
 import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
-import { H2ReaderWatch } from './h2-reader-watch.js';
+import { H2ReaderWatch, never } from './h2-reader-watch.js';
 import type { IH2StreamHost } from './h2-stream-host.js';
 import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
 import { asOpening } from './websocket.js';
-
-const never = Number.POSITIVE_INFINITY;
 
 export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** When the connection has to look at it. */
@@ -57,6 +55,10 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.#length = head.upgrade === null ? head.contentLength : -1;
     this.#received = end;
     this.#exchange = new Exchange(host.visitor, this, asOpening(head));
+  }
+
+  get askedMs(): number {
+    return this.#isHeadSent ? Number.NEGATIVE_INFINITY : this.#exchange.time.startedMs;
   }
 
   start(): void {
@@ -188,8 +190,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   h2Data(chunk: Buffer): void {
     if (this.#socket !== null) return this.#socket.h2Data(chunk);
-    if (this.#length >= 0 && this.#stream.received > this.#length)
-      return this.#malformed('more content than announced');
+    if (this.#length >= 0 && this.#stream.received > this.#length) return this.#malformed('too much content');
     if (!this.#done) this.#exchange.requestData(chunk);
   }
 
@@ -242,8 +243,7 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
 
   /** RFC 9110 §8.6, RFC 9113 §8.1.1: a length that is wrong is no matter of taste. */
   #ended(trailers: TFields | null): void {
-    if (this.#length > 0 && this.#stream.received !== this.#length)
-      return this.#malformed('less content than announced');
+    if (this.#length > 0 && this.#stream.received !== this.#length) return this.#malformed('too little content');
     this.#received = true;
     this.#socket?.h2End();
     if (this.#done || this.#request.contentLength === 0) return;

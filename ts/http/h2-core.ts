@@ -125,7 +125,8 @@ export class H2Core implements IH2StreamHost {
       stream.resetsAfter = true;
       return;
     }
-    this.#sendReset(stream.id, code);
+    // Of what both sides have sent to its end, and only the owner has not taken, nothing is left to be cancelled.
+    if (code !== h2Error.cancel || !stream.sentEnd || !stream.gotEnd) this.#sendReset(stream.id, code);
     this.#remove(stream);
     if (isPeersFault(code)) this.spend('faults');
   }
@@ -143,9 +144,10 @@ export class H2Core implements IH2StreamHost {
     this.spend(name);
   }
 
-  /** The peer's RST_STREAM. */
+  /** The peer's RST_STREAM. Of an answer that is whole, and only not taken yet, it takes nothing back, whatever its code. */
   peerReset(stream: H2Stream, code: number): void {
-    if (code === h2Error.noError && !this.isServer && stream.gotEnd) this.#sendNoMore(stream);
+    const isWhole = !this.isServer && stream.gotEnd && (code === h2Error.noError || !stream.toldEnd);
+    if (isWhole) this.#sendNoMore(stream);
     else this.#close(stream, code, code === h2Error.refusedStream, false);
   }
 

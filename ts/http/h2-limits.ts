@@ -8,7 +8,7 @@ export interface IH2Budget {
 
 /** What is counted. A connection over one of them ends by GOAWAY ENHANCE_YOUR_CALM, which names it. */
 export interface IH2Budgets {
-  /** RST_STREAM from the peer; a stream that ends in peace gives half a one back. */
+  /** RST_STREAM from the peer, by `patientMs`; a stream that ends in peace gives half a one back. */
   readonly resets: IH2Budget;
   /** RST_STREAM that we had to send because of what the peer sent. */
   readonly faults: IH2Budget;
@@ -63,6 +63,14 @@ export interface IH2Limits {
   readonly allowConnectProtocol: boolean;
   readonly budgets: IH2Budgets;
 }
+
+/**
+ * Whoever waits for an answer so long, or until it begins, before he resets the stream, asks for no more at a time than he may: by that
+ * alone, `maxConcurrentStreams` every so often. He costs the connection to the target, so that it is counted still, as a part of a
+ * reset: two hundred a second for ever are a map that is scrolled. What is reset at once is a flood, and counts in full.
+ */
+export const patientMs = 250;
+export const patientShare = 0.25;
 
 export const defaultH2Limits: IH2Limits = {
   maxConcurrentStreams: 128,

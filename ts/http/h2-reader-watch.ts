@@ -2,7 +2,8 @@
 
 import type { IH2Stream } from './h2-types.js';
 
-const never = Number.POSITIVE_INFINITY;
+/** When nothing is due. */
+export const never = Number.POSITIVE_INFINITY;
 
 export class H2ReaderWatch {
   /** When to look next. */

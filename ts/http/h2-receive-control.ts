@@ -1,14 +1,17 @@
 // What a peer's frames that carry no message mean for an HTTP/2 connection (RFC 9113 §6.3 to §6.9, RFC 9218 §7.1).
 
 import { type FrameReader, h2Error, h2Flag, h2Frame } from '../codec/http2-frame.js';
-import { readPriority } from '../codec/http2-priority.js';
+import { type IH2Priority, readPriority } from '../codec/http2-priority.js';
 import { firstWindow, maxWindow } from '../codec/http2-settings.js';
 import type { H2Core } from './h2-core.js';
+import { patientMs, patientShare } from './h2-limits.js';
 import type { H2Stream } from './h2-stream.js';
 
 export class H2Control {
   readonly #core: H2Core;
   #acknowledged = false;
+  /** What was said of streams that are idle still; made when the first comes. */
+  #early: Map<number, IH2Priority> | null = null;
 
   constructor(core: H2Core) {
     this.#core = core;
@@ -53,6 +56,8 @@ export class H2Control {
     // A server that resets what we asked for costs us nothing.
     if (core.isServer && !core.spend('resets')) return;
     const stream = core.table.live.get(id);
+    const { askedMs } = stream?.owner ?? {};
+    if (askedMs !== undefined && core.budget.nowMs - askedMs >= patientMs) core.budget.earn('resets', 1 - patientShare);
     if (stream !== undefined) core.peerReset(stream, bytes.readUInt32BE(at));
   }
 
@@ -171,8 +176,38 @@ export class H2Control {
       return;
     }
     if (!core.spend('priorities')) return;
+    const priority = readPriority(bytes.toString('latin1', at + 4, end));
     const found = core.table.live.get(id);
-    if (found !== undefined) core.sender.rank(found, readPriority(bytes.toString('latin1', at + 4, end)));
+    if (found !== undefined) core.sender.rank(found, priority);
+    else if (core.table.isIdle(id)) this.#keepEarly(id, priority);
+  }
+
+  /** RFC 9218 §7.1: kept until the stream is opened, the last of each; with those that live no more than may live. */
+  #keepEarly(id: number, priority: IH2Priority): void {
+    const core = this.#core;
+    const { maxConcurrentStreams } = core.limits;
+    // Streams with even numbers are ours to open, and are not: we push nothing.
+    if (!core.table.isPeers(id)) {
+      core.fail(h2Error.protocol, 'PRIORITY_UPDATE on a stream of ours');
+      return;
+    }
+    this.#early ??= new Map();
+    const early = this.#early;
+    early.set(id, priority);
+    if (core.count + early.size <= maxConcurrentStreams) return;
+    // The client may not know yet how many it may open.
+    if (this.#acknowledged) core.fail(h2Error.protocol, 'PRIORITY_UPDATE for too many streams');
+    else early.delete(id);
+  }
+
+  /** The stream is idle no more, nor are those below it (RFC 9113 §5.1.1). Gives what was said of it before; null as a rule. */
+  takeEarly(id: number): IH2Priority | null {
+    const early = this.#early;
+    if (early === null) return null;
+    const priority = early.get(id) ?? null;
+    for (const idle of early.keys()) if (idle <= id) early.delete(idle);
+    if (early.size === 0) this.#early = null;
+    return priority;
   }
 
   #onStream(stream: number, frame: string): boolean {

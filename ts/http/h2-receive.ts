@@ -148,6 +148,7 @@ export class H2Receiver {
   #open(id: number, fields: string[], end: boolean, selfDependent: boolean, tooLarge: boolean): void {
     const core = this.#core;
     core.table.opened(id);
+    const early = this.#control.takeEarly(id);
     if (id > core.lastServed) {
       core.spend('lateFrames');
       return;
@@ -166,6 +167,8 @@ export class H2Receiver {
     stream.toldEnd = end;
     stream.blocks = 1;
     rankBy(core, stream, fields);
+    // RFC 9218 §7: the frame says it instead of the field.
+    if (early !== null) core.sender.rank(stream, early);
     const owner = core.listener.streamOpened(stream, fields, end, tooLarge);
     stream.owner = owner;
     // It may have been answered, reset or lost with its connection before anyone took it.

@@ -75,9 +75,12 @@ export class H2TunnelSocket extends plugins.stream.Duplex {
     else this.destroy(Object.assign(new Error('the stream was reset'), { code: 'ECONNRESET' }));
   }
 
-  /** The stream is over, whoever ended it. */
+  /** The stream is over, whoever ended it. Who has sent his end may have refused to hear ours: then nobody is left to write to. */
   over(): void {
     this.#leaving?.cancel();
+    if (this.destroyed || this.writableEnded) return;
+    if (this.readableEnded) this.destroy();
+    else this.once('end', () => this.destroy());
   }
 
   resetAndDestroy(): this {

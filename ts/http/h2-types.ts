@@ -36,6 +36,8 @@ export interface IH2Stream {
 
 /** Who uses a stream. */
 export interface IH2StreamOwner {
+  /** Client's side: since when the client waits for an answer, by the clock; `-Infinity` once it has one. Without it: since now. */
+  readonly askedMs?: number;
   /**
    * Another header block, decoded, pseudo-fields included, not judged yet. The client side gets interim and final answers
    * and trailers by it, the server side trailers only. `end`: the peer's side is over; nothing comes behind it.

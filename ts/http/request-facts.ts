@@ -1,6 +1,7 @@
 // What is known of one request: what routes are matched against, what templates and functions are told.
 
 import type { IRequestHead, TFields } from '../codec/http-message.js';
+import { withMarks } from '../codec/never-indexed.js';
 import type { IResolvedRoute } from '../config/resolved.js';
 import type { IRouteContext, TProtocol, TTlsVersion } from '../config/types.js';
 import type { IHelloFacts } from '../flow/connection.js';
@@ -74,7 +75,7 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
 
   /** Of no client are fields of these names (in lower case) taken; `fields` are those of the proxy. */
   own(names: readonly string[], fields: TFields): void {
-    const all = [...this.fields];
+    const all = withMarks(this.fields, [...this.fields]);
     const owned = { names, fields };
     setOwned(all, owned);
     this.owned = owned;
@@ -84,7 +85,7 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
 
   /** Whoever serves the request does not get the credentials that the proxy asked for. */
   hideCredentials(): void {
-    const fields = [...this.fields];
+    const fields = withMarks(this.fields, [...this.fields]);
     remove(fields, 'authorization');
     this.fields = fields;
     this.head = { ...this.head, fields };

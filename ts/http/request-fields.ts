@@ -1,6 +1,7 @@
 // The fields of a request as they go to a target, in one pass: once a request, so that it counts what it costs.
 
 import type { TFields } from '../codec/http-message.js';
+import { withMarks } from '../codec/never-indexed.js';
 import { connection, edge, hop, plain, requestKind, te } from './field-kind.js';
 import { addForwarded, Heard, type IForwardFacts } from './forwarded.js';
 import { keepTrailers, removeNamed } from './hop-by-hop.js';
@@ -30,5 +31,5 @@ export function requestFields(fields: TFields, facts: IForwardFacts, via: string
   if (named !== null) removeNamed(out, named);
   addForwarded(out, facts, heard);
   if (via !== '') out.push('Via', via);
-  return out;
+  return withMarks(fields, out);
 }

@@ -2,6 +2,7 @@
 
 import type { TFields } from '../codec/http-message.js';
 import { isPreflight } from '../codec/http-preflight.js';
+import { withMarks } from '../codec/never-indexed.js';
 import type { IResolvedHeaders } from '../config/resolved.js';
 import type { IRateVerdict } from '../flow/guard/rate-store.js';
 import { corsFields } from './cors.js';
@@ -65,7 +66,7 @@ export function responseFields(fields: TFields, clock: HttpDate | null): string[
   }
   if (named !== null) removeNamed(out, named);
   if (!dated && clock !== null) out.push('Date', clock.now());
-  return out;
+  return withMarks(fields, out);
 }
 
 /**

@@ -7,16 +7,18 @@ import { h2Error } from '../codec/http2-frame.js';
 import type { IResolvedHttp } from '../config/resolved.js';
 import type { IOriginFailure } from './exchange-types.js';
 import { H2Session } from './h2-session.js';
-import type { IH2SessionListener } from './h2-types.js';
+import type { IH2SessionListener, IH2StreamOwner } from './h2-types.js';
 import {
+  connectionLoss,
   type IConnectionLoss,
   type IStreamEnd,
   type IUpstreamH2Host,
+  sessionFault,
   streamFailure,
-  wordOf,
 } from './upstream-h2-failure.js';
 import { upstreamH2Limits } from './upstream-h2-limits.js';
 import { UpstreamH2Origin } from './upstream-h2-origin.js';
+import { hearLastWords, type ILastWords } from './upstream-last-words.js';
 
 /** Who keeps the connection. */
 export interface IUpstreamH2Home {
@@ -56,7 +58,7 @@ const mostStreams = 2 ** 29;
 /** `opening`: the target's settings are awaited. `retired`: it takes no more requests. `ended`: its session is over. */
 type TPhase = 'opening' | 'open' | 'retired' | 'ended';
 
-export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host {
+export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host, ILastWords {
   readonly name: string;
   readonly scheme: 'http' | 'https';
   heard = 0;
@@ -67,6 +69,8 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   #phase: TPhase = 'opening';
   #hasLeft = false;
   #loss: IConnectionLoss | null = null;
+  /** Nothing can be sent any more; what the target said before may still be read. */
+  #unsendable: Error | null = null;
   #lent = 0;
   /** When the last stream was over. */
   #idleMs: number;
@@ -94,6 +98,7 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     socket.on('end', this.#onEnd);
+    hearLastWords(socket, this);
     // What happened before has no event left to tell it.
     if (socket.destroyed || socket.readableEnded) return this.#lost(null);
     this.#session.start(null);
@@ -170,7 +175,8 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     return null;
   }
 
-  streamOver(): void {
+  streamOver(owner: IH2StreamOwner): void {
+    (owner as UpstreamH2Origin).over();
     if (this.#session.streams === 0) {
       this.#idleMs = this.options.clock.nowMs();
       if (this.#phase === 'retired') this.#session.drain();
@@ -195,20 +201,30 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
     const spoke = this.#phase !== 'opening';
     this.#phase = 'ended';
     this.#timer?.cancel();
-    this.#leave(code === h2Error.noError ? null : this.#fault(code, why, spoke));
+    this.#leave(code === h2Error.noError ? null : sessionFault(this.name, code, why, spoke));
     if (socket.destroyed) return;
     // Errors stay handled; whoever does not take our last words in time is cut off.
     this.#timer = clock.setTimer(() => socket.destroy(), lingerMs);
     socket.destroySoon();
   }
 
-  // --- inside ---
+  // --- ILastWords ---
 
-  #fault(code: number, why: string, spoke: boolean): ProxyError {
-    if (spoke) return new ProxyError('TARGET_MALFORMED', `${this.name} broke the rules of HTTP/2: ${why}`);
-    if (code === h2Error.settingsTimeout) return new ProxyError('TARGET_TIMEOUT', `${this.name} sent no settings`);
-    return new ProxyError('TARGET_VERSION', `${this.name} does not speak HTTP/2: ${why} (${wordOf(code)})`);
+  wanted(): boolean {
+    return this.#phase !== 'ended' && this.#session.streams > 0;
   }
+
+  failed(error: Error): void {
+    this.#unsendable = error;
+    if (this.#phase === 'open') this.#phase = 'retired';
+    this.#leave(connectionLoss(this.name, error, true));
+  }
+
+  silent(): void {
+    this.#lost(this.#unsendable);
+  }
+
+  // --- inside ---
 
   readonly #onError = (error: Error): void => this.#lost(error);
 
@@ -224,13 +240,11 @@ export class UpstreamH2Connection implements IH2SessionListener, IUpstreamH2Host
   #lost(cause: Error | null): void {
     const { socket } = this.options;
     if (this.#phase !== 'ended') {
-      const spoke = this.#phase !== 'opening';
+      const error = connectionLoss(this.name, cause, this.#phase !== 'opening');
       this.#phase = 'ended';
       this.#loss = { cause };
       this.#timer?.cancel();
-      const how = cause === null ? 'closed the connection' : `broke the connection (${cause.message})`;
-      const when = spoke ? '' : ' before it spoke HTTP/2';
-      this.#leave(new ProxyError('TARGET_BROKE', `${this.name} ${how}${when}`, cause === null ? {} : { cause }));
+      this.#leave(error);
       this.#session.lost();
     }
     socket.destroy();

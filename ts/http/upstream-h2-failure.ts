@@ -63,6 +63,20 @@ export function streamFailure(
   return broke(`${name} reset the stream (${wordOf(code)}) ${when}`, null, false, false);
 }
 
+/** A connection that is gone. `spoke`: its target had begun HTTP/2. */
+export function connectionLoss(name: string, cause: Error | null, spoke: boolean): ProxyError {
+  const how = cause === null ? 'closed the connection' : `broke the connection (${cause.message})`;
+  const when = spoke ? '' : ' before it spoke HTTP/2';
+  return new ProxyError('TARGET_BROKE', `${name} ${how}${when}`, cause === null ? {} : { cause });
+}
+
+/** One that we ended for a fault of the target. */
+export function sessionFault(name: string, code: number, why: string, spoke: boolean): ProxyError {
+  if (spoke) return new ProxyError('TARGET_MALFORMED', `${name} broke the rules of HTTP/2: ${why}`);
+  if (code === h2Error.settingsTimeout) return new ProxyError('TARGET_TIMEOUT', `${name} sent no settings`);
+  return new ProxyError('TARGET_VERSION', `${name} does not speak HTTP/2: ${why} (${wordOf(code)})`);
+}
+
 function broke(message: string, cause: Error | null, unsent: boolean, stale: boolean): IOriginFailure {
   const error = new ProxyError('TARGET_BROKE', message, cause === null ? undefined : { cause });
   return { error, unsent, stale };
@@ -74,7 +88,7 @@ export function malformed(name: string, why: string): IOriginFailure {
 }
 
 /** The name of RFC 9113 §7: `PROTOCOL_ERROR` is `protocol`. */
-export function wordOf(code: number): string {
+function wordOf(code: number): string {
   for (const [word, value] of Object.entries(h2Error)) if (value === code) return word;
   return `code ${code}`;
 }

@@ -175,6 +175,11 @@ export class UpstreamH2Origin implements IOrigin, IH2StreamOwner {
     else listener.originFailed(failure);
   }
 
+  /** The last that it hears. */
+  over(): void {
+    this.#tunnel?.over();
+  }
+
   // --- inside ---
 
   /** There is no request whose content could go anywhere. */

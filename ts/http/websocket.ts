@@ -1,6 +1,7 @@
 // The opening handshake of WebSockets (RFC 6455 §4): what is asked for, what goes to the target, what it may answer.
 
 import { fieldValue, type IRequestHead, type IResponseHead, type TFields } from '../codec/http-message.js';
+import { withMarks } from '../codec/never-indexed.js';
 import type { IResolvedWebSocket } from '../config/resolved.js';
 import * as plugins from '../plugins.js';
 import { applyRules } from './header-rules.js';
@@ -73,7 +74,7 @@ const originParts = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[^/:[\]]+)(:\d+)?
  */
 export function rewriteUpgrade(head: IRequestHead, rules: IResolvedWebSocket, values: ITemplateValues): IRequestHead {
   const { rewritePath, customHeaders, subprotocols, maxPayload } = rules;
-  const fields = [...head.fields];
+  const fields = withMarks(head.fields, [...head.fields]);
   if (maxPayload > 0) remove(fields, 'sec-websocket-extensions');
   if (subprotocols !== null) keepProtocols(fields, subprotocols);
   if (head.version === '2') giveKey(fields);

@@ -17,11 +17,20 @@ export interface IPercentiles {
   readonly count: number;
 }
 
+/** Values counted up to each bound; what is above the last bound is in `count` alone. */
+export interface IBoundCounts {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sum: number;
+}
+
 /** Whole numbers from 0 to 2^53 - 1. 7 kB, whatever it is given. */
 export class Histogram {
   /** Whole numbers too. */
   readonly #counts = new Float64Array(bucketCount);
   #count = 0;
+  #sum = 0;
 
   get count(): number {
     return this.#count;
@@ -33,6 +42,7 @@ export class Histogram {
     const bucket = bucketOf(whole);
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#count++;
+    this.#sum += whole;
   }
 
   /** The upper end of the bucket that holds the value below which `share` (0 to 1) of all lie. */
@@ -63,8 +73,20 @@ export class Histogram {
     return Array.from(this.#counts.subarray(0, this.#counts.findLastIndex((count) => count > 0) + 1));
   }
 
-  /** Adds what another histogram counted. */
-  add(counts: readonly number[]): void {
+  /** For each bound, how many values were not above it. The bounds are ends of buckets, as 2^n - 1 is: the counts are exact. */
+  countsUpTo(bounds: readonly number[]): IBoundCounts {
+    let seen = 0;
+    let bucket = 0;
+    const counts = bounds.map((bound) => {
+      for (; bucket < bucketCount && lastOf(bucket) <= bound; bucket++) seen += this.#counts[bucket] ?? 0;
+      return seen;
+    });
+    return { bounds, counts, count: this.#count, sum: this.#sum };
+  }
+
+  /** Adds what another histogram counted, and its sum. */
+  add(counts: readonly number[], sum = 0): void {
+    this.#sum += sum;
     counts.slice(0, bucketCount).forEach((count, bucket) => {
       this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
       this.#count += count;

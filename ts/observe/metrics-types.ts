@@ -2,6 +2,7 @@
 
 import type { TEnd } from '../flow/ends.js';
 import type { IPercentiles } from './histogram.js';
+import type { IRouteCounters } from './route-counts.js';
 import type { IRate, IThroughputPoint } from './throughput.js';
 
 /** How often each word. Every word is there, most are 0. */
@@ -28,6 +29,8 @@ export interface IMetrics {
   readonly refused: TEndCounts;
   /** Routes that the kernel forwards, at the last look, a few seconds ago at most. */
   readonly kernel: IKernelMetrics;
+  /** What each route has done since the start. Beyond the first 1 000 routes the rest is `other`. */
+  byRoute(): Map<string, IRouteCounters>;
 }
 
 /** Since the routes came into the kernel. Bytes are those of IP packets, headers included. */

@@ -6,10 +6,11 @@ import type { IResolvedConfig } from '../config/resolved.js';
 import type { Connection } from '../flow/connection.js';
 import { endWords, type TEnd } from '../flow/ends.js';
 import type { IFlowObserver, IRequestObserver, IRequestRecord } from '../flow/observer.js';
-import { Histogram } from './histogram.js';
+import { Histogram, type IBoundCounts } from './histogram.js';
 import { KeyedRates } from './keyed-rates.js';
 import type { IConnectionMetrics, IKernelCounters, IMetrics, IThroughputMetrics, ITopIP } from './metrics-types.js';
 import { RequestCounts } from './request-counts.js';
+import { RouteCounts } from './route-counts.js';
 import { type IStatistics, statisticsOf } from './statistics.js';
 import { Throughput } from './throughput.js';
 
@@ -45,6 +46,10 @@ const nothingInKernel: IKernelSource = {
   connections: () => new Set(),
 };
 
+/** As `Histogram.countsUpTo` takes them: milliseconds, or bytes. */
+export type THistogramBounds = { readonly [K in keyof IMetrics['percentiles']]: readonly number[] };
+export type THistograms = { readonly [K in keyof IMetrics['percentiles']]: IBoundCounts };
+
 /** Samples only between `start` and `stop`; counts always. */
 export class Metrics extends LifecycleComponent implements IFlowObserver, IRequestObserver {
   readonly #config: IResolvedConfig['metrics'];
@@ -58,6 +63,7 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
   readonly #durations = new Histogram();
   readonly #transfers = new Histogram();
   readonly #requests: RequestCounts;
+  readonly #routes = new RouteCounts();
   #opened = 0;
   #ended = 0;
   #turnedAway = 0;
@@ -108,8 +114,10 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
     this.#opened++;
   }
 
-  /** Nothing: who is on which route is read off the live connections when somebody asks. */
-  connectionRouted(): void {}
+  /** Who is on which route now is read off the live connections when somebody asks. */
+  connectionRouted({ route }: Connection): void {
+    if (route !== null) this.#routes.connected(route);
+  }
 
   connectionEnded(connection: Connection, end: TEnd): void {
     this.#ended++;
@@ -134,8 +142,9 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
     this.#refused[end]++;
   }
 
-  requestEnded({ status, durationMs }: IRequestRecord): void {
+  requestEnded({ status, durationMs, route }: IRequestRecord): void {
     this.#requests.ended(status, durationMs);
+    if (route !== null) this.#routes.answered(route, status);
   }
 
   requestRefused(_connection: Connection, status: number): void {
@@ -161,6 +170,16 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
         ...this.#kernel.totals(),
         byRoute: () => this.#kernel.byRoute(),
       },
+      byRoute: () => this.#routes.totals(),
+    };
+  }
+
+  /** The spreads behind the percentiles, as counts up to fixed bounds. */
+  histograms(bounds: THistogramBounds): THistograms {
+    return {
+      connectionDuration: this.#durations.countsUpTo(bounds.connectionDuration),
+      bytesTransferred: this.#transfers.countsUpTo(bounds.bytesTransferred),
+      requestDuration: this.#requests.durations.countsUpTo(bounds.requestDuration),
     };
   }
 
@@ -209,9 +228,10 @@ export class Metrics extends LifecycleComponent implements IFlowObserver, IReque
     connection.sampledOut = connection.bytesSent;
     this.#bytesIn += bytesIn;
     this.#bytesOut += bytesOut;
+    const { route } = connection;
+    if (route !== null) this.#routes.moved(route, bytesIn, bytesOut);
     if (this.#timer === null) return;
     this.#byIP.add(connection.clientIp, bytesIn, bytesOut);
-    const { route } = connection;
     if (route !== null) this.#byRoute.add(route, bytesIn, bytesOut);
   }
 

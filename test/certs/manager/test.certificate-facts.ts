@@ -1,4 +1,6 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { factsOf, refusalOf, signersOf } from '../../../ts/certs/manager/certificate-facts.js';
+import { alternativeNames, buildCertificate } from '../../../ts/certs/x509.js';
 import { makeCertificate } from '../../helpers/certificates.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 
@@ -13,6 +15,21 @@ tap.test('reads names, addresses, life and key of a real certificate', async () 
   expect(factsOf(cert, other.key).keyFits).toEqual(false);
   expect(signersOf(`${cert}${ca}`)).toEqual(['authority test', 'authority test']);
   for (const text of ['', 'x', key]) expect(() => factsOf(text, key)).toThrow();
+});
+
+tap.test('what OpenSSL serves nobody with is no certificate: it would take the place of one that works', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 512 });
+  const cert = await buildCertificate({
+    ...{ subject: 'a.test', issuer: 'a.test', publicKey },
+    signingKey: createPrivateKey((await makeCertificate({ names: ['ca.test'] })).key),
+    ...{ notBeforeMs: Date.now(), notAfterMs: Date.now() + 86_400_000, extensions: [alternativeNames(['a.test'])] },
+  });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  expect(() => factsOf(cert, key)).toThrow(/key too small/);
+  // Weak ones further up in the chain are no better.
+  const good = await makeCertificate({ names: ['a.test'] });
+  expect(factsOf(good.cert, good.key).keyFits).toEqual(true);
+  expect(() => factsOf(`${good.cert}\n${cert}`, good.key)).toThrow();
 });
 
 tap.test('refuses what is wrong, late, early, incomplete or worse', () => {

@@ -74,7 +74,9 @@ tap.test('waits 1, 10 and 100 minutes, then a day; half an hour when little is l
   expect(waits('transient', late)).toEqual([1, 10, 30, 30, 30]);
   expect(waits('store', late)).toEqual([1, 10, 30, 30, 30]);
   // Issuers count these: insisting makes it worse.
-  expect(waits('validation', late)).toEqual([1, 10, 100, 1440, 1440]);
+  for (const costly of ['validation', 'certificate'] as const) {
+    expect(waits(costly, late)).toEqual([1, 10, 100, 1440, 1440]);
+  }
 });
 
 tap.test('a limit is waited out exactly, and what only people can mend is not tried again', () => {
@@ -85,6 +87,8 @@ tap.test('a limit is waited out exactly, and what only people can mend is not tr
   expect(next('config', null)).toEqual(null);
   expect(next('paused', 5)).toEqual(null);
   expect(next('transient', 10 * minuteMs)).toEqual(1_000 + 10 * minuteMs);
+  // A broken server's word is no limit: it may not stand in the way of a renewal for a month.
+  expect(next('transient', 30 * 1440 * minuteMs)).toEqual(1_000 + 1440 * minuteMs);
 });
 
 tap.test('tells what is worth another try within the call, and how `replaces` is refused', () => {

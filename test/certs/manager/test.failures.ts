@@ -182,6 +182,20 @@ tap.test('an account that the issuer has forgotten is made anew, once', async ()
   await manager.stop();
 });
 
+tap.test('an issuer that forgets every account at once is not given one for each name', async () => {
+  const world = makeCertificateWorld();
+  const { manager } = world.open();
+  world.ca.fault = (call) => (call === 'newOrder' ? { type: 'accountDoesNotExist', detail: '', status: 400 } : null);
+  manager.setNeeds(Array.from({ length: 20 }, (_, i) => makeNeed(`n${i}.test`)));
+  manager.provisionAllCertificates();
+  await world.clock.advanceAsync(9 * minuteMs);
+  expect(world.ca.countOf('newAccount')).toEqual(2);
+  world.ca.fault = null;
+  await world.clock.advanceAsync(hourMs);
+  expect(world.ca.bought.length).toEqual(20);
+  await manager.stop();
+});
+
 tap.test('an order whose `replaces` is refused is made once more without it', async () => {
   for (const refusal of [
     { type: 'alreadyReplaced', detail: 'done', status: 409 },

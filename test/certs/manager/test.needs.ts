@@ -1,5 +1,12 @@
 import type { IChallengeSolver } from '../../../ts/certs/manager/manager-types.js';
-import { dayMs, hourMs, makeCertificateWorld, makeNeed, minuteMs } from '../../helpers/certificate-world.js';
+import {
+  dayMs,
+  hourMs,
+  type ICertificateWorld,
+  makeCertificateWorld,
+  makeNeed,
+  minuteMs,
+} from '../../helpers/certificate-world.js';
 import { fakeCertificate } from '../../helpers/fake-certificates.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 
@@ -261,6 +268,132 @@ tap.test('listeners that throw break nothing; unknown names are an error', async
   );
   expect(codes).toEqual(['CERTIFICATE_UNKNOWN', 'CERTIFICATE_UNKNOWN']);
   await manager.stop();
+});
+
+/** A keeper whose store tells when others have written; `lists`: how often it was listed. */
+async function openWatched(world: ICertificateWorld, takesMs: number) {
+  const store = world.disk.open();
+  const watched = { changed: () => {}, isClosed: false, lists: 0 };
+  const listCertificates = store.listCertificates.bind(store);
+  const opened = world.open({
+    store: {
+      ...store,
+      listCertificates: async () => {
+        watched.lists++;
+        await new Promise<void>((resolve) => void world.clock.setTimer(resolve, takesMs));
+        return await listCertificates();
+      },
+      watch(changed) {
+        watched.changed = changed;
+        const close = () => {
+          watched.isClosed = true;
+        };
+        return { close };
+      },
+    },
+  });
+  opened.manager.setNeeds([makeNeed('a.test')]);
+  const begun = opened.manager.initialize().then(() => opened.manager.provisionAllCertificates());
+  await world.clock.advanceAsync(minuteMs);
+  await begun;
+  return { ...opened, watched };
+}
+
+tap.test('a certificate that was just told of may be renewed at once', async () => {
+  const world = makeCertificateWorld();
+  let renewed: Promise<void> | null = null;
+  const { manager } = world.open({
+    onEvent: ({ kind }) => {
+      if (kind === 'issued') renewed ??= manager.renew('a.test');
+    },
+  });
+  manager.setNeeds([makeNeed('a.test')]);
+  manager.provisionAllCertificates();
+  for (let step = 0; step < 100 && world.ca.bought.length < 2; step++) await world.clock.advanceAsync(1_000);
+  expect(world.ca.bought).toHaveLength(2);
+  await Promise.all([renewed, world.clock.advanceAsync(minuteMs)]);
+  await manager.stop();
+});
+
+tap.test('a store that tells of changes is looked at then, and what another process got is served', async () => {
+  const world = makeCertificateWorld();
+  const { manager, served, watched } = await openWatched(world, 0);
+  const other = world.open();
+  other.manager.setNeeds([makeNeed('a.test')]);
+  other.manager.provisionAllCertificates();
+  await world.clock.advanceAsync(minuteMs);
+  const renewed = other.manager.renew('a.test');
+  await world.clock.advanceAsync(minuteMs);
+  await renewed;
+  expect(served.get('a.test')?.meta.serial).toEqual(world.ca.bought[0]?.serial);
+  watched.changed();
+  await world.clock.advanceAsync(1);
+  expect(served.get('a.test')?.meta.serial).toEqual(world.ca.bought[1]?.serial);
+  await Promise.all([manager.stop(), other.manager.stop()]);
+  expect(watched.isClosed).toEqual(true);
+});
+
+tap.test(
+  'where looking takes long, changes without end are looked at now and then, and the last is not missed',
+  async () => {
+    const world = makeCertificateWorld();
+    const { manager, watched } = await openWatched(world, 1_000);
+    const before = watched.lists;
+    for (let i = 0; i < 1_000; i++) {
+      watched.changed();
+      await world.clock.advanceAsync(100);
+    }
+    expect(watched.lists - before).toBeLessThan(8);
+    expect(watched.lists - before).toBeGreaterThan(3);
+    const quiet = watched.lists;
+    await world.clock.advanceAsync(minuteMs);
+    expect(watched.lists - quiet).toBeLessThan(2);
+    await world.clock.advanceAsync(minuteMs);
+    const last = watched.lists;
+    watched.changed();
+    await world.clock.advanceAsync(10);
+    // While it looks somebody writes again.
+    watched.changed();
+    await world.clock.advanceAsync(minuteMs);
+    expect(watched.lists - last).toEqual(2);
+    await manager.stop();
+  },
+);
+
+tap.test('thousands of names are loaded a few at a time: each costs the store some open files', async () => {
+  const world = makeCertificateWorld();
+  const store = world.disk.open();
+  let [running, most] = [0, 0];
+  const readCertificate = store.readCertificate.bind(store);
+  store.readCertificate = async (id) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    return await readCertificate(id);
+  };
+  const { manager } = world.open({ store });
+  manager.setNeeds(Array.from({ length: 500 }, (_, i) => makeNeed(`n${i}.test`)));
+  await manager.initialize();
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThan(30);
+  await manager.stop();
+});
+
+tap.test('a stop while thousands of names are loaded does not wait for them', async () => {
+  const world = makeCertificateWorld();
+  let reads = 0;
+  const names = Array.from({ length: 1_000 }, (_, i) => makeNeed(`n${i}.test`));
+  const store = world.disk.open();
+  const readCertificate = store.readCertificate.bind(store);
+  store.readCertificate = (id) => {
+    reads++;
+    return readCertificate(id);
+  };
+  const { manager } = world.open({ store });
+  manager.setNeeds(names);
+  await manager.stop();
+  expect(reads).toBeLessThan(100);
+  expect(world.clock.pending).toEqual(0);
 });
 
 export default tap.start();

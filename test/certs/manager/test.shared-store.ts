@@ -1,3 +1,5 @@
+import { needIdOf } from '../../../ts/certs/manager/kept.js';
+import { slotOf } from '../../../ts/certs/manager/slots.js';
 import {
   dayMs,
   hourMs,
@@ -82,5 +84,140 @@ tap.test('a process that holds the lock and does not move keeps nobody from othe
   expect(other.served.has('a.test')).toEqual(true);
   await other.manager.stop();
 });
+
+const other = { directoryUrls: ['https://other.test/directory'] };
+
+tap.test('proxies with different authorities on one store keep their certificates, whoever starts when', async () => {
+  const world = makeCertificateWorld();
+  world.addCa('https://other.test/directory');
+  const issuers: string[] = [];
+  for (let start = 0; start < 3; start++) {
+    const all = [world.open(), world.open()];
+    const needs = [makeNeed('a.test'), makeNeed('a.test', other)];
+    for (const [i, { manager }] of all.entries()) {
+      manager.setNeeds(needs.slice(i, i + 1));
+      await manager.initialize();
+      const begun = manager.provisionAllCertificates();
+      await world.clock.advanceAsync(hourMs);
+      await begun;
+    }
+    issuers.push(...all.map(({ served }) => served.get('a.test')?.meta.issuer ?? ''));
+    await Promise.all(all.map(({ manager }) => manager.stop()));
+  }
+  const [first = '', second = ''] = issuers;
+  expect([first, second]).toEqual(['https://ca.test/directory', 'https://other.test/directory']);
+  expect(issuers).toEqual([first, second, first, second, first, second]);
+  for (const ca of world.cas.values()) expect(ca.bought.length).toEqual(1);
+  expect(world.clock.pending).toEqual(0);
+});
+
+tap.test('one that fails with its authority keeps the other from nothing, nor forgets its pauses', async () => {
+  const world = makeCertificateWorld();
+  const good = world.addCa('https://other.test/directory', { lifeDays: 6 });
+  world.ca.refusal = () => 'dns';
+  const [failing, fine] = [world.open(), world.open({ random: makeRandom(2) })];
+  failing.manager.setNeeds([makeNeed('a.test')]);
+  fine.manager.setNeeds([makeNeed('a.test', other)]);
+  for (const { manager } of [failing, fine]) manager.provisionAllCertificates();
+  await world.clock.advanceAsync(5 * dayMs);
+  expect(good.bought.length).toEqual(2);
+  expect(fine.manager.status()[0]?.lastError).toEqual(null);
+  // 1, 10 and 100 minutes, then daily.
+  expect(world.ca.countOf('newOrder')).toEqual(8);
+  const again = world.open();
+  again.manager.setNeeds([makeNeed('a.test')]);
+  again.manager.provisionAllCertificates();
+  await world.clock.advanceAsync(minuteMs);
+  expect(again.manager.status()[0]?.lastError?.attempts).toEqual(8);
+  await Promise.all([failing, fine, again].map(({ manager }) => manager.stop()));
+});
+
+tap.test(
+  'who goes to another authority and back is served all the while, and finds the first certificate',
+  async () => {
+    const world = makeCertificateWorld();
+    const second = world.addCa('https://other.test/directory');
+    const opened = world.open();
+    const { manager, served } = opened;
+    manager.setNeeds([makeNeed('a.test')]);
+    manager.provisionAllCertificates();
+    await world.clock.advanceAsync(hourMs);
+    const first = served.get('a.test');
+    await manager.stop();
+    second.refusal = () => 'dns';
+    const restarted = world.open();
+    restarted.manager.setNeeds([makeNeed('a.test', other)]);
+    restarted.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(minuteMs / 2);
+    expect(restarted.served.get('a.test')?.meta.serial).toEqual(first?.meta.serial);
+    second.refusal = null;
+    await world.clock.advanceAsync(hourMs);
+    expect(restarted.served.get('a.test')?.meta.issuer).toEqual(second.url);
+    await restarted.manager.stop();
+    const back = world.open();
+    back.manager.setNeeds([makeNeed('a.test')]);
+    back.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(hourMs);
+    expect(back.served.get('a.test')?.meta.serial).toEqual(first?.meta.serial);
+    expect(world.ca.bought.length).toEqual(1);
+    await back.manager.stop();
+  },
+);
+
+tap.test('a store of version 0.3 is served from and renewed, with nothing ordered and nothing lost', async () => {
+  const world = makeCertificateWorld();
+  const maker = world.open();
+  maker.manager.setNeeds([makeNeed('a.test')]);
+  maker.manager.provisionAllCertificates();
+  await world.clock.advanceAsync(hourMs);
+  await maker.manager.stop();
+  const [[place, stored] = ['', null]] = world.disk.certificates;
+  if (stored === null) throw new Error('nothing is stored');
+  const id = needIdOf(['a.test']);
+  world.disk.certificates.delete(place);
+  world.disk.certificates.set(id, stored);
+  const [own, stranger] = [world.open(), world.open({ random: makeRandom(2) })];
+  world.addCa('https://other.test/directory');
+  own.manager.setNeeds([makeNeed('a.test')]);
+  stranger.manager.setNeeds([makeNeed('a.test', other)]);
+  for (const { manager } of [own, stranger]) manager.provisionAllCertificates();
+  await world.clock.advanceAsync(hourMs);
+  expect(own.served.get('a.test')?.meta.serial).toEqual(stored.meta.serial);
+  expect(world.ca.bought.length).toEqual(1);
+  expect(world.disk.certificates.get(id)?.meta.serial).toEqual(stored.meta.serial);
+  await world.clock.advanceAsync(50 * dayMs);
+  expect(world.ca.bought.length).toEqual(2);
+  expect(own.served.get('a.test')?.meta.serial).toEqual(world.ca.bought[1]?.serial);
+  expect([...world.disk.certificates.keys()].sort()).toEqual(
+    [...world.cas.keys()].map((url) => slotOf(id, url)).sort(),
+  );
+  await Promise.all([own, stranger].map(({ manager }) => manager.stop()));
+});
+
+tap.test(
+  "what a neighbour's authority gave is served for want of a better one, and ends no pause of one's own",
+  async () => {
+    const world = makeCertificateWorld();
+    world.addCa('https://other.test/directory');
+    world.ca.fault = (call) => (call === 'newOrder' ? { type: 'rejectedIdentifier', detail: 'no', status: 400 } : null);
+    const first = world.open();
+    first.manager.setNeeds([makeNeed('a.test')]);
+    first.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(minuteMs);
+    await first.manager.stop();
+    const neighbour = world.open();
+    neighbour.manager.setNeeds([makeNeed('a.test', other)]);
+    neighbour.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(minuteMs);
+    const again = world.open();
+    again.manager.setNeeds([makeNeed('a.test')]);
+    again.manager.provisionAllCertificates();
+    await world.clock.advanceAsync(dayMs);
+    expect(again.served.get('a.test')?.meta.issuer).toEqual('https://other.test/directory');
+    expect(again.manager.status()[0]?.lastError?.type).toEqual('rejectedIdentifier');
+    expect(world.ca.countOf('newOrder')).toEqual(1);
+    await Promise.all([neighbour, again].map(({ manager }) => manager.stop()));
+  },
+);
 
 export default tap.start();

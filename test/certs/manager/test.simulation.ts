@@ -16,7 +16,7 @@ const shares = [
 const stories = long
   ? [{ names: 1000, forDays: 400 }]
   : [
-      { names: 1000, forDays: 70 },
+      { names: 400, forDays: 70 },
       { names: 100, forDays: 400 },
     ];
 

@@ -130,7 +130,15 @@ tap.test('a lock is lost when another has a higher number or its file is gone', 
 
 tap.test('names that are no holdings do not count', async () => {
   await using folder = await makeFolder();
-  for (const name of ['999', '9999999999999', '000000000009.free', 'x', '00000000000a', '000000000004']) {
+  for (const name of [
+    '999',
+    '9999999999999',
+    '000000000009.free',
+    'x',
+    '00000000000a',
+    '000000000004',
+    '999999999999',
+  ]) {
     await fs.promises.writeFile(join(folder.path, name), '');
   }
   expect(await newestIn(folder.path)).toEqual({ token: 4, isFree: false });

@@ -155,4 +155,13 @@ tap.test('only names of sets are names', async () => {
   expect(await generations.names()).toEqual([name]);
 });
 
+tap.test('a number that nobody has come to is not gone on from: what is written after it is found', async () => {
+  await using folder = await makeFolder();
+  const { write, read, home } = world(folder.path);
+  await mkdir(join(home, '999999999'), { recursive: true });
+  await write('a');
+  await write('b');
+  expect(await read()).toEqual('2: b');
+});
+
 export default tap.start();

@@ -5,6 +5,7 @@ import type { IBasicCredentials } from '../../../ts/config/types.js';
 import { hasCredentials, judgeCredentials } from '../../../ts/flow/guard/basic-auth.js';
 import { Permit } from '../../../ts/flow/guard/permit.js';
 import { RouteCounts } from '../../../ts/flow/guard/route-counts.js';
+import { anyText } from '../../helpers/any-text.js';
 import { makeConnection } from '../../helpers/make-connection.js';
 import { makeAddresses, makeFacts, makeRoute } from '../../helpers/make-route.js';
 import { expect, numRuns, tap } from '../../helpers/tapbundle.js';
@@ -91,7 +92,7 @@ tap.test('all rules must take what is sent', async () => {
 });
 
 tap.test('whatever is sent, only what is listed passes, and nothing throws', async () => {
-  const text = fc.string({ unit: 'binary', maxLength: 20 });
+  const text = anyText({ maxLength: 20 });
   const value = fc.oneof(
     text,
     text.map((token) => `Basic ${token}`),
@@ -106,7 +107,7 @@ tap.test('whatever is sent, only what is listed passes, and nothing throws', asy
       const wanted = listed.has(Buffer.from(token, 'base64').toString());
       expect(hasCredentials(rules, fields)).toEqual(wanted);
     }),
-    { numRuns: numRuns() },
+    { seed: 134, numRuns: numRuns() },
   );
 });
 

@@ -1,32 +1,13 @@
 // Credentials are compared by the same work, whoever is named and wherever they differ: counted, since time tells nothing on a busy machine.
 
-import crypto from 'node:crypto';
-import { syncBuiltinESMExports } from 'node:module';
 import { resolveBasic } from '../../../ts/config/resolve-basic.js';
 import { hasCredentials } from '../../../ts/flow/guard/basic-auth.js';
+import { comparisonsOf } from '../../helpers/comparisons.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 
 const users = ['ann', 'bob', 'carol', 'dave'];
 const credentials = users.map((username) => ({ username, password: `the password of ${username}` }));
 const rules = resolveBasic([{ authentication: { type: 'basic', credentials } }]) ?? [];
-
-/** The lengths that were compared, pair by pair. */
-function comparisonsOf(work: () => void): number[][] {
-  const real = crypto.timingSafeEqual;
-  const pairs: number[][] = [];
-  crypto.timingSafeEqual = (a, b) => {
-    pairs.push([a.byteLength, b.byteLength]);
-    return real(a, b);
-  };
-  syncBuiltinESMExports();
-  try {
-    work();
-  } finally {
-    crypto.timingSafeEqual = real;
-    syncBuiltinESMExports();
-  }
-  return pairs;
-}
 
 tap.test('whatever is sent, it is compared with all credentials there are, by digests of one length', async () => {
   const basic = (text: string) => ['Authorization', `Basic ${Buffer.from(text).toString('base64')}`];

@@ -30,7 +30,7 @@ tap.test('no window ever sees more than the limit, and what was used comes back 
         expect(resetMs).toBeLessThanOrEqual((windowMs * 13) / 12);
       }
     }),
-    { numRuns: numRuns(200) },
+    { seed: 214, numRuns: numRuns(200) },
   );
 });
 
@@ -56,7 +56,7 @@ tap.test('who waits as long as a refusal says is let pass, and not before', () =
         }
       },
     ),
-    { numRuns: numRuns(200) },
+    { seed: 214, numRuns: numRuns(200) },
   );
 });
 
@@ -78,7 +78,7 @@ tap.test('a bucket gives its burst at once, then its rate, as a bucket that is f
         expect([ok, remaining, limit]).toEqual([wanted, Math.floor(drops / tokenMs), burst]);
       }
     }),
-    { numRuns: numRuns(200) },
+    { seed: 214, numRuns: numRuns(200) },
   );
 });
 

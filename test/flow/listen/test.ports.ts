@@ -1,13 +1,16 @@
 // The listening ports: opened all or none, closed without a touch to what they accepted.
 
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import net from 'node:net';
+import { systemClock } from '../../../ts/base/clock.js';
 import type { ProxyError } from '../../../ts/base/errors.js';
 import { silentLogger } from '../../../ts/base/logger.js';
 import type { IListeningPoint } from '../../../ts/config/change.js';
 import { type IPortsOptions, Ports } from '../../../ts/flow/listen/ports.js';
 import { connectTcp } from '../../helpers/clients.js';
-import { closedPort, startEcho } from '../../helpers/origins.js';
+import { makeFakeClock } from '../../helpers/fake-clock.js';
+import { closedPort, startEcho, startOrigin } from '../../helpers/origins.js';
 import { expect, tap } from '../../helpers/tapbundle.js';
 import { until } from '../../helpers/until.js';
 
@@ -27,6 +30,9 @@ function makePorts(options: Partial<IPortsOptions> = {}): IStartedPorts {
   const ports = new Ports({
     listenAddress: '127.0.0.1',
     socket: { noDelay: true, keepAlive: false, keepAliveInitialDelayMs: 0 },
+    clock: systemClock,
+
+    listens: true,
     logger: silentLogger,
     onSocket: (socket, point, port) => {
       socket.on('error', () => {});
@@ -172,6 +178,116 @@ tap.test("an accepted socket outlives its client's FIN", async () => {
   socket.resume().on('end', () => setTimeout(() => socket.end('answer'), 20));
   expect(await answer).toEqual('answer');
   client.destroy();
+});
+
+/** Something else that listens there. */
+async function take(port = 0): Promise<{ readonly port: number; free(): Promise<void> }> {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    async free() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+tap.test('a port that others have is told of once, tried again, and open soon after they have left', async () => {
+  const clock = makeFakeClock();
+  const errors: ProxyError[] = [];
+  await using world = makePorts({ clock, onError: (error) => void errors.push(error) });
+  const { ports } = world;
+  const taken = await take();
+  await ports.tryOpen([at(taken.port)]);
+  expect([ports.numbers, errors.map(({ code }) => code)]).toEqual([[], ['LISTEN_FAILED']]);
+  expect(errors[0]?.message).toContain('tried again');
+  // An update of the routes that still wants it.
+  await ports.tryOpen([at(taken.port)]);
+  expect(clock.pending).toEqual(1);
+  await taken.free();
+  clock.advance(1_000);
+  await until(
+    () => ports.numbers.length === 1,
+    5_000,
+    () => 'the port',
+  );
+  expect(await isOpen(taken.port)).toEqual(true);
+  expect([errors.length, clock.pending]).toEqual([1, 0]);
+});
+
+tap.test('what is not wanted any more is tried no longer, nor is anything after all was closed', async () => {
+  const clock = makeFakeClock();
+  await using world = makePorts({ clock, onError: () => {} });
+  const { ports } = world;
+  const [one, two] = [await take(), await take()];
+  await ports.tryOpen([at(one.port), at(two.port)]);
+  await ports.tryOpen([at(two.port)]);
+  await ports.tryOpen([]);
+  expect(clock.pending).toEqual(0);
+  await ports.tryOpen([at(one.port)]);
+  const again = ports.tryOpen([at(one.port)]);
+  await ports.close();
+  await again;
+  expect([ports.numbers, clock.pending]).toEqual([[], 0]);
+  await Promise.all([one.free(), two.free()]);
+});
+
+tap.test('retries come more and more rarely, at least once a minute', async () => {
+  const clock = makeFakeClock();
+  await using world = makePorts({ clock, listenAddress: '192.0.2.1', onError: () => {} });
+  const { ports } = world;
+  const lengths: number[] = [];
+  await ports.tryOpen([at(0)]);
+  for (let tries = 0; tries < 8; tries++) {
+    let waitedMs = 0;
+    for (; clock.pending > 0; waitedMs += 1_000) clock.advance(1_000);
+    lengths.push(waitedMs / 1_000);
+    await until(
+      () => clock.pending > 0,
+      5_000,
+      () => 'the next try',
+    );
+  }
+  expect(lengths).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+});
+
+tap.test('a port that a route takes over while it is tried is opened once', async () => {
+  const clock = makeFakeClock();
+  await using world = makePorts({ clock, onError: () => {} });
+  const { ports } = world;
+  const taken = await take();
+  await ports.tryOpen([at(taken.port)]);
+  await taken.free();
+  clock.advance(1_000);
+  await ports.open([at(taken.port)]);
+  await ports.tryOpen([]);
+  expect([ports.numbers, clock.pending]).toEqual([[taken.port], 0]);
+  expect(await isOpen(taken.port)).toEqual(true);
+});
+
+tap.test('where nothing listens, sockets of others are handed on as if their port was open', async () => {
+  await using world = makePorts({ listens: false });
+  const { ports, accepted } = world;
+  const port = await closedPort();
+  await ports.open([at(port), at(0)]);
+  expect([ports.numbers, await isOpen(port)]).toEqual([[], false]);
+  const passed: boolean[] = [];
+  await using server = await startOrigin((socket) => {
+    for (const to of [undefined, port, 0, port + 1]) passed.push(ports.pass(socket, to));
+  });
+  await using client = await connectTcp(server.port);
+  await until(
+    () => passed.length === 4,
+    5_000,
+    () => `a connection, has ${passed}`,
+  );
+  expect(passed).toEqual([true, true, true, false]);
+  expect(accepted.map(({ point }) => point.port)).toEqual([port, port, 0]);
+  expect(accepted.map((each) => each.port)).toEqual([server.port, port, 0]);
+  client.socket.destroy();
+  await ports.close();
+  expect(ports.points).toEqual([]);
 });
 
 export default tap.start();

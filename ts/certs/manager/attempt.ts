@@ -18,8 +18,10 @@ export interface IAttempt {
   readonly issuer: string;
   /** What a new certificate has to be no worse than; null: nothing good is there. */
   readonly present: IStoredCertificate | null;
-  /** Failures in a row with that issuer. */
+  /** Failed validations in a row with that issuer. */
   readonly failures: number;
+  /** Failures in a row with that issuer, but for those of our own store. */
+  readonly tries: number;
   readonly lock: ICertLock;
   readonly signal: AbortSignal;
   readonly state: TIssuanceState;

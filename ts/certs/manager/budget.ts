@@ -30,10 +30,14 @@ export function readBudget(value: unknown): IBudget {
 }
 
 /** From when on the issuer may be spoken to; 0: now, as after a clock was set back: nobody knows how long is left. */
-export const blockedUntil = ({ blockedUntilMs, blockedAtMs }: IBudget, nowMs: number): number =>
-  blockedUntilMs > nowMs && blockedAtMs <= nowMs + setBackMs ? blockedUntilMs : 0;
+export function blockedUntil({ blockedUntilMs, blockedAtMs }: IBudget, nowMs: number): number {
+  const untilMs = Math.min(blockedUntilMs, blockedAtMs + longestMs);
+  return untilMs > nowMs && blockedAtMs <= nowMs + setBackMs ? untilMs : 0;
+}
 
 const setBackMs = 300_000;
+/** No issuer is believed for longer: whatever says so was not written by us. */
+const longestMs = 31 * 86_400_000;
 
 /** From when on there may be another order; 0: now. */
 export function orderableAt(budget: IBudget, nowMs: number): number {

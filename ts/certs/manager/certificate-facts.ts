@@ -20,16 +20,18 @@ export interface ICertificateFacts {
   readonly renewalId: string | null;
 }
 
-/** @throws Error where the chain or the key cannot be read */
+/** @throws Error where the chain or the key cannot be read, or OpenSSL serves nobody with them: weak keys, old digests */
 export function factsOf(chainPem: string, keyPem: string): ICertificateFacts {
   const leaf = parsed(chainPem)[0];
   if (leaf === undefined) throw new Error('there is no certificate in it');
+  const keyFits = leaf.checkPrivateKey(plugins.crypto.createPrivateKey(keyPem));
+  if (keyFits) plugins.requireTls().createSecureContext({ cert: chainPem, key: keyPem });
   return {
     names: namesOf(leaf),
     notBefore: Date.parse(leaf.validFrom),
     notAfter: Date.parse(leaf.validTo),
     serial: leaf.serialNumber,
-    keyFits: leaf.checkPrivateKey(plugins.crypto.createPrivateKey(keyPem)),
+    keyFits,
     renewalId: renewalIdOf(chainPem),
   };
 }

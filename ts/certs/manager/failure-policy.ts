@@ -129,12 +129,16 @@ export function nextAttemptAt(
   const minutes = steps[Math.min(attempts, steps.length) - 1] ?? 1;
   const waitMs = minutes * 60_000 * (1 + random / 10);
   const urgent = life !== null && life.notAfter - nowMs < (life.notAfter - life.notBefore) / 5;
-  const capped = urgent && failure.class !== 'validation' ? Math.min(waitMs, urgentMs) : waitMs;
-  return nowMs + Math.max(capped, failure.retryAfterMs ?? 0);
+  // What is bought and cannot be used, as by a clock that is a year ahead, is not bought more often for that.
+  const capped = urgent && !costly.has(failure.class) ? Math.min(waitMs, urgentMs) : waitMs;
+  // No limit, so it does not stand in the way of a renewal for longer than the longest step.
+  return nowMs + Math.max(capped, Math.min(failure.retryAfterMs ?? 0, dayMs));
 }
 
 /** Minutes after the first, second, ... failure in a row; the last one holds from then on. */
 const steps = [1, 10, 100, 1440];
+const costly: ReadonlySet<TFailureClass> = new Set(['validation', 'certificate']);
+const dayMs = 86_400_000;
 const urgentMs = 30 * 60_000;
 const unsaidLimitMs = 3_600_000;
 const longestLimitMs = 30 * 86_400_000;

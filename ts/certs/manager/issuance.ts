@@ -8,22 +8,21 @@ import { classify, IssuanceError } from './failure-policy.js';
 import { Deferred } from './issuer-budgets.js';
 import type { ICertManagerParts } from './manager-types.js';
 import { obtain, verified } from './ordering.js';
+import { functionIssuer, lockNameOf, writeCertificate } from './slots.js';
 import { solve } from './solving.js';
 import { within } from './waiting.js';
 
-/** The lock of a need: for its certificate, its orders and its plan. */
-export const lockNameOf = (id: string): string => `certificate/${id}`;
-
-/** Calls `work` under the lock of a need, once nobody else has it. @throws Deferred while another keeps it */
+/** Calls `work` under the lock of a need with one issuer, once nobody else has it. @throws Deferred while another keeps it */
 export async function locked<T>(
   { store, clock }: Pick<IWorkshop, 'store' | 'clock'>,
   id: string,
+  issuer: string,
   signal: AbortSignal,
   work: (lock: ICertLock) => Promise<T>,
 ): Promise<T> {
   const late = () => new Deferred(clock.wallMs() + lockPauseMs, 'another process is at it', true);
   const lock = await within(clock, lockLimitMs, signal, late, async (inner) => {
-    const held = await store.lock(lockNameOf(id), inner);
+    const held = await store.lock(lockNameOf(id, issuer), inner);
     // It came after all, when nobody waited for it any more.
     if (inner.aborted) await held.release();
     return held;
@@ -113,11 +112,9 @@ export async function provide(
       'certProvisionFunction gives the certificate that is to be renewed',
     );
   attempt.enter('verified');
-  await store.writeCertificate(attempt.id, stored, attempt.lock);
+  await writeCertificate(store, attempt.id, stored, attempt.lock);
   attempt.enter('stored');
   return stored;
 }
 
-/** The issuer of what the host program gives. */
-export const functionIssuer = 'function';
 const provisionLimitMs = 300_000;

@@ -3,15 +3,27 @@
 import type { ICertLock, IStoredCertificate } from '../store/store-types.js';
 import type { IAttempt, IWorkshop } from './attempt.js';
 import { classify, nextAttemptAt } from './failure-policy.js';
-import { functionIssuer, locked, order, ProbeError, provide } from './issuance.js';
+import { locked, order, ProbeError, provide } from './issuance.js';
 import { Deferred } from './issuer-budgets.js';
 import { IssuerQueue } from './issuer-queue.js';
-import { attemptAt, eventOf, type IKept, isBetter, isWanted, renewAtMsOf, sourcesOf, triableAt } from './kept.js';
+import {
+  attemptAt,
+  eventOf,
+  forgetFailures,
+  type IKept,
+  isBetter,
+  isWanted,
+  planOf,
+  ranked,
+  renewAtMsOf,
+  setPlan,
+  sourcesOf,
+  triableAt,
+} from './kept.js';
 import type { ICertificateFailure, ICertManagerParts, TCertificateEventKind, TIssuanceState } from './manager-types.js';
 import { dropOrder } from './order-record.js';
-import { emptyPlan, issuerPlanOf, readPlan, withFailure } from './plan.js';
-
-export const planKeyOf = (id: string): string => `plan/${id}`;
+import { emptyPlan, issuerPlanOf, lastFailureOf, withFailure } from './plan.js';
+import { dropFormer, functionIssuer, planKeyOf, readCertificates, readPlans } from './slots.js';
 
 /** `done`: there is a new certificate. `next`: another source may be tried. `stop`: later. */
 type TOutcome = 'done' | 'next' | 'stop';
@@ -39,7 +51,7 @@ export class Issuances {
     const { signal } = kept.ending;
     kept.state = 'due';
     kept.deferred.clear();
-    const before = kept.plan;
+    const before = kept.plans;
     try {
       for (const source of sourcesOf(kept, this.#parts.provision !== null)) {
         if (triableAt(kept, source, clock.wallMs()) > clock.wallMs()) continue;
@@ -47,7 +59,7 @@ export class Issuances {
         if (outcome === 'done') return;
         if (outcome === 'stop') break;
       }
-      if (kept.plan !== before && kept.plan.issuers.length > 0) this.#tellBackoff(kept);
+      if (kept.plans !== before) this.#tellBackoff(kept);
     } catch (error) {
       // Ended from outside, or a fault of ours, which must not end the host program: later it is tried again.
       if (!signal.aborted) this.#parts.logger.error({ err: error, names: kept.need.names }, 'an issuance broke');
@@ -60,11 +72,12 @@ export class Issuances {
 
   async #try(kept: IKept, source: string, signal: AbortSignal): Promise<TOutcome> {
     kept.state = 'queued';
-    const rank = issuerPlanOf(kept.plan, source)?.failure.attempts ?? 0;
+    const rank = issuerPlanOf(planOf(kept, source), source)?.failure.attempts ?? 0;
     try {
-      return await this.#queueOf(source).run(rank, signal, () =>
-        locked(this.#shop, kept.id, signal, (lock) => this.#underLock(kept, source, lock, signal)),
-      );
+      return await this.#queueOf(source).run(rank, signal, async () => {
+        this.#shop.budgets.refuseFull(source);
+        return await locked(this.#shop, kept.id, source, signal, (lock) => this.#underLock(kept, source, lock, signal));
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Deferred) {
@@ -81,9 +94,14 @@ export class Issuances {
     const { store, clock } = this.#shop;
     kept.state = 'locked';
     kept.state = 'recheck';
-    const [found, plan] = await Promise.all([store.readCertificate(kept.id), store.readRecord(planKeyOf(kept.id))]);
-    kept.plan = readPlan(plan);
-    if (found !== null && isBetter(kept, found, clock.wallMs())) {
+    const [there, plans] = await Promise.all([
+      readCertificates(store, kept.id, kept.need.acme.directoryUrls),
+      readPlans(store, kept.id, sourcesOf(kept, true)),
+    ]);
+    kept.plans = plans;
+    forgetFailures(kept, clock.wallMs());
+    const [found] = ranked(kept, there, clock.wallMs());
+    if (found !== undefined && isBetter(kept, found, clock.wallMs())) {
       this.#serve(kept, found, 'swapped');
       const due = renewAtMsOf({ ...kept, forced: false }, clock.wallMs()) <= clock.wallMs();
       if (!due) return 'done';
@@ -105,20 +123,20 @@ export class Issuances {
       await this.#failed(kept, source, error, lock);
       return 'next';
     }
-    await this.#clear(kept, lock);
+    await this.#clear(kept, source, lock);
     return 'done';
   }
 
   async #obtain(attempt: IAttempt, kept: IKept, source: string): Promise<IStoredCertificate | null> {
     const { provision, stagingOf } = this.#parts;
     if (source === functionIssuer) return provision === null ? null : provide(this.#shop, attempt, provision);
-    const validationFailed = issuerPlanOf(kept.plan, source)?.failure.class === 'validation';
+    const validationFailed = issuerPlanOf(planOf(kept, source), source)?.failure.class === 'validation';
     return order(this.#shop, attempt, validationFailed ? (stagingOf?.(source) ?? null) : null);
   }
 
   #attemptOf(kept: IKept, issuer: string, lock: ICertLock, signal: AbortSignal): IAttempt {
-    const { id, need, stored, plan } = kept;
-    const failure = issuerPlanOf(plan, issuer)?.failure;
+    const { id, need, stored } = kept;
+    const failure = issuerPlanOf(planOf(kept, issuer), issuer)?.failure;
     return {
       id,
       names: need.names,
@@ -126,6 +144,7 @@ export class Issuances {
       issuer,
       present: stored !== null && isWanted(kept, stored) ? stored : null,
       failures: failure?.class === 'validation' ? failure.attempts : 0,
+      tries: failure === undefined || failure.class === 'store' ? 0 : failure.attempts,
       lock,
       signal,
       get state(): TIssuanceState {
@@ -142,7 +161,7 @@ export class Issuances {
     const { clock, store, random, budgets } = this.#shop;
     const nowMs = clock.wallMs();
     const judged = classify(error, kept.state);
-    const attempts = (issuerPlanOf(kept.plan, source)?.failure.attempts ?? 0) + 1;
+    const attempts = (issuerPlanOf(planOf(kept, source), source)?.failure.attempts ?? 0) + 1;
     const { type, detail, link } = judged;
     const failure: ICertificateFailure = {
       class: judged.class,
@@ -156,13 +175,14 @@ export class Issuances {
     const next = nextAttemptAt(judged, attempts, nowMs, kept.stored?.meta ?? null, random());
     const entry = { failure, nextAttemptAt: next, settingsKey: kept.need.acme.key };
     const counts = judged.class === 'validation' && !(error instanceof ProbeError);
-    kept.plan = withFailure(kept.plan, entry, counts);
+    const plan = withFailure(planOf(kept, source), entry, counts);
+    setPlan(kept, source, plan);
     const told = { names: kept.need.names, issuer: source, type, detail, attempts };
     this.#parts.logger.warn(told, 'no certificate');
     const kind = judged.class === 'ca-limit' ? 'rate-limited' : judged.class === 'paused' ? 'paused' : 'failed';
     this.#parts.onEvent(eventOf(kept, kind, nowMs, failure, next, source));
     try {
-      if (lock !== null) await store.writeRecord(planKeyOf(kept.id), kept.plan, lock);
+      if (lock !== null) await store.writeRecord(planKeyOf(kept.id, source), plan, lock);
       if (judged.class === 'ca-limit') await budgets.limited(source, judged, kept.ending.signal);
     } catch (cause) {
       kept.ending.signal.throwIfAborted();
@@ -170,15 +190,18 @@ export class Issuances {
     }
   }
 
-  /** The failures are over, and no order is left to go on with. What cannot be taken away is judged when it is met. */
-  async #clear(kept: IKept, lock: ICertLock): Promise<void> {
-    const { store } = this.#shop;
-    const { issuers, revokedSerial, validationFailures } = kept.plan;
-    const clean = issuers.length === 0 && revokedSerial === null;
-    kept.plan = { ...emptyPlan, validationFailures };
+  /** The failures with it are over, and no order is left to go on with. What cannot be taken away is judged when it is met. */
+  async #clear(kept: IKept, source: string, lock: ICertLock): Promise<void> {
+    const { store, clock } = this.#shop;
+    const { issuers, revokedSerial, validationFailures } = planOf(kept, source);
+    const plan = { ...emptyPlan, validationFailures };
+    setPlan(kept, source, plan);
+    // Those with other sources were before it. What is written of them is theirs, and may concern other processes.
+    forgetFailures(kept, clock.wallMs());
     try {
-      if (!clean) await store.writeRecord(planKeyOf(kept.id), kept.plan, lock);
-      for (const issuer of kept.need.acme.directoryUrls) await dropOrder(store, kept.id, issuer);
+      if (issuers.length > 0 || revokedSerial !== null) await store.writeRecord(planKeyOf(kept.id, source), plan, lock);
+      await dropOrder(store, kept.id, source);
+      await dropFormer(store, kept.id, source, lock);
     } catch (error) {
       this.#parts.logger.warn({ err: error, names: kept.need.names }, 'the store keeps what is no longer needed');
     }
@@ -187,9 +210,9 @@ export class Issuances {
   #tellBackoff(kept: IKept): void {
     const nowMs = this.#shop.clock.wallMs();
     const next = attemptAt(kept, sourcesOf(kept, this.#parts.provision !== null), nowMs);
-    const last = kept.plan.issuers.at(-1);
-    if (last === undefined || !Number.isFinite(next)) return;
-    this.#parts.onEvent(eventOf(kept, 'backoff', nowMs, last.failure, next, last.failure.issuer));
+    const last = lastFailureOf(kept.plans);
+    if (last === null || !Number.isFinite(next)) return;
+    this.#parts.onEvent(eventOf(kept, 'backoff', nowMs, last, next, last.issuer));
   }
 
   #defer(kept: IKept, untilMs: number): void {

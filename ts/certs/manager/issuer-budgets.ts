@@ -2,7 +2,7 @@
 
 import type { IClock } from '../../base/clock.js';
 import type { ICertStore } from '../store/store-types.js';
-import { blockedUntil, type IBudget, orderableAt, readBudget, withBlock, withOrder } from './budget.js';
+import { blockedUntil, type IBudget, orderableAt, readBudget, windowMs, withBlock, withOrder } from './budget.js';
 import type { IJudgedFailure } from './failure-policy.js';
 import { nextAttemptAt } from './failure-policy.js';
 import { shortHash } from './manager-ports.js';
@@ -26,6 +26,8 @@ export class IssuerBudgets {
   readonly #random: () => number;
   /** Limits in a row that came to single orders. */
   readonly #strikes = new Map<string, number>();
+  /** Until when no order would be taken. */
+  readonly #full = new Map<string, number>();
 
   constructor(store: ICertStore, clock: IClock, random: () => number) {
     this.#store = store;
@@ -48,9 +50,22 @@ export class IssuerBudgets {
   reserve(issuer: string, signal: AbortSignal): Promise<void> {
     return this.#change(issuer, signal, (budget, nowMs) => {
       const until = orderableAt(budget, nowMs);
-      if (until > nowMs) throw new Deferred(this.#spread(until), 'the issuer takes no more orders for now');
+      if (until > nowMs) {
+        this.#full.set(issuer, until);
+        throw this.#tooMany(until);
+      }
       return withOrder(budget, nowMs);
     });
+  }
+
+  /**
+   * Without a look at the store: thousands that wait for one budget would each take a lock to hear the same.
+   * @throws Deferred while there is no room, as far as this process has heard
+   */
+  refuseFull(issuer: string): void {
+    const until = this.#full.get(issuer) ?? 0;
+    const leftMs = until - this.#clock.wallMs();
+    if (leftMs > 0 && leftMs <= 2 * windowMs) throw this.#tooMany(until);
   }
 
   /** A limit that was reached. One order's own concerns it alone, unless one order after the other reaches it. */
@@ -80,6 +95,8 @@ export class IssuerBudgets {
       await lock.release();
     }
   }
+
+  #tooMany = (until: number): Deferred => new Deferred(this.#spread(until), 'the issuer takes no more orders for now');
 
   /** All who wait for one moment must not come at once. */
   #spread = (untilMs: number): number => untilMs + this.#random() * spreadMs;

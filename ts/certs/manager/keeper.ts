@@ -1,33 +1,44 @@
 // The needs that are kept, and the clockwork that begins whatever falls due for one of them.
 
-import { BinaryHeap } from '../../base/binary-heap.js';
 import type { ITimer } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
+import * as plugins from '../../plugins.js';
 import type { IStoredCertificate } from '../store/store-types.js';
 import type { IWorkshop } from './attempt.js';
-import { planKeyOf } from './issuances.js';
-import { attemptAt, dueAtOf, eventOf, type IKept, isBetter, sourcesOf, spreadOf } from './kept.js';
+import {
+  attemptAt,
+  dueAtOf,
+  eventOf,
+  forgetFailures,
+  type IKept,
+  isBetter,
+  makeAgenda,
+  ranked,
+  sourcesOf,
+  spreadOf,
+} from './kept.js';
 import type { ICertManagerParts, ICertNeed, TCertificateEventKind } from './manager-types.js';
-import { emptyPlan, readPlan } from './plan.js';
 import { askWindow, recallWindow } from './renewal-info.js';
 import { expiryStageOf, tickMs } from './schedule.js';
-import { makeEnding } from './waiting.js';
+import { readPlans } from './slots.js';
+import { StoreIndex } from './store-index.js';
+import { makeEnding, settledWithin } from './waiting.js';
 
 export class Keeper {
   readonly #shop: IWorkshop;
   readonly #parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>;
   readonly kept = new Map<string, IKept>();
   /** The same, the next to be looked at first. */
-  readonly #agenda = new BinaryHeap<IKept, string>(
-    (a, b) => (a.dueAtMs < b.dueAtMs ? -1 : a.dueAtMs > b.dueAtMs ? 1 : 0),
-    ({ id }) => id,
-  );
+  readonly #agenda = makeAgenda();
   readonly #loading = new Map<string, Promise<void>>();
+  /** Each reads several files: thousands at a time would use up the descriptors. */
+  readonly #loads = plugins.pLimit(loadsAtOnce);
   /** What an attempt is made with; given later, since it hands its certificates to `serve`. */
   #attempt: ((kept: IKept) => Promise<void>) | null = null;
-  /** Of all certificates in the store, as far as we know. */
-  #inStore = new Set<string>();
+  readonly inStore: StoreIndex;
   #listing: Promise<void> | null = null;
+  /** Others have written since it began. */
+  #heard = false;
   #timer: ITimer | null = null;
   /** By the wall. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -39,6 +50,7 @@ export class Keeper {
   constructor(shop: IWorkshop, parts: Pick<ICertManagerParts, 'onCertificate' | 'onEvent' | 'logger' | 'provision'>) {
     this.#shop = shop;
     this.#parts = parts;
+    this.inStore = new StoreIndex(shop);
   }
 
   /** Aborted by `stop`. */
@@ -54,10 +66,6 @@ export class Keeper {
     return sourcesOf(kept, this.#parts.provision !== null);
   }
 
-  isInStore(id: string): boolean {
-    return this.#inStore.has(id);
-  }
-
   /** From now on attempts are made. */
   begin(attempt: (kept: IKept) => Promise<void>): void {
     if (this.#stopped) return;
@@ -68,7 +76,7 @@ export class Keeper {
   add(kept: IKept): void {
     this.kept.set(kept.id, kept);
     this.#agenda.insert(kept);
-    const loading = this.#load(kept).finally(() => {
+    const loading = this.#loads(() => this.#load(kept)).finally(() => {
       this.#loading.delete(kept.id);
       this.plan(kept);
     });
@@ -107,7 +115,7 @@ export class Keeper {
     kept.window = null;
     kept.askAgainAtMs = nowMs + random() * firstAskMs;
     kept.stage = 0;
-    this.#inStore.add(kept.id);
+    this.inStore.add(kept.id, stored.meta);
     // A need that was dropped meanwhile has its certificate in the store and is not served.
     if (this.kept.get(kept.id) !== kept) return;
     const withdrawn = kept.need.acme.strictExpiry && nowMs >= stored.meta.notAfter;
@@ -137,14 +145,22 @@ export class Keeper {
   list(): Promise<void> {
     this.#listing ??= this.#list().finally(() => {
       this.#listing = null;
+      if (this.#heard) this.hear();
+      this.#heard = false;
     });
     return this.#listing;
   }
 
   /** The same within a minute, however often it is called. */
-  listSoon(): void {
-    this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + soonMs);
+  listSoon(withinMs = 60_000): void {
+    this.#listAgainAtMs = Math.min(this.#listAgainAtMs, this.#shop.clock.wallMs() + withinMs);
     if (this.#listAgainAtMs < this.#wakeAtMs) this.#arm(this.#listAgainAtMs);
+  }
+
+  /** Others have written: at once, but with thousands of certificates not all the time. */
+  hear(): void {
+    if (this.#listing === null) this.listSoon(this.inStore.restMs(this.#shop.clock.nowMs()));
+    else this.#heard = true;
   }
 
   /** Ends everything that is under way, within seconds. */
@@ -155,24 +171,19 @@ export class Keeper {
     this.#ending.abort(reason);
     for (const { ending } of this.kept.values()) ending.abort(reason);
     const underWay = [...this.kept.values()].flatMap(({ running, asking }) => [running, asking]);
-    let timer: ITimer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = this.#shop.clock.setTimer(resolve, stopLimitMs);
-    });
-    await Promise.race([Promise.all([...underWay, ...this.#loading.values(), this.#listing]), late]);
-    timer?.cancel();
+    await settledWithin(this.#shop.clock, stopLimitMs, [...underWay, ...this.#loading.values(), this.#listing]);
   }
 
   async #load(kept: IKept): Promise<void> {
     const { store } = this.#shop;
+    if (this.#stopped || this.kept.get(kept.id) !== kept) return;
     try {
-      const [stored, plan] = await Promise.all([store.readCertificate(kept.id), store.readRecord(planKeyOf(kept.id))]);
-      kept.plan = readPlan(plan);
+      kept.plans = await readPlans(store, kept.id, sourcesOf(kept, true));
+      const stored = await this.inStore.find(kept, this.#shop.clock.wallMs());
       if (stored === null || this.#stopped || this.kept.get(kept.id) !== kept) return;
-      // It came after the failures: whoever got it had no time to strike them out.
-      if (kept.plan.issuers.every(({ failure }) => failure.at <= stored.meta.issuedAt))
-        kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
       this.serve(kept, stored, 'loaded');
+      // It came after the failures: whoever got it had no time to strike them out.
+      forgetFailures(kept, this.#shop.clock.wallMs());
       await recallWindow(this.#shop, kept);
     } catch (error) {
       this.#parts.logger.error({ err: error, names: kept.need.names }, 'a certificate could not be loaded');
@@ -180,19 +191,26 @@ export class Keeper {
   }
 
   async #list(): Promise<void> {
-    const { store, clock, random } = this.#shop;
+    const { clock, random } = this.#shop;
     this.#listAgainAtMs = clock.wallMs() + listMs * (0.9 + 0.2 * random());
-    const listed = await store.listCertificates();
-    this.#inStore = new Set(listed.map(({ id }) => id));
-    for (const { id, meta } of listed) {
-      const kept = this.kept.get(id);
-      if (kept === undefined || kept.running !== null || this.#loading.has(id)) continue;
-      if (meta.serial === kept.stored?.meta.serial) continue;
+    await this.inStore.look();
+    for (const id of this.inStore.needs) await this.#compare(this.kept.get(id));
+  }
+
+  /** Takes what others have put into the store since, if it is better. */
+  async #compare(kept: IKept | undefined): Promise<void> {
+    const { store, clock } = this.#shop;
+    if (kept === undefined || this.#loading.has(kept.id)) return;
+    const better = this.inStore.entriesOf(kept.id).filter((entry) => isBetter(kept, entry, clock.wallMs()));
+    // An attempt that is under way has looked, but maybe too early.
+    if (better.length > 0 && kept.running !== null) return this.listSoon();
+    for (const { id } of ranked(kept, better, clock.wallMs())) {
       const found = await store.readCertificate(id);
-      if (found === null || kept.running !== null || this.#stopped || !isBetter(kept, found, clock.wallMs())) continue;
-      kept.plan = { ...emptyPlan, revokedSerial: kept.plan.revokedSerial };
+      if (kept.running !== null || this.#stopped || this.kept.get(kept.id) !== kept) return;
+      if (found === null || !isBetter(kept, found, clock.wallMs())) continue;
       this.serve(kept, found, 'swapped');
-      this.plan(kept);
+      forgetFailures(kept, clock.wallMs());
+      return this.plan(kept);
     }
   }
 
@@ -273,10 +291,10 @@ export class Keeper {
   }
 }
 
+const loadsAtOnce = 8;
 /** Issuers are asked for a window some time within this, after a certificate came. */
 const firstAskMs = 600_000;
 /** What is wanted sooner calls `list`. */
 const listMs = 6 * 3_600_000;
-const soonMs = 60_000;
 const setBackMs = 300_000;
 const stopLimitMs = 5_000;

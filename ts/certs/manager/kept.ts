@@ -1,8 +1,8 @@
 // One need, with all that is known of it.
 
-import type { IStoredCertificate, IStoredRenewalWindow } from '../store/store-types.js';
+import { BinaryHeap } from '../../base/binary-heap.js';
+import type { ICertificateMeta, IStoredCertificate, IStoredRenewalWindow } from '../store/store-types.js';
 import { isLesser } from './certificate-facts.js';
-import { functionIssuer } from './issuance.js';
 import { shortHash } from './manager-ports.js';
 import type {
   ICertificateEvent,
@@ -12,8 +12,9 @@ import type {
   TCertificateEventKind,
   TIssuanceState,
 } from './manager-types.js';
-import { attemptableAt, emptyPlan, type IPlan, lastFailureOf } from './plan.js';
+import { attemptableAt, emptyPlan, type IPlan, lastFailureOf, plansSince } from './plan.js';
 import { nextStageAt, renewAtOf, type TExpiryStage } from './schedule.js';
+import { functionIssuer, importedIssuer, isAuthority } from './slots.js';
 import { makeEnding } from './waiting.js';
 
 /** Times are milliseconds since 1970. */
@@ -31,7 +32,8 @@ export interface IKept {
   /** When the issuer is asked for a window again. */
   askAgainAtMs: number;
   asking: Promise<void> | null;
-  plan: IPlan;
+  /** What failed, by source. */
+  plans: ReadonlyMap<string, IPlan>;
   /** Sources that cannot be tried before that moment, though none of them failed. */
   readonly deferred: Map<string, number>;
   /** The operator wants it now. */
@@ -58,7 +60,7 @@ export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
   window: null,
   askAgainAtMs: 0,
   asking: null,
-  plan: emptyPlan,
+  plans: new Map(),
   deferred: new Map(),
   forced: false,
   stage: 0,
@@ -67,22 +69,70 @@ export const makeKept = (need: ICertNeed, onDemand: boolean): IKept => ({
   dueAtMs: Number.POSITIVE_INFINITY,
 });
 
+/** The next to be looked at first. */
+export const makeAgenda = (): BinaryHeap<IKept, string> =>
+  new BinaryHeap(
+    (a, b) => (a.dueAtMs < b.dueAtMs ? -1 : a.dueAtMs > b.dueAtMs ? 1 : 0),
+    ({ id }) => id,
+  );
+
 /** Where the certificate can come from, in the order of trying. */
 export const sourcesOf = ({ need }: IKept, withFunction: boolean): readonly string[] =>
   withFunction ? [functionIssuer, ...need.acme.directoryUrls] : need.acme.directoryUrls;
 
 /** True if the certificate is what the settings ask for now, be it old or not. */
-export function isWanted({ need, plan }: IKept, { meta }: IStoredCertificate): boolean {
-  if (meta.serial === plan.revokedSerial) return false;
-  return !meta.issuer.startsWith('https:') || need.acme.directoryUrls.includes(meta.issuer);
+export function isWanted({ need, plans }: IKept, { meta }: IKnown): boolean {
+  for (const { revokedSerial } of plans.values()) if (meta.serial === revokedSerial) return false;
+  return isOfIssuers(need, meta.issuer);
 }
 
-/** True for one that another process, or this one before it crashed, has put in place of ours. */
-export function isBetter(kept: IKept, found: IStoredCertificate, nowMs: number): boolean {
+/** Whether the settings ask for that issuer now; what came from elsewhere, somebody wanted. */
+export const isOfIssuers = ({ acme }: ICertNeed, issuer: string): boolean =>
+  !isAuthority(issuer) || acme.directoryUrls.includes(issuer);
+
+interface IKnown {
+  readonly meta: ICertificateMeta;
+}
+
+/** True for one that another process, or this one before it crashed, has got since ours. */
+export function isBetter(kept: IKept, found: IKnown, nowMs: number): boolean {
   const { stored } = kept;
   if (!isWanted(kept, found) || found.meta.notAfter <= nowMs) return false;
   if (stored === null || !isWanted(kept, stored)) return true;
-  return found.meta.serial !== stored.meta.serial && !isLesser(found.meta, stored.meta, nowMs);
+  const [laterMs, agoMs] = [putAt(found, nowMs), putAt(stored, nowMs)];
+  if (found.meta.serial === stored.meta.serial || laterMs < agoMs) return false;
+  // The operator has looked at it.
+  if (found.meta.issuer === importedIssuer && laterMs > agoMs) return true;
+  return !isLesser(found.meta, stored.meta, nowMs);
+}
+
+/** The best first: what can be served, then what is wanted, then what came last. */
+export function ranked<T extends IKnown>(kept: IKept, found: readonly T[], nowMs: number): T[] {
+  const marks = (one: T) => [
+    one.meta.notAfter > nowMs ? 1 : 0,
+    isWanted(kept, one) ? 1 : 0,
+    putAt(one, nowMs),
+    one.meta.notAfter,
+  ];
+  return found
+    .map((one) => ({ one, marks: marks(one) }))
+    .sort((a, b) => b.marks.map((mark, i) => mark - (a.marks[i] ?? 0)).find((difference) => difference !== 0) ?? 0)
+    .map(({ one }) => one);
+}
+
+/** When it was stored; a clock that ran ahead then does not make it the last one for ever. */
+const putAt = ({ meta }: IKnown, nowMs: number): number => Math.min(meta.issuedAt, nowMs);
+
+export const planOf = ({ plans }: IKept, source: string): IPlan => plans.get(source) ?? emptyPlan;
+
+export function setPlan(kept: IKept, source: string, plan: IPlan): void {
+  kept.plans = new Map([...kept.plans, [source, plan]]);
+}
+
+/** There is a certificate that is wanted: what failed before is over. */
+export function forgetFailures(kept: IKept, nowMs: number): void {
+  if (kept.stored !== null && isWanted(kept, kept.stored))
+    kept.plans = plansSince(kept.plans, kept.stored.meta.issuedAt, nowMs);
 }
 
 /** When the present certificate should be replaced; 0: now, since there is none that is wanted. */
@@ -92,7 +142,8 @@ export function renewAtMsOf(kept: IKept, nowMs: number): number {
   const { notBefore, notAfter, issuedAt } = stored.meta;
   const planned = renewAtOf(stored.meta, need.acme.renewBeforeDays, window, spread);
   // Where our clock and the issuer's are far apart, what has just come looks old: it is not renewed in a loop.
-  const agedAt = issuedAt > nowMs + setBackMs ? 0 : issuedAt + (notAfter - notBefore) / 20;
+  // Counted from its coming: of one that came late in its life, a twentieth of the whole may be more than was left.
+  const agedAt = issuedAt > nowMs + setBackMs ? 0 : issuedAt + Math.min(notAfter - notBefore, notAfter - issuedAt) / 20;
   return Math.max(planned, agedAt);
 }
 
@@ -103,7 +154,7 @@ export const spreadOf = (serial: string, id: string): number =>
 
 /** From when on a source may be tried; Infinity: not without the operator. */
 export function triableAt(kept: IKept, source: string, nowMs: number): number {
-  const gate = attemptableAt(kept.plan, source, kept.need.acme.key, nowMs, kept.forced);
+  const gate = attemptableAt(planOf(kept, source), source, kept.need.acme.key, nowMs, kept.forced);
   return Math.max(gate, kept.deferred.get(source) ?? 0);
 }
 
@@ -125,9 +176,9 @@ export function dueAtOf(kept: IKept, sources: readonly string[], nowMs: number):
 }
 
 export function statusOf(kept: IKept, sources: readonly string[], nowMs: number): ICertificateStatus {
-  const { id, need, state, onDemand, stored, window, plan } = kept;
+  const { id, need, state, onDemand, stored, window, plans } = kept;
   const meta = stored?.meta ?? null;
-  const failure = lastFailureOf(plan);
+  const failure = lastFailureOf(plans);
   const next = failure === null && kept.deferred.size === 0 ? null : attemptAt(kept, sources, nowMs);
   return {
     id,
@@ -150,7 +201,7 @@ export function statusOf(kept: IKept, sources: readonly string[], nowMs: number)
 }
 
 const sourceOf = (issuer: string): 'acme' | 'function' | 'imported' =>
-  issuer === functionIssuer ? 'function' : issuer.startsWith('https:') ? 'acme' : 'imported';
+  issuer === functionIssuer ? 'function' : isAuthority(issuer) ? 'acme' : 'imported';
 
 export function eventOf(
   kept: IKept,

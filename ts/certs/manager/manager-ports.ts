@@ -14,6 +14,7 @@ export type IAcmeCalls = Pick<
   | 'accountUrl'
   | 'directory'
   | 'newAccount'
+  | 'updateAccount'
   | 'newOrder'
   | 'order'
   | 'authorization'

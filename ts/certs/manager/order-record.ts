@@ -3,6 +3,7 @@
 import type { ICertStore } from '../store/store-types.js';
 import type { IAttempt } from './attempt.js';
 import { shortHash } from './manager-ports.js';
+import { isAuthority } from './slots.js';
 
 export interface IOrderRecord {
   readonly url: string;
@@ -23,7 +24,8 @@ export async function readOrder(store: ICertStore, { id, issuer, names }: IAttem
   if (typeof value !== 'object' || value === null) return null;
   const record = value as Partial<Record<keyof IOrderRecord, unknown>>;
   const { url, accountUrl, profile, key, challenge } = record;
-  if (typeof url !== 'string' || typeof accountUrl !== 'string' || !isTextOrNull(profile)) return null;
+  if (typeof url !== 'string' || !isAuthority(url) || typeof accountUrl !== 'string' || !isTextOrNull(profile))
+    return null;
   if (!isTextOrNull(key) || !isTextOrNull(challenge) || String(record.names) !== String(names)) return null;
   return { url, accountUrl, names, profile, key, challenge };
 }

@@ -9,6 +9,7 @@ import { type IAttempt, type IWorkshop, poll, thrice } from './attempt.js';
 import { refusalOf } from './certificate-facts.js';
 import { IssuanceError, isBrief, refusesReplaces, ValidationError } from './failure-policy.js';
 import { dropOrder, type IOrderRecord, readOrder, writeOrder } from './order-record.js';
+import { writeCertificate } from './slots.js';
 import { solve } from './solving.js';
 
 interface IRunning {
@@ -42,7 +43,7 @@ export async function obtain(shop: IWorkshop, attempt: IAttempt, account: IAccou
     attempt.enter('downloaded');
     const stored = verified(shop, attempt, chain, key, { ...record, issuer: attempt.issuer });
     attempt.enter('verified');
-    await store.writeCertificate(attempt.id, stored, attempt.lock);
+    await writeCertificate(store, attempt.id, stored, attempt.lock);
     attempt.enter('stored');
     return stored;
   } catch (error) {
@@ -68,7 +69,8 @@ async function resumed(shop: IWorkshop, attempt: IAttempt, account: IAccount): P
   // That one led to the certificate which is to be renewed.
   const spent = record.key !== null && record.key === present?.key;
   const ours = record.accountUrl === account.url && (record.key !== null || wantsProfile(attempt, record));
-  if (!spent && ours) {
+  // What fails again and again at an order that stands, such as its download, a new one may not meet.
+  if (!spent && ours && attempt.tries < mostResumes) {
     try {
       const order = await thrice(shop, signal, () => account.client.order(record.url, signal));
       const useless = order.status === 'invalid' || (order.status === 'valid' && record.key === null);
@@ -80,6 +82,8 @@ async function resumed(shop: IWorkshop, attempt: IAttempt, account: IAccount): P
   await dropOrder(store, id, issuer);
   return null;
 }
+
+const mostResumes = 5;
 
 const wantsProfile = ({ acme }: IAttempt, { profile }: IOrderRecord): boolean =>
   profile === (acme.profile?.name ?? null) || (profile === null && acme.profile?.prefer === true);

@@ -1,6 +1,6 @@
-// What is kept of a need's failures, so that a restart does not begin anew. No I/O.
+// What is kept of a need's failures with one source, so that a restart does not begin anew. No I/O.
 
-import type { ICertificateFailure } from './manager-types.js';
+import type { ICertificateFailure, TFailureClass } from './manager-types.js';
 
 export interface IIssuerPlan {
   readonly failure: ICertificateFailure;
@@ -12,7 +12,7 @@ export interface IIssuerPlan {
 
 /** Times are milliseconds since 1970. */
 export interface IPlan {
-  /** One for each issuer that failed last. */
+  /** One, or none: that issuer did not fail last. */
   readonly issuers: readonly IIssuerPlan[];
   /** The last failed validations. */
   readonly validationFailures: readonly number[];
@@ -21,6 +21,9 @@ export interface IPlan {
 }
 
 export const emptyPlan: IPlan = { issuers: [], validationFailures: [], revokedSerial: null };
+
+export const isEmptyPlan = ({ issuers, validationFailures, revokedSerial }: IPlan): boolean =>
+  issuers.length === 0 && validationFailures.length === 0 && revokedSerial === null;
 
 /** A record from the store, which may be anything. */
 export function readPlan(value: unknown): IPlan {
@@ -57,10 +60,13 @@ export function attemptableAt(plan: IPlan, issuer: string, settingsKey: string, 
   const { failure, nextAttemptAt } = entry;
   const anew = forced || entry.settingsKey !== settingsKey;
   if (anew && failure.class !== 'ca-limit') return limited;
-  if (nextAttemptAt === null) return Number.POSITIVE_INFINITY;
+  if (nextAttemptAt === null) return forPeople.has(failure.class) ? Number.POSITIVE_INFINITY : limited;
   // What failed in the future did so before the clock was set back: nobody knows how long ago.
-  return failure.at > nowMs + setBackMs ? limited : Math.max(limited, nextAttemptAt);
+  return failure.at > nowMs + setBackMs ? limited : Math.max(limited, Math.min(nextAttemptAt, failure.at + longestMs));
 }
+
+/** Only these wait for somebody to do something. */
+const forPeople: ReadonlySet<TFailureClass> = new Set(['config', 'paused']);
 
 /** Issuers count failed validations of a name: no more than four an hour. */
 function validationLimitUntil({ validationFailures }: IPlan, nowMs: number): number {
@@ -71,6 +77,8 @@ function validationLimitUntil({ validationFailures }: IPlan, nowMs: number): num
 
 export const validationsAnHour = 4;
 const setBackMs = 300_000;
+/** No rule says later than that: whatever does was not written by us. */
+const longestMs = 31 * 86_400_000;
 const hourMs = 3_600_000;
 
 /** @param counts true for a failed validation that the issuer counts */
@@ -82,8 +90,22 @@ export function withFailure(plan: IPlan, entry: IIssuerPlan, counts: boolean): I
 }
 
 /** The failure that people are told about: the last one; null: all is well. */
-export const lastFailureOf = ({ issuers }: IPlan): ICertificateFailure | null =>
-  issuers.reduce<ICertificateFailure | null>(
-    (last, { failure }) => (last === null || failure.at >= last.at ? failure : last),
-    null,
+export const lastFailureOf = (plans: ReadonlyMap<string, IPlan>): ICertificateFailure | null =>
+  [...plans.values()]
+    .flatMap(({ issuers }) => issuers)
+    .reduce<ICertificateFailure | null>(
+      (last, { failure }) => (last === null || failure.at >= last.at ? failure : last),
+      null,
+    );
+
+/** Without the failures that were over when a certificate came. @param issuedAtMs when that was */
+export function plansSince(plans: ReadonlyMap<string, IPlan>, issuedAtMs: number, nowMs: number) {
+  // By a clock that ran ahead: nobody knows what was before it.
+  if (issuedAtMs > nowMs + setBackMs) return plans;
+  return new Map(
+    [...plans].map(([source, plan]): [string, IPlan] => [
+      source,
+      { ...plan, issuers: plan.issuers.filter(({ failure }) => failure.at > issuedAtMs) },
+    ]),
   );
+}

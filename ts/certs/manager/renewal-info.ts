@@ -2,9 +2,9 @@
 
 import type { IStoredRenewalWindow } from '../store/store-types.js';
 import type { IWorkshop } from './attempt.js';
-import { functionIssuer } from './issuance.js';
 import type { IKept } from './kept.js';
 import { ariAskMs, chooseInWindow } from './schedule.js';
+import { windowKeyOf } from './slots.js';
 
 /** Kept in the store: a moment is chosen once for a window, whoever restarts. */
 interface IWindowRecord {
@@ -14,13 +14,11 @@ interface IWindowRecord {
   readonly askAgainAtMs: number;
 }
 
-const keyOf = (id: string): string => `renewal/${id}`;
-
 /** What was kept of the present certificate's window, by us or by another process. True: nobody has to be asked now. */
 export async function recallWindow({ store, clock }: IWorkshop, kept: IKept): Promise<boolean> {
   const { stored } = kept;
   if (stored === null) return true;
-  const record = readWindow(await store.readRecord(keyOf(kept.id)));
+  const record = readWindow(await store.readRecord(windowKeyOf(kept.id, stored.meta.issuer)));
   if (record === null || record.serial !== stored.meta.serial || kept.stored !== stored) return false;
   kept.window = record.window;
   const leftMs = record.askAgainAtMs - clock.wallMs();
@@ -41,7 +39,7 @@ export async function askWindow(shop: IWorkshop, kept: IKept, signal: AbortSigna
   const nowMs = clock.wallMs();
   kept.askAgainAtMs = nowMs + ariAskMs * (1 + random() / 10);
   // The host program's own certificates, and those of issuers that are not to be asked any more, have no window.
-  if (issuer === functionIssuer || !need.acme.directoryUrls.includes(issuer)) return;
+  if (!need.acme.directoryUrls.includes(issuer)) return;
   if (shop.accounts.knownDirectory(issuer, need.acme)?.renewalInfo === null) {
     kept.askAgainAtMs = nowMs + dayMs * (1 + random() / 10);
     return;
@@ -60,7 +58,7 @@ export async function askWindow(shop: IWorkshop, kept: IKept, signal: AbortSigna
     kept.window = window;
     kept.askAgainAtMs = window.askAgainAtMs;
     const record: IWindowRecord = { serial, window, askAgainAtMs: window.askAgainAtMs };
-    await store.writeRecord(keyOf(kept.id), record, null);
+    await store.writeRecord(windowKeyOf(kept.id, issuer), record, null);
   } catch (error) {
     shop.logger.debug({ err: error, names: need.names }, 'no renewal window');
   }

@@ -5,14 +5,15 @@ import type { IStoredCertificate } from '../store/store-types.js';
 import { Accounts } from './accounts.js';
 import type { IWorkshop } from './attempt.js';
 import { locked } from './issuance.js';
-import { Issuances, planKeyOf } from './issuances.js';
+import { Issuances } from './issuances.js';
 import { IssuerBudgets } from './issuer-budgets.js';
 import { Keeper } from './keeper.js';
-import { attemptAt, eventOf, type IKept, makeKept, needIdOf, statusOf } from './kept.js';
+import { attemptAt, eventOf, type IKept, makeKept, needIdOf, planOf, setPlan, statusOf } from './kept.js';
 import { makeRealClient, realTools } from './manager-ports.js';
 import type { ICertificateEvent, ICertificateStatus, ICertManagerParts, ICertNeed } from './manager-types.js';
 import { OnDemand } from './on-demand.js';
-import { lastFailureOf, readPlan } from './plan.js';
+import { lastFailureOf } from './plan.js';
+import { isAuthority, planKeyOf, readPlans } from './slots.js';
 import { stagingOf } from './staging.js';
 
 export class SmartCertManager {
@@ -21,6 +22,7 @@ export class SmartCertManager {
   readonly #keeper: Keeper;
   readonly #issuances: Issuances;
   readonly #onDemand: OnDemand;
+  #watch: { close(): void } | null = null;
 
   constructor(given: ICertManagerParts) {
     const { store, clock, logger, solvers, tools = realTools, random = Math.random } = given;
@@ -28,7 +30,7 @@ export class SmartCertManager {
     this.#parts = { ...given, onEvent: (event) => this.#tell(given, event) };
     this.#shop = {
       ...{ store, clock, logger, solvers, tools, random },
-      accounts: new Accounts({ store, tools, makeClient }),
+      accounts: new Accounts({ store, clock, logger, tools, makeClient }),
       budgets: new IssuerBudgets(store, clock, random),
     };
     this.#keeper = new Keeper(this.#shop, this.#parts);
@@ -37,13 +39,14 @@ export class SmartCertManager {
     this.#onDemand = new OnDemand({
       ...{ clock, logger, signal: this.#keeper.signal },
       admit: (need) => this.#admit(need),
-      isStored: ({ names }) => this.#keeper.isInStore(needIdOf(names)),
+      isStored: (need) => this.#keeper.inStore.has(need),
       denied: (need) => this.#parts.onEvent(eventOf(makeKept(need, true), 'ask-denied', clock.wallMs())),
     });
   }
 
   /** Takes what the store has into use, and orders nothing. Rejects if the store cannot be read. */
   async initialize(): Promise<void> {
+    this.#watch ??= this.#parts.store.watch?.(() => this.#keeper.hear()) ?? null;
     await this.#keeper.list();
     await this.#keeper.loaded();
   }
@@ -61,6 +64,7 @@ export class SmartCertManager {
       if (known === undefined) this.#keeper.add(makeKept(need, false));
       else this.#keeper.change(known, need);
     }
+    this.#shop.accounts.keep([...kept.values()].map(({ need }) => need.acme));
   }
 
   /** Resolves when what the store has for new needs is in use. What others wrote for the rest comes within a minute. */
@@ -69,7 +73,7 @@ export class SmartCertManager {
     return this.#keeper.loaded();
   }
 
-  /** Takes into use what others wrote into the store; by itself it looks every few hours. */
+  /** Takes into use what others wrote into the store; by itself it looks when the store tells, and every few hours. */
   refresh(): Promise<void> {
     return this.#keeper.list();
   }
@@ -97,11 +101,14 @@ export class SmartCertManager {
     if (!this.#keeper.hasBegun) throw new ProxyError('NOT_RUNNING', 'certificates are not ordered yet');
     await this.#keeper.loaded(kept.id);
     const before = kept.stored?.meta.serial;
+    // An order that is under way counts, if it brings one; one whose certificate is there already is being put away.
+    await kept.running;
+    if (kept.stored !== null && kept.stored.meta.serial !== before) return;
     kept.forced = true;
     this.#keeper.start(kept);
     await kept.running;
     if (kept.stored !== null && kept.stored.meta.serial !== before) return;
-    const detail = lastFailureOf(kept.plan)?.detail ?? 'the issuer wants to be left alone for now';
+    const detail = lastFailureOf(kept.plans)?.detail ?? 'the issuer wants to be left alone for now';
     throw new ProxyError('CERTIFICATE_FAILED', `${kept.need.names.join(', ')}: ${detail}`);
   }
 
@@ -116,14 +123,15 @@ export class SmartCertManager {
     const kept = this.#find(idOrName);
     await this.#keeper.loaded(kept.id);
     const { stored, need } = kept;
-    if (stored === null || !stored.meta.issuer.startsWith('https:'))
+    if (stored === null || !isAuthority(stored.meta.issuer))
       throw new ProxyError('CERTIFICATE_UNKNOWN', `there is no certificate of an issuer for ${idOrName}`);
-    const { client } = await accounts.get(stored.meta.issuer, need.acme, signal);
+    const { issuer, serial } = stored.meta;
+    const { client } = await accounts.get(issuer, need.acme, signal);
     await client.revoke(stored.cert, reason, signal);
-    await locked(this.#shop, kept.id, signal, async (lock) => {
-      const plan = readPlan(await store.readRecord(planKeyOf(kept.id)));
-      kept.plan = { ...plan, revokedSerial: stored.meta.serial };
-      await store.writeRecord(planKeyOf(kept.id), kept.plan, lock);
+    await locked(this.#shop, kept.id, issuer, signal, async (lock) => {
+      kept.plans = await readPlans(store, kept.id, this.#keeper.sourcesOf(kept));
+      setPlan(kept, issuer, { ...planOf(kept, issuer), revokedSerial: serial });
+      await store.writeRecord(planKeyOf(kept.id, issuer), planOf(kept, issuer), lock);
     });
     this.#keeper.plan(kept);
   }
@@ -150,6 +158,7 @@ export class SmartCertManager {
 
   /** Ends everything that is under way, within seconds; no timer and no lock is left. */
   async stop(): Promise<void> {
+    this.#watch?.close();
     await this.#keeper.stop();
     this.#shop.accounts.close();
   }
@@ -165,7 +174,7 @@ export class SmartCertManager {
       return;
     }
     await this.#issuances.run(kept);
-    const failures = lastFailureOf(kept.plan)?.attempts ?? 0;
+    const failures = lastFailureOf(kept.plans)?.attempts ?? 0;
     if (kept.stored === null && failures >= mostFailures) this.#letGo(kept);
   }
 

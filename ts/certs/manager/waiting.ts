@@ -26,6 +26,14 @@ export function sleep(clock: IClock, ms: number, signal: AbortSignal): Promise<v
   });
 }
 
+/** Resolves when all of it has, however it ended, or after `ms`. */
+export async function settledWithin(clock: IClock, ms: number, work: readonly unknown[]): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(clock, ms, over.signal).catch(() => {});
+  await Promise.race([Promise.allSettled(work), late]);
+  over.abort();
+}
+
 /**
  * The outcome of `work`, which gets a signal that is aborted together with `signal` and after `ms`. Rejects then even
  * if `work` does not listen; what comes of it afterwards is dropped.

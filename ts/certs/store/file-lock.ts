@@ -126,8 +126,8 @@ async function removeBelow(folder: string, token: number): Promise<void> {
   await Promise.all(old.map((name) => AsyncFileSystem.remove(plugins.path.join(folder, name))));
 }
 
-/** 0 for what is no holding. */
-const tokenOf = (name: string): number => (/^\d{12}$/.test(name) ? Number(name) : 0);
+/** 0 for what is no holding. Nobody has come to the last of the numbers: what is there was put there. */
+const tokenOf = (name: string): number => (/^(?!99)\d{12}$/.test(name) ? Number(name) : 0);
 
 export const pathOf = (folder: string, token: number): string =>
   plugins.path.join(folder, String(token).padStart(12, '0'));

@@ -3,6 +3,7 @@
 // <folder>/v1/certs/<hash of the id>/<generation>/{cert.pem,key.pem,meta.json}
 // <folder>/v1/records/<hash of the key>/<generation>/record.json
 // <folder>/v1/locks/<hash of the name>/<token>[.free]
+// <folder>/v1/changes/<process>
 
 import type { IClock } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
@@ -10,6 +11,7 @@ import { AsyncFileSystem } from '../../base/fs-utils.js';
 import type { ILogger } from '../../base/logger.js';
 import * as plugins from '../../plugins.js';
 import { CertStore, hashOf } from './cert-store.js';
+import { ChangeMarks } from './change-marks.js';
 import { FileLock, type ILockTimes, lockTimes } from './file-lock.js';
 import { Generations, type IGenerationFiles, type TIsHeld } from './generations.js';
 import { type IHolder, thisHolder } from './holder.js';
@@ -33,6 +35,7 @@ export class FileCertStore implements ICertStore {
   readonly #times: ILockTimes;
   readonly #certificates: CertStore;
   readonly #records: Generations;
+  readonly #marks: ChangeMarks;
   readonly #complained = new Set<string>();
   #holder: Promise<IHolder | null> | null = null;
   #prepared: Promise<void> | null = null;
@@ -46,6 +49,7 @@ export class FileCertStore implements ICertStore {
     const parts = { skipped: (path: string, why: unknown) => this.#complain(path, why), wallMs: () => clock.wallMs() };
     this.#certificates = new CertStore({ ...parts, folder: this.#in('certs') });
     this.#records = new Generations({ ...parts, folder: this.#in('records'), fileNames: [recordFile] });
+    this.#marks = new ChangeMarks({ clock, folder: this.#in('changes') });
   }
 
   readCertificate(id: string): Promise<IStoredCertificate | null> {
@@ -53,7 +57,10 @@ export class FileCertStore implements ICertStore {
   }
 
   writeCertificate(id: string, certificate: IStoredCertificate, lock: ICertLock): Promise<void> {
-    return this.#writing(() => this.#certificates.write(id, certificate, isHeldOf(lock)));
+    return this.#writing(async () => {
+      await this.#certificates.write(id, certificate, isHeldOf(lock));
+      await this.#marks.mark();
+    });
   }
 
   removeCertificate(id: string, lock: ICertLock): Promise<void> {
@@ -106,6 +113,10 @@ export class FileCertStore implements ICertStore {
       if (!this.#swept) await this.#sweep();
       this.#swept = true;
     });
+  }
+
+  watch(changed: () => void): { close(): void } {
+    return this.#marks.watch(changed);
   }
 
   async #sweep(): Promise<void> {
@@ -175,7 +186,7 @@ function recordIn({ files }: IGenerationFiles, key: string): { readonly value: u
   return { value: found.value };
 }
 
-const recordSchema = plugins.zod.object({ key: plugins.zod.string(), value: plugins.zod.json() });
+const recordSchema = plugins.zod.object({ key: plugins.zod.string(), value: plugins.zod.unknown() });
 const recordFile = 'record.json';
 
 /** More than a chain, its key and what is known of them take. */

@@ -175,8 +175,11 @@ async function refuseLost(isHeld: TIsHeld | null): Promise<void> {
 /** Newest first. */
 async function numbersIn(home: string): Promise<number[]> {
   const names = await AsyncFileSystem.listNames(home);
-  return names.flatMap((name) => (/^\d{9}$/.test(name) ? Number(name) : [])).reverse();
+  return names.flatMap((name) => (generationName.test(name) ? Number(name) : [])).reverse();
 }
+
+/** Nine digits, of which nobody has come to the last ones: what is there was put there, and would be followed by ten. */
+const generationName = /^(?!99)\d{9}$/;
 
 const nameOf = (generation: number): string => String(generation).padStart(9, '0');
 

@@ -1,9 +1,10 @@
 // For programs that hold routes: which of them would take a connection or a request, asked of the one matcher.
 
 import { resolveConfig } from '../../config/resolve.js';
+import type { IResolvedRoute } from '../../config/resolved.js';
 import type { IRouteConfig } from '../../config/types.js';
 import { type IExplainQuery, readQuery } from '../explain-query.js';
-import { compileRouteTable } from './route-table.js';
+import { compileRouteTable, type RouteTable } from './route-table.js';
 
 /**
  * The routes that match a connection, or where the query says something of one a request, best first; of these a proxy uses
@@ -12,15 +13,18 @@ import { compileRouteTable } from './route-table.js';
  * @throws ConfigError with every fault of the routes or of the query.
  */
 export function findMatchingRoutes(routes: readonly IRouteConfig[], query: IExplainQuery): IRouteConfig[] {
+  const found = findInTable(compileRouteTable(resolveConfig({ routes }).routes), query);
+  return found.flatMap(({ index }) => routes[index] ?? []);
+}
+
+/** The same of routes that are compiled. @throws ConfigError with every fault of the query */
+export function findInTable(table: RouteTable, query: IExplainQuery): readonly IResolvedRoute[] {
   const { address, facts, request } = readQuery(query);
-  const table = compileRouteTable(resolveConfig({ routes }).routes).portTable(
-    address === '::' ? null : address,
-    facts.port,
-  );
+  const here = table.portTable(address === '::' ? null : address, facts.port);
   const isTls = facts.protocol === 'tls';
   const found =
-    request?.isAsked === true ? table?.matchAllRequest({ ...facts, ...request, isTls }) : table?.matchAll(facts);
-  return (found ?? []).flatMap(({ index }) => routes[index] ?? []);
+    request?.isAsked === true ? here?.matchAllRequest({ ...facts, ...request, isTls }) : here?.matchAll(facts);
+  return found ?? [];
 }
 
 /** The first of them; undefined if no route matches. */

@@ -1,0 +1,1 @@
+export function runInLanes(queue: string[], runOne: (file: string) => Promise<unknown>): Promise<void>;
