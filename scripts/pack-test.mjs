@@ -38,6 +38,7 @@ async function test() {
   await check('the tarball holds what a user needs', () => holdsWhatIsNeeded(files));
   await check('the tarball holds what its readme links to', () => holdsLinks(files));
   await check('the tarball holds nothing else', () => holdsNothingElse(files));
+  await check('nothing is run where it is installed', () => runsNothing(tarball));
   const project = join(folder, 'project');
   if (!(await check('a fresh project installs it', () => install(project, tarball)))) return;
   await check('every entry can be imported at run time', () => importEntries(project));
@@ -101,6 +102,13 @@ async function holdsNothingElse(files) {
   }
   if (foreign.length > 0) throw new Error(`does not belong there: ${foreign.join(', ')}`);
   if (stale.length > 0) throw new Error(`without a source: ${stale.join(', ')}`);
+}
+
+async function runsNothing(tarball) {
+  const { stdout } = await run('tar', ['-xzOf', tarball, 'package/package.json']);
+  const { scripts = {} } = JSON.parse(stdout);
+  const found = ['preinstall', 'install', 'postinstall', 'prepare'].filter((script) => script in scripts);
+  if (found.length > 0) throw new Error(`scripts that installers run or ask about: ${found.join(', ')}`);
 }
 
 async function install(project, tarball) {

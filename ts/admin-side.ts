@@ -207,11 +207,7 @@ export class AdminSide implements IAdminView {
   }
 
   async endConnection(id: string): Promise<boolean> {
-    const { connections } = this.#given.parts;
-    for (const connection of connections) {
-      if (connection.id === id) return connections.cleanupConnection(connection, 'closed_by_operator');
-    }
-    return false;
+    return this.#given.parts.connections.closeConnection(id);
   }
 
   async stop(graceMs: number | null): Promise<void> {

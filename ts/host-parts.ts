@@ -34,5 +34,5 @@ export interface IHostControl {
 
 export interface IStopOptions {
   /** Milliseconds that connections are given to end by themselves. Default `gracefulShutdownTimeout`. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }

@@ -8,15 +8,14 @@ import { refuseBadCertificates } from './certs/check-certificates.js';
 import type { ICertificateStatus } from './certs/manager/manager-types.js';
 import type { SmartCertManager } from './certs/manager/smart-cert-manager.js';
 import { compareConfigs, type IListeningPoint } from './config/change.js';
-import { kernelRoutesOf } from './config/kernel-order.js';
 import { resolveConfig } from './config/resolve.js';
 import type { IResolvedConfig } from './config/resolved.js';
 import type { IRouteConfig, ISmartProxyOptions } from './config/types.js';
 import { validateOptions } from './config/validate.js';
+import { explainViewOf } from './explain-view.js';
 import type { IConnectionRecord } from './flow/connection.js';
 import { explain, type IExplainQuery, type IExplanation } from './flow/explain.js';
-import type { IExplainView } from './flow/explain-types.js';
-import { type IPlan, type IUpdateOptions, planBetween } from './flow/plan.js';
+import { type IPlan, type IUpdateOptions, planBetween, routeKeys } from './flow/plan.js';
 import { type ISnapshot, takeSnapshot } from './flow/snapshot.js';
 import type { IHostParts, IStopOptions } from './host-parts.js';
 import type { IKernelPlan } from './nftables/kernel-routes.js';
@@ -118,11 +117,9 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
       this.#snapshot = next;
       if (written !== undefined) this.#admin?.took(written);
       if (kernel !== null) this.#parts.certificates.provision(next.config);
+      if (options.closeRemoved) this.#parts.pipeline.keepOnly(routeKeys(config));
       this.#parts.http.reconsider();
-      if (options.closeRemoved) {
-        this.#parts.pipeline.cut(new Set(change.routes.removed));
-        await this.#parts.kernel.cut(before, new Set(change.routes.removed));
-      }
+      if (options.closeRemoved) await this.#parts.kernel.cut(before, new Set(change.routes.removed));
       await this.#closeUnwanted();
       this.#parts.reporter.emit('route-update', plan);
       return plan;
@@ -139,18 +136,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
    * @throws ConfigError with every fault of the query.
    */
   explain(query: IExplainQuery): IExplanation {
-    const { config, table, tableAt, isHttpPort } = this.#snapshot;
-    return explain(query, {
-      config,
-      kernelRoutes: kernelRoutesOf(config),
-      table,
-      tableAt,
-      isHttpPort,
-      guard: this.#parts.guard,
-      live: this.#parts.connections,
-      pickerFor: (route) => this.#parts.registry.pickerFor(route),
-      ...(this.#state === 'running' ? this.#live() : {}),
-    });
+    return explain(query, explainViewOf(this.#snapshot, this.#parts, this.#state === 'running'));
   }
 
   /**
@@ -185,6 +171,19 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     return this.#parts.ports.numbers;
   }
 
+  /** The lowest port that is listened on for the route of this name or id; a free port as it turned out. null: there is none. */
+  getPortOf(routeName: string): number | null {
+    const { routes } = this.#snapshot.config;
+    const route = routes.find(({ key, name }) => key === routeName || name === routeName);
+    return route === undefined ? null : this.#parts.ports.portFor(route.match);
+  }
+
+  /** Where `httpProxyPort` listens, a free port as it turned out; null while it does not. */
+  get httpProxyPort(): number | null {
+    const point = this.#snapshot.httpPoint;
+    return point === null ? null : this.#parts.ports.portAt(point);
+  }
+
   /** Where the admin interface listens; null while it does not. */
   get adminAddress(): { readonly address: string; readonly port: number } | null {
     return this.#admin?.server.address ?? null;
@@ -198,6 +197,14 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
   /** Snapshots of the live connections, in no order; of those in the kernel, as they were some seconds ago. */
   getConnections(): IConnectionRecord[] {
     return [...Array.from(this.#parts.connections, (each) => each.snapshot()), ...this.#parts.kernel.connections()];
+  }
+
+  /**
+   * Ends one live connection, as `closed_by_operator`, with all requests and WebSockets that it carries. `id`: of its record. False
+   * where none lives by that; those in the kernel are not ended.
+   */
+  closeConnection(id: string): boolean {
+    return this.#parts.connections.closeConnection(id);
   }
 
   /** The figures of this moment, and functions for what is looked up when asked. docs/metrics.md has every name. */
@@ -278,12 +285,6 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const config = resolveConfig({ ...this.#options, routes });
     refuseBadCertificates(config, (key) => this.#parts.certificates.contexts.has(key));
     return takeSnapshot(config, this.#snapshot.forward);
-  }
-
-  /** What is known while it runs. */
-  #live(): Pick<IExplainView, 'listening' | 'certificateFor'> {
-    const { ports, certificates } = this.#parts;
-    return { listening: ports.listening, certificateFor: (tls, name) => certificates.shown(tls, name) };
   }
 
   #planOf(config: IResolvedConfig, options: IUpdateOptions): IPlan {

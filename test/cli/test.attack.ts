@@ -41,6 +41,15 @@ tap.test('a configuration is attacked by itself', async () => {
   expect(all.out).toMatch(/\n {4}refused {2}HTTP\/1\.1 CONNECT: 501, /);
 });
 
+tap.test('a configuration is told what must be protected in it', async () => {
+  await using config = await writeConfig();
+  const args = ['--config', config.file, '--only', 'path', '--protected', '/admin/users', '--protected', '/open'];
+  const { code, errors, out } = await runAttack(...args);
+  expect([code, errors]).toEqual([0, '']);
+  expect(out).toMatch(/note: \/open is not protected: it is answered by 200/);
+  expect((await runAttack(...args, '--all')).out).toContain('/%61dmin/users (a letter encoded)');
+});
+
 tap.test('findings on a proxy that runs are told, and end with 1; its configuration says what it serves', async () => {
   await using origin = await startHttpOrigin();
   await using proxy = await startNodeProxy(origin.port, ({ url }, passed) =>

@@ -46,6 +46,8 @@ tap.test("the HTTP engine's own port is no port of a route on loopback", () => {
   const faults = (httpProxyPort: number, match: object) =>
     faultPaths({ httpProxyPort, routes: [makeRoute({ match: { ports: [80, { from: 8000, to: 8100 }], ...match } })] });
   expect(faults(8080, {})).toEqual(['httpProxyPort']);
+  expect(faults(0, { ports: 0, listenAddress: '127.0.0.1' })).toEqual(['httpProxyPort']);
+  expect(faults(0, { ports: 0 })).toEqual([]);
   expect(faults(80, { listenAddress: '127.0.0.1' })).toEqual(['httpProxyPort']);
   expect(faults(80, { listenAddress: '10.0.0.1' })).toEqual([]);
   expect(faults(8101, {})).toEqual([]);

@@ -22,6 +22,15 @@ const paths = (...asked: Parameters<typeof faults>) => faults(...asked).map(([pa
 
 const email = 'a@b.test';
 
+tap.test('what is no address is told in words', () => {
+  const want = 'an e-mail address, or null for none';
+  for (const given of ['a', 'a@b,c', 'a@b?x', '', 7]) {
+    expect(faultsOf({ acme: { email: given }, routes: [] }).map((fault) => [fault.path, fault.want])).toEqual([
+      ['acme.email', want],
+    ]);
+  }
+});
+
 tap.test('an order needs an address, of the route or of all, or the word that there is none', () => {
   expect(faults({ acme: {} })).toEqual([
     [

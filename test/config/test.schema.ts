@@ -4,7 +4,7 @@ import type { optionsSchema } from '../../ts/config/schema.js';
 import { knownOptions } from '../../ts/config/schema-base.js';
 import type { ISmartProxyOptions } from '../../ts/config/types.js';
 import type { zod } from '../../ts/plugins.js';
-import { faultPaths } from '../helpers/config-faults.js';
+import { faultPaths, faultsOf } from '../helpers/config-faults.js';
 import { root } from '../helpers/source-text.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
@@ -109,7 +109,7 @@ type TMutable<T> = T extends ((...args: never[]) => unknown) | RegExp | Uint8Arr
   : T extends readonly (infer E)[]
     ? TMutable<E>[]
     : T extends object
-      ? { -readonly [K in keyof T]: TMutable<T[K]> }
+      ? { -readonly [K in keyof T]: TMutable<Exclude<T[K], undefined>> }
       : T;
 
 const target = { host: 'a.test', port: 80 };
@@ -907,6 +907,7 @@ const cases: Record<string, ICase> = {
       },
       issuer: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
       audience: { good: ['a', ['a', 'b']], bad: ['', [], 7] },
+      requiredClaims: { good: [[], ['exp', 'jti']], bad: ['exp', [''], [7]] },
       clockTolerance: { good: [0, 600], bad: [-1, 601, 1.5] },
       excludePaths: excluded,
       forwardClaims: {
@@ -938,8 +939,15 @@ const cases: Record<string, ICase> = {
       url: { good: urls.good, bad: [...urls.bad, undefined] },
       requestHeaders: { good: [[], ['Cookie', 'X-A']], bad: ['Cookie', ['a b'], [7], ['Host'], ['Upgrade']] },
       responseHeaders: {
-        good: [[], ['X-User', 'X-Forwarded-User']],
-        bad: [...ownedNames.map((name) => [name]), ['X-A', 'x-a'], 'X-A'],
+        good: [[], ['X-User', 'X-Forwarded-User', 'Authorization']],
+        bad: [
+          ...ownedNames.filter((name) => name.toLowerCase() !== 'authorization').map((name) => [name]),
+          ...[['X-A', 'x-a'], ['Authorization', 'authorization'], 'X-A'],
+        ],
+      },
+      clientHeaders: {
+        good: [[], ['Set-Cookie', 'X-Session', 'Cache-Control']],
+        bad: ['Set-Cookie', ['a b'], ['Content-Type'], ['content-encoding'], ['Vary'], ['Transfer-Encoding'], ['Host']],
       },
       timeout: { good: [1, 600_000], bad: [0, 600_001, '5s'] },
       tls: { good: [{}, { rejectUnauthorized: false }], bad: [true, { key: keyPem }] },
@@ -1041,5 +1049,13 @@ for (const [place, { config, options }] of Object.entries(cases)) {
     expect(path).not.toBeUndefined();
   });
 }
+
+tap.test('why a redirect may not begin with what clients write is said', () => {
+  const faultOf = (to: string) =>
+    faultsOf({ routes: [{ match: { ports: 80 }, action: { type: 'redirect', redirect: { to } } }] })[0]?.want;
+  for (const to of ['{path}', '/{path}', '{target}'])
+    expect([to, faultOf(to)?.includes('write a host')]).toEqual([to, true]);
+  expect([faultOf('nowhere')?.startsWith('a URL (http://'), faultOf('/new{path}')]).toEqual([true, undefined]);
+});
 
 export default tap.start();

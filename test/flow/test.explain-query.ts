@@ -19,6 +19,7 @@ tap.test('a port alone is a connection of plain bytes from an unknown client', a
     facts: { port: 80, clientIp: '', protocol: 'other', domain: null, tlsVersion: null, alpn: [], hello: null },
     inside: 'other',
     request: null,
+    plain: null,
     remark: null,
   });
 });

@@ -11,7 +11,13 @@ function world(...parts: Partial<Connection>[]) {
   const told: number[] = [];
   const live = parts.map((part, at) =>
     Object.assign(makeConnection(), {
-      drainable: { drain: () => void told.push(at), reconsider() {}, clientEnded() {} },
+      drainable: {
+        drain: () => void told.push(at),
+        reconsider() {},
+        clientEnded() {},
+        losesBy: () => false,
+        keepOnly() {},
+      },
       ...part,
     }),
   );

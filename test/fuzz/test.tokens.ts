@@ -17,7 +17,13 @@ import { signWithSecret } from '../helpers/tokens.js';
 const secret = 'a secret of the thirty-two octets that HS256 asks for';
 const rule: IResolvedJwt = {
   ...{ secret: new Secret(secret), keys: null, server: null, algorithms: ['HS256'], issuer: ['us'], audience: null },
-  ...{ clockToleranceSeconds: 0, excluded: null, claims: [{ claim: 'sub', header: 'X-User' }], forwardToken: false },
+  ...{
+    requiredClaims: [],
+    clockToleranceSeconds: 0,
+    excluded: null,
+    claims: [{ claim: 'sub', header: 'X-User' }],
+    forwardToken: false,
+  },
 };
 const json = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const day = 86_400;

@@ -50,7 +50,8 @@ const table: Readonly<Record<string, IRow>> = {
   'admin-figures.ts': { imports: parts },
   'admin-side.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'] },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
-  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-side.ts'] },
+  'explain-view.ts': { imports: [...parts, 'proxy-parts.ts'] },
+  'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'explain-view.ts', 'admin-side.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
   'utils.ts': { imports: parts },
   'index.ts': {

@@ -10,6 +10,7 @@ const makeRule = (clockToleranceSeconds = 0): IResolvedJwt => ({
   algorithms: ['HS256'],
   issuer: null,
   audience: null,
+  requiredClaims: [],
   clockToleranceSeconds,
   excluded: null,
   claims: [],
@@ -21,7 +22,7 @@ function makeWorld() {
   const rule = makeRule();
   const tokens = new VerifiedTokens(clock);
   const nowSeconds = Math.floor(clock.wallMs() / 1_000);
-  const verdict = { refusal: null, fields: ['x-user', 'a'] };
+  const verdict = { refusal: null, fields: ['x-user', 'a'], toClient: [] };
   return { clock, rule, tokens, nowSeconds, verdict };
 }
 

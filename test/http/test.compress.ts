@@ -5,12 +5,13 @@ import zlib from 'node:zlib';
 import fc from 'fast-check';
 import type { IRequestHead } from '../../ts/codec/http-message.js';
 import type { ICompression } from '../../ts/config/types.js';
+import type { TComplete } from '../../ts/config/with-defaults.js';
 import { compressorFor, type ICompressedListener, type ICompressor } from '../../ts/http/compress.js';
 import { chooseCoding, type TCoding } from '../../ts/http/compress-accept.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
-const rule: Required<ICompression> = {
+const rule: TComplete<ICompression> = {
   algorithms: ['br', 'gzip', 'zstd'],
   minBytes: 1_024,
   types: ['text/*', 'application/json', 'application/*+json'],

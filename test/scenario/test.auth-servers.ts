@@ -268,4 +268,53 @@ tap.test('it is asked after a token was found good, and not about others', async
   expect(origin.requests[0]?.field('authorization')).toBeNull();
 });
 
+tap.test(
+  'a session is renewed: the client gets the cookie, the target the token, and neither what is the other’s',
+  async () => {
+    await using judge = await startJudge((_request, response) => {
+      response.setHeader('Set-Cookie', ['session=new', 'csrf=1']).setHeader('Authorization', 'Bearer inner');
+      response.setHeader('X-Session', 'told').setHeader('X-Other', 'untold').writeHead(202).end();
+    });
+    await using origin = await startHttpOrigin((_request, response) => {
+      response.setHeader('Set-Cookie', 'own=1').setHeader('X-Session', 'of the target').end('ok');
+    });
+    const told = { responseHeaders: ['Authorization'], clientHeaders: ['Set-Cookie', 'X-Session'] };
+    const own = { ...makeHttpRoute(0), name: 'own', match: { ports: 0, path: '/own' } };
+    await using world = await startProxy({
+      http: { h2c: true },
+      routes: [
+        routeFor(origin.port, judge, told),
+        {
+          ...own,
+          action: { type: 'respond', respond: { status: 200, body: 'own' } },
+          security: { forwardAuth: { url: `http://127.0.0.1:${judge.port}/`, ...told } },
+        },
+      ],
+    });
+    const answer = await ask(world.port, get('/', 'Authorization: Bearer outer'));
+    const cookies = (fields: readonly string[]) =>
+      fields.flatMap((text, at) => (at % 2 === 1 && /^set-cookie$/i.test(fields[at - 1] ?? '') ? [text] : []));
+    expect(cookies(answer.message.fields)).toEqual(['own=1', 'session=new', 'csrf=1']);
+    expect([answer.field('x-session'), answer.field('x-other')]).toEqual(['told', null]);
+    expect(judge.requests[0]?.field('authorization')).toEqual('Bearer outer');
+    const [seen] = origin.requests;
+    expect(['authorization', 'set-cookie', 'x-session'].map((name) => seen?.field(name))).toEqual([
+      ...['Bearer inner', null, null],
+    ]);
+    expect(cookies((await ask(world.port, get('/own'))).message.fields)).toEqual(['session=new', 'csrf=1']);
+    await using h2 = await connectH2(world.port);
+    expect((await h2.fetch('/')).headers['set-cookie']).toEqual(['own=1', 'session=new', 'csrf=1']);
+  },
+);
+
+tap.test('where the server gives no Authorization, the target gets none', async () => {
+  await using judge = await startJudge((_request, response) => void response.writeHead(204).end());
+  await using origin = await startHttpOrigin();
+  await using world = await startProxy({
+    routes: [routeFor(origin.port, judge, { responseHeaders: ['authorization'] })],
+  });
+  expect((await ask(world.port, get('/', 'Authorization: Bearer outer'))).status).toEqual(200);
+  expect(origin.requests[0]?.field('authorization')).toEqual(null);
+});
+
 export default tap.start();

@@ -304,4 +304,13 @@ tap.test('requests of HTTP/2 and openings of WebSockets need tokens too', async 
   expect(answers[0]?.status).toEqual(401);
 });
 
+tap.test('a token lacks none of the claims that are required', async () => {
+  await using origin = await startRecordingOrigin();
+  await using world = await startProxy({ routes: [routeFor(origin.port, { requiredClaims: ['jti', 'sub'] })] });
+  for (const claims of [{}, { jti: '7' }, { sub: 'ann' }]) {
+    expect([claims, await statusOf(world.port, await signWithSecret(secret, claims))]).toEqual([claims, 401]);
+  }
+  expect(await statusOf(world.port, await signWithSecret(secret, { jti: '7', sub: 'ann' }))).toEqual(200);
+});
+
 export default tap.start();

@@ -1,7 +1,7 @@
 // What explain says of a request is what it is answered, in the clear and inside TLS that the proxy terminates.
 
 import fc from 'fast-check';
-import { type IExplainQuery, type IRouteConfig, SmartProxy } from '../../ts/index.js';
+import { formatExplanation, type IExplainQuery, type IRouteConfig, SmartProxy } from '../../ts/index.js';
 import type { IRequestReport } from '../../ts/observe/events.js';
 import { makeCertificate } from '../helpers/certificates.js';
 import { fetchThrough, rawExchange } from '../helpers/http-clients.js';
@@ -156,6 +156,33 @@ tap.test('explain knows the ports of the HTTP engine', async () => {
   expect(ask(httpProxyPort).steps.some(({ text }) => text.startsWith('the HTTP engine takes'))).toBeTrue();
   expect(ask(rawPort).steps.some(({ text }) => text.startsWith('the HTTP engine takes'))).toBeFalse();
   expect((await fetchThrough(httpProxyPort, '/x')).status).toEqual(200);
+});
+
+tap.test('what is said of a request is judged on a plain port, and never passed over in silence', async () => {
+  const target = { host: '127.0.0.1', port: 9 };
+  const security = { basicAuth: { users: { ann: 'a password' } } };
+  await using world = await startProxy({
+    routes: [
+      { name: 'all', match: { ports: 0 }, action: { type: 'forward', target } },
+      { name: 'admin', match: { ports: 0, path: '/admin' }, action: { type: 'forward', target }, security },
+    ],
+  });
+  const ask = (more: object) => world.proxy.explain({ port: world.port, address: '127.0.0.1', ...more });
+  const guessed = ask({ domain: 'a.test', path: '/admin' });
+  expect([guessed.outcome, guessed.status, guessed.route?.key]).toEqual(['refused', 401, 'admin']);
+  expect(formatExplanation(guessed)).toInclude('taken for a plain request');
+  // Whoever says that it is TLS is told that nobody looks into it.
+  for (const more of [{ tls: true }, { alpn: ['h2'] }]) {
+    const bytes = ask({ domain: 'a.test', path: '/admin', ...more });
+    expect([bytes.outcome, bytes.route?.key]).toEqual(['forward', 'all']);
+    expect(formatExplanation(bytes)).toInclude('what is said of a request is not looked at');
+  }
+  expect(formatExplanation(ask({ domain: 'a.test' }))).not.toInclude('not looked at');
+
+  for (const more of [{ method: 'GET' }, {}, { method: 'PUT', host: 'a.test' }]) {
+    expect(() => ask({ path: '*', ...more })).toThrow('* goes with OPTIONS alone');
+  }
+  expect(ask({ path: '*', method: 'options', host: 'a.test' }).route?.key).toEqual('all');
 });
 
 tap.test('explain says in which version of HTTP a target is asked', async () => {

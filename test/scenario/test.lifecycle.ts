@@ -268,4 +268,50 @@ tap.test('listeners that throw or reject harm neither connections nor other list
   for (const name of names) expect(proxy.listenerCount(name)).toEqual(3);
 });
 
+tap.test('free ports of their own are told apart by the names of their routes', async () => {
+  await using echo = await startEcho();
+  const fixed = await closedPort();
+  const routes = [
+    makeForwardRoute(echo.port, { name: 'one' }),
+    makeForwardRoute(echo.port, { name: 'two', match: { ports: 0, listenAddress: '127.0.0.2' } }),
+    makeForwardRoute(echo.port, { name: 'also one', match: { ports: 0, protocol: 'other' } }),
+    makeForwardRoute(echo.port, { name: 'set', match: { ports: fixed } }),
+  ];
+  const proxy = new SmartProxy({ listenAddress: '127.0.0.1', routes, httpProxyPort: 0 });
+  expect([proxy.getPortOf('one'), proxy.httpProxyPort]).toEqual([null, null]);
+  await proxy.start();
+  const [one, two] = ['one', 'two'].map((name) => proxy.getPortOf(name) ?? 0) as [number, number];
+  expect(one).not.toEqual(two);
+  expect([proxy.getPortOf('also one'), proxy.getPortOf('set'), proxy.getPortOf('none')]).toEqual([one, fixed, null]);
+  expect(proxy.getListeningPorts()).toContain(proxy.httpProxyPort ?? 0);
+  await using client = await connectTcp(two, { host: '127.0.0.2' });
+  client.send('x');
+  await client.receive(1);
+  expect(proxy.getConnections()[0]?.route).toEqual('two');
+  await proxy.stop({ graceMs: 0 });
+  expect([proxy.getPortOf('one'), proxy.httpProxyPort]).toEqual([null, null]);
+});
+
+tap.test('one connection can be ended by hand, and no other with it', async () => {
+  await using echo = await startEcho();
+  await using world = await startProxy({ routes: [makeForwardRoute(echo.port)] });
+  await using going = await connectTcp(world.port);
+  await using staying = await connectTcp(world.port);
+  for (const client of [going, staying]) {
+    client.send('x');
+    await client.receive(1);
+  }
+  const [first] = world.proxy.getConnections().filter(({ clientPort }) => clientPort === going.socket.localPort);
+  const id = first?.id ?? '';
+  expect(world.proxy.closeConnection('nobody')).toBeFalse();
+  expect(world.proxy.closeConnection(id)).toBeTrue();
+  await going.closed;
+  expect(world.proxy.closeConnection(id)).toBeFalse();
+  expect(await world.ends()).toEqual(['closed_by_operator']);
+  staying.send('y');
+  expect(await staying.receive(2)).toEqual('xy');
+  staying.socket.end();
+  await staying.end;
+});
+
 export default tap.start();

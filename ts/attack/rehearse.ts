@@ -17,7 +17,7 @@ import type { IAttackReport } from './types.js';
 
 /** What `attackConfiguration` takes besides the configuration. */
 export interface IRehearsalOptions
-  extends Pick<IAttackOptions, 'families' | 'versions' | 'caseMs' | 'slowMs' | 'onResult'> {
+  extends Pick<IAttackOptions, 'families' | 'versions' | 'caseMs' | 'slowMs' | 'onResult' | 'protectedPaths'> {
   /** PEM: stands in for certificates that are not in the configuration itself, or in files. */
   readonly certificate?: { readonly cert: string; readonly key: string };
 }

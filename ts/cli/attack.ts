@@ -69,14 +69,13 @@ async function rehearse(
   given: IAttackArguments,
   families: readonly TAttackFamily[],
 ): Promise<readonly IAttackReport[]> {
-  const { config = '', tls, host, path, protected: paths, header } = given;
-  const useless = Object.entries({ tls, host, path, protected: paths, header }).find(
-    ([, value]) => value !== undefined,
-  );
+  const { config = '', tls, host, path, protected: protectedPaths, header } = given;
+  const useless = Object.entries({ tls, host, path, header }).find(([, value]) => value !== undefined);
   if (useless !== undefined) throw new CommandError(1, `--${useless[0]}: it goes with --target`);
   const reports = await attackConfiguration(options, {
     families,
     certificate: await loadDefaultCertificatesAsync(() => {}),
+    ...(protectedPaths === undefined ? {} : { protectedPaths }),
   });
   if (reports.length === 0) throw new CommandError(1, `${config}: no port of it takes requests that can be tried`);
   return reports;

@@ -130,7 +130,7 @@ function oneScheme(given: readonly IPlacedSecurity[]): readonly IPathFault[] {
   return [{ path: [...token.place, 'jwtAuth'], want, got: 'both on every path' }];
 }
 
-const excludes = ({ excludePaths = [] }: { readonly excludePaths?: readonly string[] }): boolean =>
+const excludes = ({ excludePaths = [] }: { readonly excludePaths?: readonly string[] | undefined }): boolean =>
   excludePaths.length > 0;
 
 /** What a token says of the client must not be overwritten by what a server says, nor the other way round. */

@@ -7,6 +7,7 @@ import { requestRulesOf } from './http-features.js';
 import { listOf } from './resolve-headers.js';
 import type { IForwardAction, IRouteConfig, ISmartProxyOptions, TRouteAction } from './types.js';
 import type { TUsable } from './usable.js';
+import { withDefaults } from './with-defaults.js';
 
 type TDefaults = ISmartProxyOptions['defaults'] | null;
 
@@ -81,7 +82,7 @@ function addHeaderFaults(headers: NonNullable<IRouteConfig['headers']>, usable: 
     }
   }
   if (typeof hsts === 'object' && usable('headers.hsts') && hsts.preload === true) {
-    const { maxAge, includeSubDomains } = { ...hstsDefaults, ...hsts };
+    const { maxAge, includeSubDomains } = withDefaults(hstsDefaults, hsts);
     if (maxAge < hstsDefaults.maxAge || !includeSubDomains) {
       const want = `nothing unless includeSubDomains is true and maxAge at least ${hstsDefaults.maxAge}`;
       faults.push({ path: ['headers', 'hsts', 'preload'], want, got: 'true' });

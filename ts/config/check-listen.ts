@@ -83,10 +83,13 @@ export function checkHttpPort(
   matches: readonly IMatchOfRoute[],
   globalAddress: string | undefined,
 ): readonly IPathFault[] {
-  if (port === undefined || port === 0) return [];
+  if (port === undefined) return [];
   const taken = matches.find(
     ({ match }) =>
-      isOnLoopback(match.listenAddress ?? globalAddress ?? defaultAddress) &&
+      // A free port is shared with whoever asks for one at the very same address.
+      (port === 0
+        ? match.listenAddress === '127.0.0.1'
+        : isOnLoopback(match.listenAddress ?? globalAddress ?? defaultAddress)) &&
       match.ports.some(({ from, to }) => from <= port && port <= to),
   );
   if (taken === undefined) return [];

@@ -9,6 +9,7 @@ import { gotText, type IPathFault } from './faults.js';
 import { targetsOf } from './targets-of.js';
 import type { IRouteConfig, ISmartProxyOptions, ITarget } from './types.js';
 import type { TUsable } from './usable.js';
+import { withDefaults } from './with-defaults.js';
 
 type TDefaults = ISmartProxyOptions['defaults'] | null;
 
@@ -65,7 +66,7 @@ const checks: readonly TCheck[] = [
     if (!usable('action.type', 'action.healthCheck') || action.type !== 'forward') return null;
     const passive = action.healthCheck?.passive;
     if (passive === undefined || passive === false) return null;
-    const { ejectTime, maxEjectTime } = { ...passiveDefaults, ...passive };
+    const { ejectTime, maxEjectTime } = withDefaults(passiveDefaults, passive);
     if (maxEjectTime >= ejectTime) return null;
     const path = [
       'action',

@@ -8,14 +8,14 @@ import type { ICors, IForwardAction, IRedirect, IRouteConfig, IRouteTls, ITarget
 export interface IHttpForwardExtras
   extends IHttpRouteExtras,
     Pick<IForwardAction, 'loadBalancing' | 'healthCheck' | 'urlRewrite' | 'retry' | 'circuitBreaker' | 'websocket'> {
-  target?: ITarget;
+  target?: ITarget | undefined;
   /** Several, which are balanced; instead of `target`. */
-  targets?: readonly ITarget[];
+  targets?: readonly ITarget[] | undefined;
 }
 
 export interface IHttpRouteOptions extends IHttpForwardExtras {
   /** Default 80. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
 }
 
 /**
@@ -29,14 +29,14 @@ export const createHttpRoute = (options: IHttpRouteOptions): IRouteConfig =>
 export interface ITerminateOptions {
   certificate: NonNullable<IRouteTls['certificate']>;
   /** Talk TLS to the target too, and verify it. Default false. */
-  reencrypt?: boolean;
+  reencrypt?: boolean | undefined;
   /** What else there is about TLS. */
-  tls?: Omit<IRouteTls, 'mode' | 'certificate'>;
+  tls?: Omit<IRouteTls, 'mode' | 'certificate'> | undefined;
 }
 
 export interface IHttpsTerminateOptions extends IHttpForwardExtras, ITerminateOptions {
   /** Default 443. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
 }
 
 /** Terminates TLS. Requests go to the target one by one; if what was inside is not HTTP, its bytes go there as they are. */
@@ -45,11 +45,11 @@ export const createHttpsTerminateRoute = (options: IHttpsTerminateOptions): IRou
 
 export interface IHttpsRedirectOptions extends IHttpRouteExtras {
   /** Default 80. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   /** Where HTTPS is served. Default 443. */
-  httpsPort?: number;
+  httpsPort?: number | undefined;
   /** Default 308: clients keep the method and the content. */
-  status?: NonNullable<IRedirect['status']>;
+  status?: NonNullable<IRedirect['status']> | undefined;
 }
 
 /** Sends plain HTTP to the same address by HTTPS. */
@@ -61,9 +61,9 @@ export function createHttpToHttpsRedirect(options: IHttpsRedirectOptions = {}): 
 
 export interface ICompleteHttpsOptions extends Omit<IHttpsTerminateOptions, 'ports'> {
   /** Default 443. */
-  httpsPort?: number;
+  httpsPort?: number | undefined;
   /** Default 80. */
-  httpPort?: number;
+  httpPort?: number | undefined;
 }
 
 /** HTTPS for some names, and a redirect to it; the redirect's `name` and `id` end in `-redirect`. */
@@ -86,13 +86,13 @@ export function createCompleteHttpsServer(
 
 export interface IApiRouteOptions extends IHttpForwardExtras, Partial<ITerminateOptions> {
   /** Default 443 with a `certificate`, else 80. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   /** The part of the path that all of it has; what is below it is the API. Default `/api`. */
-  path?: string;
+  path?: string | undefined;
   /** Take the prefix off before the request goes to the target. Default false. */
-  stripPrefix?: boolean;
+  stripPrefix?: boolean | undefined;
   /** As in a route's `headers`. */
-  cors?: boolean | ICors;
+  cors?: boolean | ICors | undefined;
 }
 
 /** Sends the requests below a path to a target: HTTPS if there is a certificate. */
@@ -109,16 +109,18 @@ export function createApiRoute(options: IApiRouteOptions): IRouteConfig {
 
 export interface IWebSocketRouteOptions extends IHttpForwardExtras, Partial<ITerminateOptions> {
   /** Default 443 with a `certificate`, else 80. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   /** Default `/ws`. */
-  path?: string;
+  path?: string | undefined;
 }
 
 /** Sends WebSockets, and what other requests there are for their path, to a target: by TLS if there is a certificate. */
 export const createWebSocketRoute = (options: IWebSocketRouteOptions): IRouteConfig =>
   served({ ...options, path: options.path ?? '/ws' });
 
-function served(options: IHttpForwardExtras & Partial<ITerminateOptions> & { ports?: TPortRange }): IRouteConfig {
+function served(
+  options: IHttpForwardExtras & Partial<ITerminateOptions> & { ports?: TPortRange | undefined },
+): IRouteConfig {
   const { certificate, reencrypt, tls, ...rest } = options;
   if (certificate !== undefined) return createHttpsTerminateRoute({ ...options, certificate });
   if (reencrypt !== undefined || tls !== undefined) {

@@ -5,21 +5,21 @@ import type { IForwardAction, INfTablesRules, IRouteConfig, IRouteTls, ITarget, 
 
 export interface INfTablesRouteOptions extends Omit<IRouteExtras, 'domains' | 'timeouts'>, INfTablesRulesOfHelpers {
   ports: TPortRange;
-  target?: ITarget;
+  target?: ITarget | undefined;
   /** Several: in turn, or by the client's address. */
-  targets?: readonly ITarget[];
+  targets?: readonly ITarget[] | undefined;
   /** Default `'round-robin'`. */
-  algorithm?: 'round-robin' | 'ip-hash';
+  algorithm?: 'round-robin' | 'ip-hash' | undefined;
   /** Instead of the target's own port: added to the port that the client connected to; may be negative. */
-  offset?: number;
-  ipAllowList?: readonly string[];
-  ipBlockList?: readonly string[];
-  maxConnections?: number;
+  offset?: number | undefined;
+  ipAllowList?: readonly string[] | undefined;
+  ipBlockList?: readonly string[] | undefined;
+  maxConnections?: number | undefined;
 }
 
 type INfTablesRulesOfHelpers = Omit<INfTablesRules, 'priority' | 'redirect' | 'portOffset'> & {
   /** In this machine's queues, 1 (first) to 10 (last); `priority` is that of the route. */
-  trafficPriority?: number;
+  trafficPriority?: number | undefined;
 };
 
 const rules = [
@@ -48,16 +48,16 @@ export interface INfTablesTerminateOptions
   /** Names the two routes: `name` and `name kernel`. */
   name: string;
   /** Default 443. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   /** A free port of this machine, on which this process terminates TLS. */
   terminatePort: number;
   certificate: NonNullable<IRouteTls['certificate']>;
   target: ITarget;
-  ipAllowList?: readonly string[];
-  ipBlockList?: readonly string[];
-  maxConnections?: number;
+  ipAllowList?: readonly string[] | undefined;
+  ipBlockList?: readonly string[] | undefined;
+  maxConnections?: number | undefined;
   /** Default 1: above routes on the same ports without one. */
-  priority?: number;
+  priority?: number | undefined;
 }
 
 /**

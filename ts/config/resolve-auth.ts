@@ -15,6 +15,7 @@ import type {
 } from './resolved.js';
 import { Secret } from './secret.js';
 import type { IForwardAuth, IJwtAuth, IRouteSecurity, IUpstreamTls } from './types.js';
+import { withDefaults } from './with-defaults.js';
 
 /** All that are given, in this order; null if all can be judged at once, on every path. */
 export function resolveAsks(
@@ -38,7 +39,7 @@ export function resolveAsks(
 
 function jwtOf(given: IJwtAuth, tlsSettings: TlsSettings): IResolvedJwt {
   const { secret, jwks, algorithms, issuer, audience, forwardClaims = {}, tls } = given;
-  const { clockTolerance, forwardToken } = { ...jwtDefaults, ...given };
+  const { clockTolerance, forwardToken } = withDefaults(jwtDefaults, given);
   return {
     secret: secret === undefined ? null : new Secret(secret),
     keys: typeof jwks === 'object' ? jwks.keys : null,
@@ -46,6 +47,7 @@ function jwtOf(given: IJwtAuth, tlsSettings: TlsSettings): IResolvedJwt {
     algorithms: [...new Set(algorithms)],
     issuer: listOf(issuer),
     audience: listOf(audience),
+    requiredClaims: [...(given.requiredClaims ?? [])],
     clockToleranceSeconds: clockTolerance,
     excluded: excludedOf(given.excludePaths),
     claims: Object.entries(forwardClaims).map(([claim, header]) => ({ claim, header })),
@@ -57,11 +59,12 @@ const listOf = (value: string | readonly string[] | undefined): readonly string[
   value === undefined ? null : typeof value === 'string' ? [value] : [...value];
 
 function forwardOf(given: IForwardAuth, tlsSettings: TlsSettings): IResolvedForwardAuth {
-  const { requestHeaders, timeout } = { ...forwardAuthDefaults, ...given };
+  const { requestHeaders, timeout } = withDefaults(forwardAuthDefaults, given);
   return {
     server: serverOf(given.url, given.tls, tlsSettings),
     requestHeaders: [...new Set(requestHeaders.map((name) => name.toLowerCase()))],
     responseHeaders: [...(given.responseHeaders ?? [])],
+    clientHeaders: (given.clientHeaders ?? []).map((name) => name.toLowerCase()),
     timeoutMs: timeout,
   };
 }

@@ -43,6 +43,7 @@ import type {
   TBackendProtocol,
   TSendProxyProtocol,
 } from './types.js';
+import { withDefaults } from './with-defaults.js';
 
 export interface IForwardSettings {
   readonly options: ISmartProxyOptions;
@@ -84,7 +85,7 @@ export function resolveForward(
     healthCheck: resolveHealthCheck(action, targets),
     grpcWeb: action.grpcWeb ?? backendDefaults.grpcWeb,
     urlRewrite: action.urlRewrite === undefined ? null : rewriteOf(action.urlRewrite),
-    retry: action.retry === undefined ? usualRetry : deepFreeze({ ...retryDefaults, ...action.retry }),
+    retry: action.retry === undefined ? usualRetry : deepFreeze(withDefaults(retryDefaults, action.retry)),
     circuitBreaker: breakerOf(action.circuitBreaker),
     websocket: action.websocket === undefined ? usualWebSocket : webSocketOf(action.websocket),
   });
@@ -108,7 +109,7 @@ const usualRetry: IResolvedForward['retry'] = deepFreeze({ ...retryDefaults });
 
 function breakerOf(breaker: IForwardAction['circuitBreaker']): IResolvedForward['circuitBreaker'] {
   if (breaker === undefined || breaker === false) return null;
-  return Object.freeze({ ...circuitBreakerDefaults, ...(breaker === true ? {} : breaker) });
+  return Object.freeze(withDefaults(circuitBreakerDefaults, breaker === true ? {} : breaker));
 }
 
 /** null if nothing is rewritten. */
@@ -128,7 +129,7 @@ const prefixOf = (prefix: string | undefined): string =>
   prefix === undefined ? '' : normalisePathPattern(prefix).replace(/\/+$/, '');
 
 function webSocketOf(rules: IWebSocketRules): IResolvedWebSocket {
-  const { enabled, pingInterval, pingTimeout, maxPayload } = { ...webSocketDefaults, ...rules };
+  const { enabled, pingInterval, pingTimeout, maxPayload } = withDefaults(webSocketDefaults, rules);
   const origins = rules.allowedOrigins?.map((origin) => normaliseWebSocketOrigin(origin) ?? origin);
   return deepFreeze({
     enabled,
@@ -194,12 +195,12 @@ function resolveHealthCheck({ healthCheck }: IForwardAction, targets: readonly I
   const active = healthCheck === undefined || !targets.some(canBeProbed) ? null : probesOf(healthCheck);
   const asked = healthCheck?.passive ?? several;
   if (asked === false) return deepFreeze({ active, passive: null });
-  const { failures, ejectTime, maxEjectTime } = { ...passiveDefaults, ...(asked === true ? {} : asked) };
+  const { failures, ejectTime, maxEjectTime } = withDefaults(passiveDefaults, asked === true ? {} : asked);
   return deepFreeze({ active, passive: { failures, ejectTimeMs: ejectTime, maxEjectTimeMs: maxEjectTime } });
 }
 
 function probesOf(healthCheck: IHealthCheck): IResolvedHealthCheck['active'] {
-  const { interval, timeout, healthyThreshold, unhealthyThreshold } = { ...healthCheckDefaults, ...healthCheck };
+  const { interval, timeout, healthyThreshold, unhealthyThreshold } = withDefaults(healthCheckDefaults, healthCheck);
   if (interval === 0) return null;
   return { http: probeOf(healthCheck), intervalMs: interval, timeoutMs: timeout, healthyThreshold, unhealthyThreshold };
 }

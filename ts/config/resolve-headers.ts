@@ -6,6 +6,7 @@ import type { IResolvedCors, IResolvedHeaderRule, IResolvedHeaders, IResolvedPai
 import { normaliseOrigin } from './schema-text.js';
 import { parseTemplate } from './template.js';
 import type { ICompression, ICors, IHsts, IRouteConfig, IRouteHeaders, THeaderRules } from './types.js';
+import { type TComplete, withDefaults } from './with-defaults.js';
 
 const none: readonly IResolvedHeaderRule[] = Object.freeze([]);
 
@@ -56,14 +57,14 @@ export const listOf = <T extends string | number>(given: T | readonly T[]): read
 /** RFC 6797 §6.1. */
 function hstsOf(given: boolean | IHsts | undefined): string | null {
   if (given === undefined || given === false) return null;
-  const { maxAge, includeSubDomains, preload } = { ...hstsDefaults, ...(given === true ? {} : given) };
+  const { maxAge, includeSubDomains, preload } = withDefaults(hstsDefaults, given === true ? {} : given);
   return `max-age=${maxAge}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
 }
 
 /** null: none. */
-export function resolveCompression(given: IRouteConfig['compression']): Required<ICompression> | null {
+export function resolveCompression(given: IRouteConfig['compression']): TComplete<ICompression> | null {
   if (given === undefined || given === false) return null;
-  const merged = { ...compressionDefaults, ...(given === true ? {} : given) };
+  const merged = withDefaults(compressionDefaults, given === true ? {} : given);
   return deepFreeze({
     algorithms: [...new Set(merged.algorithms)],
     minBytes: merged.minBytes,

@@ -3,6 +3,7 @@
 import { rateLimitDefaults } from './defaults.js';
 import type { IResolvedRateLimit, IResolvedRequestLimits } from './resolved.js';
 import type { IRateLimit, IRouteConfig, IRouteSecurity } from './types.js';
+import { withDefaults } from './with-defaults.js';
 
 /**
  * Every rate applies that is given at one of the three places; of two numbers the smaller, and the one of `defaults` where the route
@@ -35,7 +36,7 @@ function least(numbers: readonly (number | undefined)[]): number | null {
 
 function resolveRate(place: IResolvedRateLimit['place'], rate: IRateLimit): IResolvedRateLimit {
   const { maxRequests, window, keyBy, headerName = '', burst = null, ...rest } = rate;
-  const { status, failOpen, storeTimeout } = { ...rateLimitDefaults, ...rest };
+  const { status, failOpen, storeTimeout } = withDefaults(rateLimitDefaults, rest);
   return {
     place,
     maxRequests,

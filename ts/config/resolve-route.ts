@@ -10,6 +10,7 @@ import { resolveRequestLimits } from './resolve-request-limits.js';
 import type { IResolvedLists, IResolvedSecurity, IResolvedTimeouts, TResolvedAction } from './resolved.js';
 import { parseTemplate } from './template.js';
 import type { IFixedAnswer, IRouteConfig, IRouteSecurity, IRouteTimeouts, IRouteTls } from './types.js';
+import { type TComplete, withDefaults } from './with-defaults.js';
 
 /** What a route takes over from the whole configuration. */
 export interface IRouteContextOptions extends IForwardSettings {
@@ -78,7 +79,7 @@ export function resolveSecurity(route: IRouteConfig, context: IRouteContextOptio
 
 /** The route's own, else the global ones, else the defaults. */
 export function resolveTimeouts(global: IRouteTimeouts, own?: IRouteTimeouts): IResolvedTimeouts {
-  const merged = { ...timeoutDefaults, ...global, ...own };
+  const merged = withDefaults(withDefaults(timeoutDefaults, global), own);
   return Object.freeze({
     connectionTimeoutMs: merged.connectionTimeout,
     inactivityTimeoutMs: inactivityMs(merged),
@@ -90,7 +91,7 @@ export function resolveTimeouts(global: IRouteTimeouts, own?: IRouteTimeouts): I
   });
 }
 
-function inactivityMs(timeouts: Required<IRouteTimeouts>): number {
+function inactivityMs(timeouts: TComplete<IRouteTimeouts>): number {
   const { inactivityTimeout, keepAliveTreatment, keepAliveInactivityMultiplier } = timeouts;
   if (keepAliveTreatment === 'immortal') return 0;
   if (keepAliveTreatment === 'standard') return inactivityTimeout;

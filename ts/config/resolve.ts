@@ -41,6 +41,7 @@ import { Secret } from './secret.js';
 import type { ICertStore, IRouteConfig, IRouteTimeouts, IRouteTls, ISmartProxyOptions } from './types.js';
 import { type TUsable, usableOptions, usableRoutes } from './usable.js';
 import { validateOptions } from './validate.js';
+import { withDefaults } from './with-defaults.js';
 
 /**
  * Checks and completes a configuration. The result is deeply frozen and shares nothing but functions with `input`,
@@ -139,7 +140,7 @@ function matchesOf(
 /** Everything is valid by now. */
 function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], compilers: ICompilers): IResolvedConfig {
   const { lists } = compilers;
-  const given = { ...globalDefaults, ...options };
+  const given = withDefaults(globalDefaults, options);
   const defaultLists = resolveLists(options.defaults?.security, lists);
   return {
     routes: buildRoutes(options, matches, compilers),
@@ -156,7 +157,8 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
     denyPrivateTargets: given.denyPrivateTargets,
     maxConnectionsPerIP: given.maxConnectionsPerIP,
     connectionRateLimitPerMinute: given.connectionRateLimitPerMinute,
-    metrics: given.metrics === false ? null : { ...metricsDefaults, ...(given.metrics === true ? {} : given.metrics) },
+    metrics:
+      given.metrics === false ? null : withDefaults(metricsDefaults, given.metrics === true ? {} : given.metrics),
     defaultLists,
     http: resolveHttp(options, lists),
     certificates: {
@@ -169,13 +171,13 @@ function build(options: ISmartProxyOptions, matches: readonly IMatchOfRoute[], c
 
 function resolveAdmin({ admin }: ISmartProxyOptions): IResolvedAdmin | null {
   if (admin === undefined) return null;
-  const { host, port, hosts } = { ...adminDefaults, ...admin };
+  const { host, port, hosts } = withDefaults(adminDefaults, admin);
   const token = admin.token === undefined ? null : new Secret(admin.token);
   return { host, port, token, hosts: hosts.map((name) => normaliseHost(name) ?? name) };
 }
 
 function resolveHttp(options: ISmartProxyOptions, lists: AddressLists): IResolvedHttp {
-  const limits = { ...httpDefaults, ...options.http };
+  const limits = withDefaults(httpDefaults, options.http);
   return {
     ports: [...new Set(options.useHttpProxy)],
     port: options.httpProxyPort ?? null,

@@ -35,6 +35,7 @@ export interface IResolvedJwt {
   readonly algorithms: readonly TJwtAlgorithm[];
   readonly issuer: readonly string[] | null;
   readonly audience: readonly string[] | null;
+  readonly requiredClaims: readonly string[];
   readonly clockToleranceSeconds: number;
   readonly excluded: readonly string[] | null;
   readonly claims: readonly { readonly claim: string; readonly header: string }[];
@@ -47,6 +48,8 @@ export interface IResolvedForwardAuth {
   readonly requestHeaders: readonly string[];
   /** As they are written to the target. */
   readonly responseHeaders: readonly string[];
+  /** In lower case. */
+  readonly clientHeaders: readonly string[];
   readonly timeoutMs: number;
 }
 

@@ -25,6 +25,7 @@ import type {
   TSocketHandler,
   TTlsVersion,
 } from './types.js';
+import type { TComplete } from './with-defaults.js';
 
 export type * from './resolved-acme.js';
 export type * from './resolved-auth.js';
@@ -113,7 +114,7 @@ export interface IResolvedRoute {
   /** null: no rules. */
   readonly headers: IResolvedHeaders | null;
   /** null: none. */
-  readonly compression: Required<ICompression> | null;
+  readonly compression: TComplete<ICompression> | null;
   readonly security: IResolvedSecurity;
   readonly timeouts: IResolvedTimeouts;
   /** null: this process serves the route. Else the kernel does, and nothing listens for it. */

@@ -61,7 +61,7 @@ export interface IDynamicRouteOptions extends IRouteExtras {
   /** Called once for each connection; synchronous. */
   targetHost: (context: IRouteContext) => string | readonly string[];
   /** Default `'preserve'`: the port that the client connected to. */
-  portMapper?: TPortMapper | number | 'preserve';
+  portMapper?: TPortMapper | number | 'preserve' | undefined;
 }
 
 /** Forwards each connection to where the functions say. */
@@ -80,7 +80,7 @@ export const createSocketHandlerRoute = (options: ISocketHandlerRouteOptions): I
 export interface IHttpsPassthroughOptions extends IRouteExtras {
   domains: string | readonly string[];
   /** Default 443. */
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   target: ITarget;
 }
 
@@ -93,14 +93,14 @@ export interface ILoadBalancerOptions extends IRouteExtras {
   /** Where each has an `ITarget` of its own: weights, backups, different ports. */
   targets: readonly ITarget[];
   /** Default `'round-robin'`. */
-  algorithm?: NonNullable<ILoadBalancing['algorithm']>;
-  healthCheck?: IHealthCheck;
+  algorithm?: NonNullable<ILoadBalancing['algorithm']> | undefined;
+  healthCheck?: IHealthCheck | undefined;
   /** Take TLS only, and pass it through. Default false: whatever comes is forwarded. */
-  tlsPassthrough?: boolean;
+  tlsPassthrough?: boolean | undefined;
   /** Terminate TLS with it, and balance requests where it is HTTP that comes. Not together with `tlsPassthrough`. */
-  certificate?: NonNullable<IRouteTls['certificate']>;
+  certificate?: NonNullable<IRouteTls['certificate']> | undefined;
   /** For HTTP: a cookie leads a client back to its target. */
-  sticky?: NonNullable<ILoadBalancing['sticky']>;
+  sticky?: NonNullable<ILoadBalancing['sticky']> | undefined;
 }
 
 /** Balances connections over several targets. */

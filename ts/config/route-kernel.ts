@@ -4,6 +4,7 @@ import { kernelDefaults } from './defaults.js';
 import { bytesOfRate } from './kernel-text.js';
 import type { IResolvedKernel } from './resolved-kernel.js';
 import type { IRouteConfig, ISmartProxyOptions } from './types.js';
+import { withDefaults } from './with-defaults.js';
 
 /** True for a route that the kernel forwards. */
 export const isKernelRoute = ({ action }: Pick<IRouteConfig, 'action'>): boolean =>
@@ -13,7 +14,7 @@ export const isKernelRoute = ({ action }: Pick<IRouteConfig, 'action'>): boolean
 export function resolveKernel(route: IRouteConfig, options: ISmartProxyOptions): IResolvedKernel | null {
   const { action } = route;
   if (action.type !== 'forward' || action.forwardingEngine !== 'nftables') return null;
-  const rules = { ...kernelDefaults, ...action.nftables };
+  const rules = withDefaults(kernelDefaults, action.nftables);
   return Object.freeze({
     transports: Object.freeze(rules.protocol === 'all' ? (['tcp', 'udp'] as const) : ([rules.protocol] as const)),
     preserveSourceIP: rules.preserveSourceIP ?? options.preserveSourceIP ?? false,

@@ -11,11 +11,13 @@ const { zod } = plugins;
 export const challengeKinds = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-persist-01'] as const;
 const keyTypes = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'] as const;
 
+const wantEmail = 'an e-mail address, or null for none';
+
 /** RFC 8555 §7.3 takes mailto URLs; commas and parameters would make one address several. */
 const email = () =>
-  zod.union([zod.string().regex(/^[^\s@,;?&%<>"]+@[^\s@,;?&%<>"]+$/), zod.null()], {
-    error: 'an e-mail address, or null for none',
-  });
+  checked(zod.union([zod.string(), zod.null()], { error: wantEmail }), (given) =>
+    given === null || /^[^\s@,;?&%<>"]+@[^\s@,;?&%<>"]+$/.test(given) ? null : wantEmail,
+  );
 
 /** Keys and orders go there. */
 const directoryUrl = () =>

@@ -54,13 +54,19 @@ export const securitySchema = strict('security', {
 });
 
 const wantRedirect = 'a URL (http:// or https://) or a path, as a template: https://{domain}{path}';
+const wantNoHost =
+  'a path that begins with text of its own, /new{path}, or a whole URL, https://{domain}{path}: clients could write a host where {path} begins it';
 
 /** No client may name the host that it is sent to: by `//`, or by a placeholder where a host could stand. */
 const redirectShape =
   /^(?:https?:\/\/(?:[\w.:[\]-]|\{domain\}|\{port\})+(?:\{path\}|[/?#]|$)|\/(?![/{]))[!#-;=?-[\]_a-~]*$/i;
 
 const redirectTarget = checked(zod.string({ error: wantRedirect }), (text) =>
-  redirectShape.test(text) && text.length <= 8192 ? templateFault(text) : wantRedirect,
+  redirectShape.test(text) && text.length <= 8192
+    ? templateFault(text)
+    : /^\/?\{\w+\}/.test(text)
+      ? wantNoHost
+      : wantRedirect,
 );
 
 const tlsOption = () => option(tlsSchema, 'TLS of the route.');

@@ -78,12 +78,27 @@ const jwksSchema = strict('jwks', {
 const name = zod.string({ error: 'text' }).min(1).max(1000);
 
 /** Fields that name nobody; what says who a request is from would not be believed in them, or frames the message. */
-const ownedField = checked(zod.string({ error: 'a field name' }), (text) => {
+function ownedFieldFault(text: string): string | null {
   const fault = fieldNameFault(text, false);
   if (fault !== null) return fault;
   return /^(?:authorization|expect|forwarded|x-forwarded-(?:for|proto|host|port))$/i.test(text) || text.includes('_')
     ? 'another field: it says something else, or CGI takes it for another'
     : null;
+}
+
+const ownedField = checked(zod.string({ error: 'a field name' }), ownedFieldFault);
+
+/** The client's own Authorization does not go on beside it: nothing but the server's word is left in the field. */
+const answerField = checked(zod.string({ error: 'a field name' }), (text) => {
+  const isCredential = text.toLowerCase() === 'authorization';
+  return isCredential ? null : ownedFieldFault(text);
+});
+
+/** What describes the content of the answer is its own. */
+const clientField = checked(zod.string({ error: 'a field name' }), (text) => {
+  const fault = fieldNameFault(text, false);
+  if (fault !== null) return fault;
+  return /^(?:content-.*|etag|last-modified|date|vary)$/i.test(text) ? 'another field: it is about the content' : null;
 });
 
 /** What frames the request that came is not what frames the question. */
@@ -98,6 +113,7 @@ export const jwtAuthSchema = strict('jwtAuth', {
   algorithms: list(word(algorithms), 'algorithms', 1).meta({ description: 'Those that are taken, no others.' }),
   issuer: option(oneOrMore(name, 'issuers'), 'What iss must be: one of these.'),
   audience: option(oneOrMore(name, 'audiences'), 'What aud must hold: one of these.'),
+  requiredClaims: option(list(name, 'claims').max(maxFields), 'Claims that a token must have.'),
   clockTolerance: option(
     whole(0, 600, 'seconds, a whole number'),
     'Seconds that the clocks of issuer and proxy may differ.',
@@ -123,8 +139,12 @@ export const forwardAuthSchema = strict('forwardAuth', {
     forwardAuthDefaults.requestHeaders,
   ),
   responseHeaders: option(
-    list(ownedField, 'field names').max(maxFields),
+    list(answerField, 'field names').max(maxFields),
     'Fields of its answer that the target gets; those of the client are removed.',
+  ),
+  clientHeaders: option(
+    list(clientField, 'field names').max(maxFields),
+    'Fields of its 2xx that the client gets with the answer to its request, such as Set-Cookie.',
   ),
   timeout: option(whole(1, 600_000, 'milliseconds'), 'Milliseconds for its whole answer.', forwardAuthDefaults.timeout),
   tls: option(upstreamTlsSchema, 'TLS to it.'),

@@ -14,6 +14,7 @@ import { addressList, listenAddressSchema, matchSchema } from './schema-match.js
 import { certificateStoreSchema, provisionSchema } from './schema-store.js';
 import { sendProxyProtocolSchema, targetSchema } from './schema-target.js';
 import { tlsSchema } from './schema-tls.js';
+import { withDefaults } from './with-defaults.js';
 
 const { zod } = plugins;
 
@@ -95,7 +96,7 @@ const metricsSchema = checked(
     retentionSeconds: option(whole(1, 31_536_000), 'Seconds that samples are kept.', metricsDefaults.retentionSeconds),
   }),
   (metrics) => {
-    const { sampleIntervalMs, retentionSeconds } = { ...metricsDefaults, ...metrics };
+    const { sampleIntervalMs, retentionSeconds } = withDefaults(metricsDefaults, metrics);
     const samples = (retentionSeconds * 1000) / sampleIntervalMs;
     return samples >= 1 && samples <= maxSamples ? null : `1 to ${maxSamples} samples kept at a time`;
   },

@@ -20,27 +20,27 @@ import type { IRouteTls } from './types-tls.js';
 /** Forwards the connection to a target. */
 export interface IForwardAction {
   type: 'forward';
-  target?: ITarget;
-  targets?: readonly ITarget[];
-  tls?: IRouteTls;
-  loadBalancing?: ILoadBalancing;
+  target?: ITarget | undefined;
+  targets?: readonly ITarget[] | undefined;
+  tls?: IRouteTls | undefined;
+  loadBalancing?: ILoadBalancing | undefined;
   /** Active probes run only if this is given; passive ejection is on by default where a route has several targets. */
-  healthCheck?: IHealthCheck;
-  sendProxyProtocol?: TSendProxyProtocol;
+  healthCheck?: IHealthCheck | undefined;
+  sendProxyProtocol?: TSendProxyProtocol | undefined;
   /** Who forwards: this process, or the kernel by rules of nftables. Default `'node'`. */
-  forwardingEngine?: 'node' | 'nftables';
+  forwardingEngine?: 'node' | 'nftables' | undefined;
   /** For `forwardingEngine: 'nftables'`. */
-  nftables?: INfTablesRules;
+  nftables?: INfTablesRules | undefined;
   /** What follows is for HTTP: the version that targets are spoken to in. Default 'http1'. */
-  backendProtocol?: TBackendProtocol;
+  backendProtocol?: TBackendProtocol | undefined;
   /** gRPC-Web of browsers becomes gRPC for targets, which need `backendProtocol` 'http2' or 'auto'. Default false. */
-  grpcWeb?: boolean;
-  urlRewrite?: IUrlRewrite;
-  retry?: IRetry;
-  circuitBreaker?: boolean | ICircuitBreakerRule;
-  websocket?: IWebSocketRules;
+  grpcWeb?: boolean | undefined;
+  urlRewrite?: IUrlRewrite | undefined;
+  retry?: IRetry | undefined;
+  circuitBreaker?: boolean | ICircuitBreakerRule | undefined;
+  websocket?: IWebSocketRules | undefined;
   /** Old place of `security`; if both are given, both apply. */
-  security?: IRouteSecurity;
+  security?: IRouteSecurity | undefined;
 }
 
 /**
@@ -57,8 +57,8 @@ export type TSocketHandler = (socket: Socket, context: IRouteContext) => void | 
 export interface ISocketHandlerAction {
   type: 'socket-handler';
   socketHandler: TSocketHandler;
-  tls?: IRouteTls;
-  security?: IRouteSecurity;
+  tls?: IRouteTls | undefined;
+  security?: IRouteSecurity | undefined;
 }
 
 /**
@@ -70,32 +70,32 @@ export type THttpHandler = (request: Request, context: IRouteContext) => Respons
 export interface IHttpHandlerAction {
   type: 'http-handler';
   httpHandler: THttpHandler;
-  tls?: IRouteTls;
-  security?: IRouteSecurity;
+  tls?: IRouteTls | undefined;
+  security?: IRouteSecurity | undefined;
 }
 
 /** Sends the client elsewhere. */
 export interface IRedirectAction {
   type: 'redirect';
   redirect: IRedirect;
-  tls?: IRouteTls;
-  security?: IRouteSecurity;
+  tls?: IRouteTls | undefined;
+  security?: IRouteSecurity | undefined;
 }
 
 /** Answers by itself. */
 export interface IRespondAction {
   type: 'respond';
   respond: IFixedAnswer;
-  tls?: IRouteTls;
-  security?: IRouteSecurity;
+  tls?: IRouteTls | undefined;
+  security?: IRouteSecurity | undefined;
 }
 
 /** Answers requests by a status; closes a connection that is not HTTP. */
 export interface IBlockAction {
   type: 'block';
-  block?: IBlockAnswer;
-  tls?: IRouteTls;
-  security?: IRouteSecurity;
+  block?: IBlockAnswer | undefined;
+  tls?: IRouteTls | undefined;
+  security?: IRouteSecurity | undefined;
 }
 
 export type TRouteAction =
@@ -109,25 +109,25 @@ export type TRouteAction =
 /** Who may use a route. Checked after matching and before anything is dialed. */
 export interface IRouteSecurity {
   /** Only these addresses. Notations as in `match.clientIp`. */
-  ipAllowList?: readonly string[];
+  ipAllowList?: readonly string[] | undefined;
   /** Not these addresses; wins over `ipAllowList`. */
-  ipBlockList?: readonly string[];
+  ipBlockList?: readonly string[] | undefined;
   /** Connections that this route may have at a time. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** HTTP only: requests of this route that may be under way at a time, WebSockets included; more are answered by 503. */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /** HTTP only: bytes of a request's body, in place of `http.maxBodyBytes`; more is answered by 413. 0: no limit. */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /** HTTP only: how often the route may be asked. Given at several places, each of them applies. */
-  rateLimit?: IRateLimit;
+  rateLimit?: IRateLimit | undefined;
   /** HTTP only: a route that has it takes nothing else, and its requests need credentials, or are answered by 401. */
-  authentication?: IBasicAuthentication;
+  authentication?: IBasicAuthentication | undefined;
   /** HTTP only: the same, with passwords as text or as hashes, and paths that need none. */
-  basicAuth?: IBasicAuth;
+  basicAuth?: IBasicAuth | undefined;
   /** HTTP only: its requests need a signed token, or are answered by 401. */
-  jwtAuth?: IJwtAuth;
+  jwtAuth?: IJwtAuth | undefined;
   /** HTTP only: a server is asked about each of its requests. */
-  forwardAuth?: IForwardAuth;
+  forwardAuth?: IForwardAuth | undefined;
 }
 
 /**
@@ -139,7 +139,7 @@ export interface IBasicAuthentication {
   /** Who is let in: at least one, at most 1000. */
   credentials: readonly IBasicCredentials[];
   /** What clients are told that the credentials are for. Default `'restricted'`. */
-  realm?: string;
+  realm?: string | undefined;
 }
 
 export interface IBasicCredentials {

@@ -10,9 +10,9 @@ export interface IBasicAuth {
   /** Who is let in: at least one, at most 1000; or an object of names and passwords. */
   users: readonly IBasicUser[] | Readonly<Record<string, string>>;
   /** What clients are told that the credentials are for. Default `'restricted'`. */
-  realm?: string;
+  realm?: string | undefined;
   /** Paths that need no credentials. Patterns as in `match.path`. */
-  excludePaths?: readonly string[];
+  excludePaths?: readonly string[] | undefined;
 }
 
 export interface IBasicUser {
@@ -41,25 +41,30 @@ export type TJwtAlgorithm =
 /** Signed tokens (RFC 7519), sent as `Authorization: Bearer`. */
 export interface IJwtAuth {
   /** Of HS256, HS384, HS512: a text of at least 32, 48, 64 bytes. */
-  secret?: string;
+  secret?: string | undefined;
   /** Public keys of the other algorithms: the URL of a key set, or the set itself. */
-  jwks?: string | IJwks;
+  jwks?: string | IJwks | undefined;
   /** Those that are taken, no others. */
   algorithms: readonly TJwtAlgorithm[];
   /** What `iss` must be: one of these. */
-  issuer?: string | readonly string[];
+  issuer?: string | readonly string[] | undefined;
   /** What `aud` must hold: one of these. */
-  audience?: string | readonly string[];
+  audience?: string | readonly string[] | undefined;
+  /**
+   * Claims that a token must have. Default none, so that one without `exp` is good for ever: `['exp']` where the issuer always
+   * states one.
+   */
+  requiredClaims?: readonly string[] | undefined;
   /** Seconds that the clocks of issuer and proxy may differ. Default 5. */
-  clockTolerance?: number;
+  clockTolerance?: number | undefined;
   /** Paths that need no token. Patterns as in `match.path`. */
-  excludePaths?: readonly string[];
+  excludePaths?: readonly string[] | undefined;
   /** Claims that targets and handlers are told, and the field for each. What clients send in these fields is removed. */
-  forwardClaims?: Readonly<Record<string, string>>;
+  forwardClaims?: Readonly<Record<string, string>> | undefined;
   /** Targets and handlers get the token too. Default false. */
-  forwardToken?: boolean;
+  forwardToken?: boolean | undefined;
   /** TLS to the server of `jwks`. */
-  tls?: IUpstreamTls;
+  tls?: IUpstreamTls | undefined;
 }
 
 /** RFC 7517 §5. */
@@ -73,11 +78,16 @@ export interface IForwardAuth {
   /** It is asked by GET; 2xx lets the request pass, 3xx and 4xx are given to the client, anything else is answered by 503. */
   url: string;
   /** Fields of the request that it is told. Default `Accept`, `Authorization`, `Cookie`, `User-Agent`, `X-Requested-With`. */
-  requestHeaders?: readonly string[];
-  /** Fields of its answer that the target gets. What clients send in these fields is removed. */
-  responseHeaders?: readonly string[];
+  requestHeaders?: readonly string[] | undefined;
+  /**
+   * Fields of its answer that the target gets. What clients send in these fields is removed. `Authorization`: the client's own is
+   * for the server then, and the server's for the target.
+   */
+  responseHeaders?: readonly string[] | undefined;
+  /** Fields of its 2xx that the client gets with the answer to its request, such as `Set-Cookie`. Default none. */
+  clientHeaders?: readonly string[] | undefined;
   /** Milliseconds for its whole answer. Default 5 000. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** TLS to it. */
-  tls?: IUpstreamTls;
+  tls?: IUpstreamTls | undefined;
 }

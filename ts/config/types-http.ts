@@ -9,36 +9,36 @@ export type THeaderRules = Readonly<Record<string, string | null>>;
 /** Cross-origin requests (the Fetch standard's CORS protocol); the proxy answers preflights itself. */
 export interface ICors {
   /** `'*'`, an origin (`https://a.test`), or several. Default `'*'`. */
-  allowOrigin?: string | readonly string[];
+  allowOrigin?: string | readonly string[] | undefined;
   /** Default: the methods that the route matches, else GET, HEAD, POST, PUT, PATCH, DELETE. */
-  allowMethods?: readonly string[];
+  allowMethods?: readonly string[] | undefined;
   /** Default: what the preflight asks for. */
-  allowHeaders?: readonly string[];
-  exposeHeaders?: readonly string[];
+  allowHeaders?: readonly string[] | undefined;
+  exposeHeaders?: readonly string[] | undefined;
   /** Default false; not together with `'*'`. */
-  allowCredentials?: boolean;
+  allowCredentials?: boolean | undefined;
   /** Seconds that a preflight may be remembered. Default 600. */
-  maxAge?: number;
+  maxAge?: number | undefined;
 }
 
 /** Strict-Transport-Security (RFC 6797), sent over TLS only. */
 export interface IHsts {
   /** Seconds. Default 31 536 000. */
-  maxAge?: number;
-  includeSubDomains?: boolean;
-  preload?: boolean;
+  maxAge?: number | undefined;
+  includeSubDomains?: boolean | undefined;
+  preload?: boolean | undefined;
 }
 
 /** What is done to header fields on the way. */
 export interface IRouteHeaders {
   /** Of requests, before they go to the target. */
-  request?: THeaderRules;
+  request?: THeaderRules | undefined;
   /** Of answers, before they go to the client: those of targets and the proxy's own. */
-  response?: THeaderRules;
+  response?: THeaderRules | undefined;
   /** `true`: all defaults. */
-  cors?: boolean | ICors;
+  cors?: boolean | ICors | undefined;
   /** `true`: all defaults. */
-  hsts?: boolean | IHsts;
+  hsts?: boolean | IHsts | undefined;
 }
 
 /** Where to send clients instead. */
@@ -46,144 +46,144 @@ export interface IRedirect {
   /** A URL or a path, as a template: `https://{domain}{path}`. `{path}` is the path as asked for, with its query. */
   to: string;
   /** Default 308. */
-  status?: 301 | 302 | 303 | 307 | 308;
+  status?: 301 | 302 | 303 | 307 | 308 | undefined;
 }
 
 /** A fixed answer. */
 export interface IFixedAnswer {
   /** 200 to 599. */
   status: number;
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Default: none. */
-  body?: string | Uint8Array;
+  body?: string | Uint8Array | undefined;
 }
 
 /** The answer of a blocked request. On connections that are not HTTP there is none. */
 export interface IBlockAnswer {
   /** Default 403. */
-  status?: number;
+  status?: number | undefined;
   /** Plain text. */
-  message?: string;
+  message?: string | undefined;
 }
 
 /** Changes the path of requests before they go to a target: prefixes first, then the pattern. The query stays. */
 export interface IUrlRewrite {
   /** Removed where the path begins with it as whole segments: `/api` of `/api/users`, not of `/apis`. */
-  stripPrefix?: string;
+  stripPrefix?: string | undefined;
   /** Put in front. */
-  addPrefix?: string;
+  addPrefix?: string | undefined;
   /** A regular expression for the path, with or without `target`'s `$1`. Takes time as it is written: it is yours alone. */
-  pattern?: string | RegExp;
+  pattern?: string | RegExp | undefined;
   /** What replaces it; needed with `pattern`. */
-  target?: string;
+  target?: string | undefined;
 }
 
 /** Repeating what failed. A request is repeated only where that cannot do anything twice (RFC 9110 §9.2.2). */
 export interface IRetry {
   /** Attempts in all, the first included. Default 3; 1: no retries. */
-  attempts?: number;
+  attempts?: number | undefined;
   /**
    * Answers of a target that count as failed, if the request is idempotent and its body is still at hand. Default none;
    * 502, 503, 504 are usual.
    */
-  statuses?: readonly number[];
+  statuses?: readonly number[] | undefined;
   /** Retries that a target's route may add to its traffic, as a part of it: 0.2 is one in five. Default 0.2. */
-  budget?: number;
+  budget?: number | undefined;
 }
 
 /** Stops sending requests to a target that keeps failing. */
 export interface ICircuitBreakerRule {
   /** Failed requests in a row (no answer, or 5xx) that open it. Default 5. */
-  failures?: number;
+  failures?: number | undefined;
   /** Milliseconds until one request may try again. Default 10 000. */
-  openMs?: number;
+  openMs?: number | undefined;
 }
 
 /** WebSockets of a route. */
 export interface IWebSocketRules {
   /** Default true; false: upgrades are answered by 403. */
-  enabled?: boolean;
+  enabled?: boolean | undefined;
   /** Origins that may open one, exact, or `*.a.com`. Default: any. */
-  allowedOrigins?: readonly string[];
+  allowedOrigins?: readonly string[] | undefined;
   /** Only these subprotocols are passed to the target. Default: what the client asks for. */
-  subprotocols?: readonly string[];
+  subprotocols?: readonly string[] | undefined;
   /** A path template for the handshake, e.g. `/ws{path}`. Default: as other requests. */
-  rewritePath?: string;
+  rewritePath?: string | undefined;
   /** Set on the handshake that goes to the target. */
-  customHeaders?: Readonly<Record<string, string>>;
+  customHeaders?: Readonly<Record<string, string>> | undefined;
   /** Milliseconds between the proxy's pings to the client. Default 0, none: frames are then passed on unread. */
-  pingInterval?: number;
+  pingInterval?: number | undefined;
   /** Milliseconds for the pong. Default 10 000. */
-  pingTimeout?: number;
+  pingTimeout?: number | undefined;
   /**
    * Bytes of a message from either side; more closes with 1009. So that sizes are what they seem, no compression is agreed on
    * then. Default none: frames are then passed on unread.
    */
-  maxPayload?: number;
+  maxPayload?: number | undefined;
 }
 
 /** Compression of answers that are worth it and are not compressed yet. */
 export interface ICompression {
   /** In order of preference. Default `['br', 'gzip']`; `zstd` where Node has it. */
-  algorithms?: readonly ('br' | 'gzip' | 'zstd')[];
+  algorithms?: readonly ('br' | 'gzip' | 'zstd')[] | undefined;
   /** Smaller bodies of known length stay as they are. Default 1 024. */
-  minBytes?: number;
+  minBytes?: number | undefined;
   /** Media types, `text/*` and `application/*+json` included. Default: text, JSON, JavaScript, XML, SVG, wasm. */
-  types?: readonly string[];
+  types?: readonly string[] | undefined;
 }
 
 /** A cookie that ties a client to its target. */
 export interface ISticky {
   /** Its name. Default `sp_target`. */
-  cookie?: string;
+  cookie?: string | undefined;
   /** Seconds. Default: until the browser closes. */
-  maxAge?: number;
+  maxAge?: number | undefined;
 }
 
 /** Limits of the HTTP engine. */
 export interface IHttpLimits {
   /** Of a request's or a response's head, request line included. Default 16 384. */
-  maxHeaderBytes?: number;
+  maxHeaderBytes?: number | undefined;
   /** Field lines of a head. Default 100. */
-  maxHeaders?: number;
+  maxHeaders?: number | undefined;
   /** Of a request's body; more is answered by 413. Default 0, no limit. */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /**
    * Bytes a second of a request's body, on average after `rateGrace`, while nothing but the client is waited for and its answer has not
    * begun; slower is answered by 408. Content of gRPC is let be. Default 100; 0 is no limit.
    */
-  minRequestBytesPerSecond?: number;
+  minRequestBytesPerSecond?: number | undefined;
   /** The same of an answer that waits for its reader; slower is cut. Default 100; 0 is no limit. */
-  minResponseBytesPerSecond?: number;
+  minResponseBytesPerSecond?: number | undefined;
   /** Milliseconds in which these rates are not asked for. Default 30 000. */
-  rateGrace?: number;
+  rateGrace?: number | undefined;
   /** Milliseconds from the first byte of a request's head to its last. Default 10 000. */
-  headersTimeout?: number;
+  headersTimeout?: number | undefined;
   /** Milliseconds between requests. Default 65 000. */
-  keepAliveTimeout?: number;
+  keepAliveTimeout?: number | undefined;
   /** Milliseconds from the head of a request to the end of its answer. Default 0, no limit. */
-  requestTimeout?: number;
+  requestTimeout?: number | undefined;
   /** Requests of one connection. Default 0, no limit. */
-  maxRequestsPerConnection?: number;
+  maxRequestsPerConnection?: number | undefined;
   /** Requests of one HTTP/2 connection at a time. Default 128. */
-  maxConcurrentStreams?: number;
+  maxConcurrentStreams?: number | undefined;
   /**
    * HTTP/2 without TLS, with prior knowledge (RFC 9113 §3.3). Default false: such clients are told to come by HTTP/1.1. Over TLS
    * it is agreed on by `tls.alpn`.
    */
-  h2c?: boolean;
+  h2c?: boolean | undefined;
   /**
    * Milliseconds without anything from an HTTP/2 client whose requests are under way until it is sent a PING. Default 0, none.
    */
-  pingInterval?: number;
+  pingInterval?: number | undefined;
   /** Milliseconds for its answer. Default 10 000. */
-  pingTimeout?: number;
+  pingTimeout?: number | undefined;
   /** Connections to one target, and requests that wait for one. Default 1 024 and 1 024. */
-  maxUpstreamConnections?: number;
-  maxUpstreamQueue?: number;
+  maxUpstreamConnections?: number | undefined;
+  maxUpstreamQueue?: number | undefined;
   /** Milliseconds that an idle connection to a target is kept. Default 55 000. */
-  upstreamIdleTimeout?: number;
+  upstreamIdleTimeout?: number | undefined;
   /** Milliseconds after which, and requests after which, a connection to a target is used no more. Default 0: no limit. */
-  upstreamMaxAge?: number;
-  upstreamMaxRequests?: number;
+  upstreamMaxAge?: number | undefined;
+  upstreamMaxRequests?: number | undefined;
 }

@@ -16,13 +16,13 @@ export interface IRateLimit {
    */
   keyBy: 'ip' | 'path' | 'header';
   /** With `keyBy: 'header'`, and needed there. */
-  headerName?: string;
+  headerName?: string | undefined;
   /** Requests at once. Default: a sliding window. */
-  burst?: number;
+  burst?: number | undefined;
   /** Of the answer to what is too much. Default 429. */
-  status?: number;
+  status?: number | undefined;
   /** Whether requests pass while a store of the host program's does not answer. Default true. */
-  failOpen?: boolean;
+  failOpen?: boolean | undefined;
   /** Milliseconds for such a store to answer. Default 100. */
-  storeTimeout?: number;
+  storeTimeout?: number | undefined;
 }

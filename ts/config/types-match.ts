@@ -19,34 +19,34 @@ export interface IRouteMatch {
   /** The ports it listens on. */
   ports: TPortRange;
   /** Where to listen for this route instead of the global `listenAddress`. */
-  listenAddress?: string;
+  listenAddress?: string | undefined;
   /** Always TCP in this version. */
-  transport?: 'tcp';
+  transport?: 'tcp' | undefined;
   /**
    * Names asked for, by SNI or by the Host of a request: `a.com`, `*.a.com` (one or more labels in front, not `a.com` itself), `a.*`, `*.a.*`,
    * `*.a*`, `*` (any name). Case and a trailing dot do not matter; IDNA is applied. A connection that names no host
    * never matches.
    */
-  domains?: string | readonly string[];
+  domains?: string | readonly string[] | undefined;
   /** Client addresses: exact, CIDR, range (`10.0.0.1-10.0.0.9`) or glob (`192.168.*`, `10.?.?.1`). */
-  clientIp?: readonly string[];
+  clientIp?: readonly string[] | undefined;
   /** The version that will be negotiated: the highest that the client offers. */
-  tlsVersion?: readonly TTlsVersion[];
+  tlsVersion?: readonly TTlsVersion[] | undefined;
   /** Any of these is offered by the client. */
-  alpn?: readonly string[];
+  alpn?: readonly string[] | undefined;
   /** JA4 fingerprints of the ClientHello. */
-  ja4?: readonly string[];
+  ja4?: readonly string[] | undefined;
   /** What the first bytes are; where the route terminates TLS, those inside it. */
-  protocol?: TProtocol;
+  protocol?: TProtocol | undefined;
   /**
    * Of a request: `/exact`, `/prefix/*` (everything below `/prefix/`, not `/prefix` itself), `/users/:id/files`; with other
    * magic a glob. Case matters. Judged in its normal form: unreserved characters decoded, dot segments removed.
    */
-  path?: string;
+  path?: string | undefined;
   /** Of a request; upper case. */
-  method?: string | readonly string[];
+  method?: string | readonly string[] | undefined;
   /** Fields that a request must have: the whole value, or a pattern that is found in it. Names without case. */
-  headers?: Readonly<Record<string, string | RegExp>>;
+  headers?: Readonly<Record<string, string | RegExp>> | undefined;
   /** Parameters that its query must have, likewise. */
-  query?: Readonly<Record<string, string | RegExp>>;
+  query?: Readonly<Record<string, string | RegExp>> | undefined;
 }

@@ -21,65 +21,65 @@ export interface ITarget {
   /** `'preserve'` takes the port that the client connected to. */
   port: number | 'preserve' | ((context: IRouteContext) => number);
   /** When it serves. Among fitting targets the highest `priority` wins; targets without `match` are the fallback. */
-  match?: ITargetMatch;
+  match?: ITargetMatch | undefined;
   /** Order among targets with `match`, without which it is a fault. Default 0; higher first. */
-  priority?: number;
+  priority?: number | undefined;
   /** Share among its peers, 1 to 1 000. Default 1. */
-  weight?: number;
+  weight?: number | undefined;
   /** Used only while no other target is healthy. */
-  backup?: boolean;
+  backup?: boolean | undefined;
   /** Overrides the route's. */
-  sendProxyProtocol?: TSendProxyProtocol;
+  sendProxyProtocol?: TSendProxyProtocol | undefined;
   /** HTTP: the version that is spoken to it; overrides the action's. */
-  backendProtocol?: TBackendProtocol;
+  backendProtocol?: TBackendProtocol | undefined;
   /** TLS to this target, whatever the route does: `true` is all defaults, `false` none. */
-  tls?: boolean | IUpstreamTls;
+  tls?: boolean | IUpstreamTls | undefined;
   /** For requests to this target, after the route's rules. */
-  headers?: THeaderRules;
+  headers?: THeaderRules | undefined;
 }
 
 /** Which connections and requests a target serves; everything given must hold. */
 export interface ITargetMatch {
-  ports?: TPortRange;
+  ports?: TPortRange | undefined;
   /** As in the route's match; this and the following for HTTP only. */
-  path?: string;
-  method?: string | readonly string[];
-  headers?: Readonly<Record<string, string | RegExp>>;
+  path?: string | undefined;
+  method?: string | readonly string[] | undefined;
+  headers?: Readonly<Record<string, string | RegExp>> | undefined;
 }
 
 /** How one of several targets is chosen. */
 export interface ILoadBalancing {
   /** Default `'round-robin'`. */
-  algorithm?: 'round-robin' | 'least-connections' | 'ip-hash' | 'random-two-choices' | 'consistent-hash';
+  algorithm?: 'round-robin' | 'least-connections' | 'ip-hash' | 'random-two-choices' | 'consistent-hash' | undefined;
   /** For `consistent-hash`: what is hashed. Default `'ip'`; all others for HTTP only. */
-  key?: 'ip' | 'path' | 'header' | 'cookie';
+  key?: 'ip' | 'path' | 'header' | 'cookie' | undefined;
   /** Of the header or cookie; without it in a request the address is hashed. */
-  keyName?: string;
+  keyName?: string | undefined;
   /** HTTP only: a cookie that leads a client back to its target while that is up. */
-  sticky?: boolean | ISticky;
+  sticky?: boolean | ISticky | undefined;
   /** Milliseconds in which a target that came up, or is new, gets to its full share. Default 0, at once. */
-  slowStart?: number;
+  slowStart?: number | undefined;
 }
 
 /** How the health of targets is established. */
 export interface IHealthCheck {
   /** HTTP probes: GET of this path, which must answer as `expect` says. Default: TCP probes. */
-  path?: string;
+  path?: string | undefined;
   /** The Host of probes. Default: the target's. */
-  host?: string;
+  host?: string | undefined;
   /** Statuses that are well; text that the first 64 kB of the body must contain. Default 200 to 399. */
-  expect?: { status?: number | readonly number[]; body?: string };
+  expect?: { status?: number | readonly number[]; body?: string } | undefined;
   /** Milliseconds between active probes. Default 10 000; 0 switches probing off. */
-  interval?: number;
+  interval?: number | undefined;
   /** Milliseconds a probe may take. Default 2 000. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Successful probes in a row that make a target healthy. Default 2. */
-  healthyThreshold?: number;
+  healthyThreshold?: number | undefined;
   /** Failed probes in a row that make it unhealthy. Default 3. */
-  unhealthyThreshold?: number;
+  unhealthyThreshold?: number | undefined;
   /**
    * Ejection by what real connections meet: after `failures` failed dials, or requests without an answer, in a row the target is passed over for
    * `ejectTime` ms, doubled at each repetition up to `maxEjectTime`. Default 3, 10 000, 300 000; `false` switches it off.
    */
-  passive?: false | { failures?: number; ejectTime?: number; maxEjectTime?: number };
+  passive?: false | { failures?: number; ejectTime?: number; maxEjectTime?: number } | undefined;
 }

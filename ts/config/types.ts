@@ -26,26 +26,26 @@ export type * from './types-tls.js';
 /** What a route's silent or slow connections are given, in milliseconds. */
 export interface IRouteTimeouts {
   /** Dialing one target. Default 10 000. */
-  connectionTimeout?: number;
+  connectionTimeout?: number | undefined;
   /** No byte in either direction. Default 4 h; 0 is none. */
-  inactivityTimeout?: number;
+  inactivityTimeout?: number | undefined;
   /** Age of a connection. Default 0, none. */
-  maxConnectionLifetime?: number;
+  maxConnectionLifetime?: number | undefined;
   /** Silence of one side after the other closed. Default 30 000. */
-  halfOpenTimeout?: number;
+  halfOpenTimeout?: number | undefined;
   /** No progress towards a reader for whom bytes are waiting; or none of a request's content, before its answer. Default 60 000; 0 is none. */
-  stallTimeout?: number;
+  stallTimeout?: number | undefined;
   /** `standard`; `extended` (inactivityTimeout x keepAliveInactivityMultiplier); `immortal` (no inactivity limit). */
-  keepAliveTreatment?: TKeepAliveTreatment;
+  keepAliveTreatment?: TKeepAliveTreatment | undefined;
   /** Default 6. */
-  keepAliveInactivityMultiplier?: number;
+  keepAliveInactivityMultiplier?: number | undefined;
   /**
    * Each direction ends on its own; only the inactivity clock bounds what is left. A client's FIN behind its request then
    * does not abort the request. Default false.
    */
-  enableHalfOpen?: boolean;
+  enableHalfOpen?: boolean | undefined;
   /** HTTP: from the end of a request to the head of the target's answer; then 504. Default 60 000; 0 is none. */
-  responseTimeout?: number;
+  responseTimeout?: number | undefined;
 }
 
 export type TKeepAliveTreatment = 'standard' | 'extended' | 'immortal';
@@ -53,24 +53,24 @@ export type TKeepAliveTreatment = 'standard' | 'extended' | 'immortal';
 /** One route. */
 export interface IRouteConfig {
   /** Unique if given. Identifies the route across updates unless `id` is given. */
-  name?: string;
+  name?: string | undefined;
   /** Unique if given. */
-  id?: string;
-  description?: string;
-  tags?: readonly string[];
+  id?: string | undefined;
+  description?: string | undefined;
+  tags?: readonly string[] | undefined;
   /** Default true. */
-  enabled?: boolean;
+  enabled?: boolean | undefined;
   /** Default 0; higher first. Then the more specific match, then the place in the list. */
-  priority?: number;
+  priority?: number | undefined;
   match: IRouteMatch;
   action: TRouteAction;
-  security?: IRouteSecurity;
+  security?: IRouteSecurity | undefined;
   /** HTTP only. */
-  headers?: IRouteHeaders;
+  headers?: IRouteHeaders | undefined;
   /** HTTP only. Default none; `true` is all defaults. */
-  compression?: boolean | ICompression;
+  compression?: boolean | ICompression | undefined;
   /** Overrides of the global ones. */
-  timeouts?: IRouteTimeouts;
+  timeouts?: IRouteTimeouts | undefined;
 }
 
 /** What `new SmartProxy` takes. */
@@ -78,56 +78,58 @@ export interface ISmartProxyOptions extends IRouteTimeouts {
   /** May be empty; routes can come later by `updateRoutes`. */
   routes: readonly IRouteConfig[];
   /** For routes that leave these out; `security` is added to the route's own, never replaced by it. */
-  defaults?: { target?: ITarget; security?: IRouteSecurity; tls?: IRouteTls };
+  defaults?: { target?: ITarget; security?: IRouteSecurity; tls?: IRouteTls } | undefined;
   /** For every route with `certificate: 'auto'`; a route's own `tls.acme` wins field by field. */
-  acme?: IAcmeOptions;
+  acme?: IAcmeOptions | undefined;
   /** Where certificates, keys and accounts are kept: a folder, or a store of your own. Default `./certs`. */
-  certificateStore?: string | ICertStore;
+  certificateStore?: string | ICertStore | undefined;
   /**
    * Gives a name's certificate in place of an order, at first and for each renewal; `'http01'` leaves the name to ACME. What it
    * gives is judged as an authority's answer is.
    */
-  certProvisionFunction?: (name: string) => IProvidedCertificate | 'http01' | Promise<IProvidedCertificate | 'http01'>;
+  certProvisionFunction?:
+    | ((name: string) => IProvidedCertificate | 'http01' | Promise<IProvidedCertificate | 'http01'>)
+    | undefined;
   /** Accept PROXY v1 and v2 headers, mandatory from `proxyIPs` and from nobody else. Default false. */
-  acceptProxyProtocol?: boolean;
+  acceptProxyProtocol?: boolean | undefined;
   /** Who may send PROXY headers. Notations as in `match.clientIp`. */
-  proxyIPs?: readonly string[];
+  proxyIPs?: readonly string[] | undefined;
   /** PROXY header sent to targets; overridden by the action's and the target's. Default false. */
-  sendProxyProtocol?: TSendProxyProtocol;
+  sendProxyProtocol?: TSendProxyProtocol | undefined;
   /** Targets of routes that the kernel forwards see the client's address. Default false. */
-  preserveSourceIP?: boolean;
+  preserveSourceIP?: boolean | undefined;
   /** Milliseconds for the first bytes where a decision needs them; covers PROXY header and ClientHello. Default 10 000. */
-  initialDataTimeout?: number;
+  initialDataTimeout?: number | undefined;
   /** Milliseconds that `stop()` lets connections finish. Default 30 000. */
-  gracefulShutdownTimeout?: number;
+  gracefulShutdownTimeout?: number | undefined;
   /** TCP_NODELAY on both sides. Default true. */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /** TCP keep-alive on both sides. Default true. */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Milliseconds of silence before the first keep-alive probe. Default 10 000. */
-  keepAliveInitialDelay?: number;
+  keepAliveInitialDelay?: number | undefined;
   /** Connections at a time. Default: what the descriptor limit allows, at most 10 000. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** Default `'::'` with IPv4, or `'0.0.0.0'` where there is no IPv6. */
-  listenAddress?: string;
+  listenAddress?: string | undefined;
   /** Refuse to dial private, link-local and loopback addresses. Default false. */
-  denyPrivateTargets?: boolean;
+  denyPrivateTargets?: boolean | undefined;
   /** Connections at a time per client address (IPv6: per /64). Default 0, off. */
-  maxConnectionsPerIP?: number;
+  maxConnectionsPerIP?: number | undefined;
   /** New connections per minute and client address (IPv6: per /64). Default 0, off. */
-  connectionRateLimitPerMinute?: number;
+  connectionRateLimitPerMinute?: number | undefined;
   /** Ports whose plain HTTP goes to the HTTP engine even where no route asks for anything that only HTTP has. */
-  useHttpProxy?: readonly number[];
+  useHttpProxy?: readonly number[] | undefined;
   /** The HTTP engine also listens here, on loopback, for requests to any route. */
-  httpProxyPort?: number;
+  httpProxyPort?: number | undefined;
   /** Peers whose `X-Forwarded-*` is believed and continued. Default none. Notations as in `match.clientIp`. */
-  trustedProxies?: readonly string[];
+  trustedProxies?: readonly string[] | undefined;
   /** Limits of the HTTP engine. */
-  http?: IHttpLimits;
+  http?: IHttpLimits | undefined;
   /** Default: silence. */
-  logger?: ILogger;
+  logger?: ILogger | undefined;
   /** Default on, a sample each 1 000 ms, kept for 3 600 s. */
-  metrics?: boolean | { sampleIntervalMs?: number; retentionSeconds?: number };
+  metrics?: boolean | { sampleIntervalMs?: number | undefined; retentionSeconds?: number | undefined } | undefined;
   /** A page, an API and metrics for Prometheus, by HTTP. Default: none. */
-  admin?: IAdminOptions;
+  admin?: IAdminOptions | undefined;
 }

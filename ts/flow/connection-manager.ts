@@ -158,6 +158,12 @@ export class ConnectionManager extends LifecycleComponent {
     return true;
   }
 
+  /** Ends the one that has this id; false where none lives. */
+  closeConnection(id: string): boolean {
+    const connection = this.#live.find((each) => each.id === id);
+    return connection !== undefined && this.cleanupConnection(connection, 'closed_by_operator');
+  }
+
   /** @deprecated Old name of `cleanupConnection`; nothing is queued. */
   initiateCleanupOnce(connection: Connection, end: TEnd): boolean {
     return this.cleanupConnection(connection, end);

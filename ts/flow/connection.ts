@@ -19,7 +19,7 @@ export interface IConnectionRecord {
   /** The port of ours that accepted it. */
   readonly localPort: number;
   readonly phase: TPhase;
-  /** Key of the route: its id, else its name, else one made from its match. */
+  /** Key of the route: its id, else its name, else one made from its match. Of HTTP: that of the last request that had one. */
   readonly route: string | null;
   /** The address that was dialed, or is. */
   readonly target: { readonly host: string; readonly port: number } | null;
@@ -52,12 +52,19 @@ export interface IHelloFacts {
   readonly ja4: string;
 }
 
+/** Of the routes in force. */
+export type TRouteKeys = ReadonlySet<string>;
+
 /** Whoever can end a connection in peace once what is under way on it is done. */
 export interface IDrainable {
   /** `graceMs`: what it has at most; it is ended then by others. */
   drain(graceMs: number): void;
   /** New routes are in force: a connection that would be served otherwise now is drained. */
   reconsider(): void;
+  /** Whether `keepOnly` would end anything. */
+  losesBy(keys: TRouteKeys): boolean;
+  /** Ends what is under way for any other route, as `route_removed`; and in peace a connection whose last request was for one. */
+  keepOnly(keys: TRouteKeys): void;
   /** The client's FIN has come, behind everything that it sent. */
   clientEnded(): void;
 }

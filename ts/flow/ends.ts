@@ -269,7 +269,7 @@ export const endTable = {
     by: 'operator',
     phases: anyPhase,
     blame: null,
-    meaning: 'somebody ended it by hand, through the admin interface',
+    meaning: 'somebody ended it by hand',
   },
   shutdown: { by: 'operator', phases: anyPhase, blame: null, meaning: 'the proxy stopped' },
   internal_error: { by: 'proxy', phases: anyPhase, blame: 'proxy', meaning: 'a defect of the proxy: please report it' },

@@ -12,33 +12,34 @@ export interface IExplainQuery {
   /** The port the client connects to; 0 for the shared free port. */
   port: number;
   /** Our address that it connects to, where routes have a `listenAddress`. Default: the global one. */
-  address?: string;
+  address?: string | undefined;
   /** The client's address. Default: unknown, which every address list refuses. */
-  clientIp?: string;
+  clientIp?: string | undefined;
   /** The host asked for: by SNI where it is TLS, and by the Host of a request unless `host` is given. */
-  domain?: string;
+  domain?: string | undefined;
   /**
-   * True if it begins with a ClientHello. Default: true where `domain`, `alpn`, `tlsVersion` or `ja4` is given and
-   * `protocol` is not.
+   * True if it begins with a ClientHello. Default: true where `domain`, `alpn`, `tlsVersion` or `ja4` is given and `protocol` is not;
+   * unless `domain` alone speaks for TLS, no TLS would be read or ended for it, and plain requests are served on the port: then what
+   * is said of a request is judged as such.
    */
-  tls?: boolean;
+  tls?: boolean | undefined;
   /** What its first bytes are; together with `tls: true`, those inside. Default: by `tls` and what is said of a request. */
-  protocol?: TProtocol;
+  protocol?: TProtocol | undefined;
   /** The protocols that it offers. Default none. */
-  alpn?: readonly string[];
+  alpn?: readonly string[] | undefined;
   /** The highest version that it offers. Default `'TLSv1.3'` where it is TLS. */
-  tlsVersion?: TTlsVersion;
+  tlsVersion?: TTlsVersion | undefined;
   /** The fingerprint of its ClientHello. */
-  ja4?: string;
+  ja4?: string | undefined;
   /** The Host of the request, with or without a port. Default: `domain`. This and the following make it HTTP. */
-  host?: string;
+  host?: string | undefined;
   /** Default `'/'`. */
-  path?: string;
+  path?: string | undefined;
   /** Default `'GET'`. */
-  method?: string;
-  headers?: Readonly<Record<string, string>>;
+  method?: string | undefined;
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Without the question mark. */
-  query?: string;
+  query?: string | undefined;
 }
 
 /** What its first bytes are. */
@@ -53,6 +54,11 @@ export function protocolOf(query: IExplainQuery): TProtocol {
 /** True if something is said that a ClientHello says. */
 export const saysHello = ({ domain, alpn, tlsVersion, ja4 }: IExplainQuery): boolean =>
   domain !== undefined || alpn !== undefined || tlsVersion !== undefined || ja4 !== undefined;
+
+/** True if TLS is no more than a guess: of a request something is said, and of a ClientHello only what a request says too. */
+export const mayBePlain = (query: IExplainQuery): boolean =>
+  isRequest(query) &&
+  [query.tls, query.protocol, query.alpn, query.tlsVersion, query.ja4].every((given) => given === undefined);
 
 /** True if something is said of a request. */
 export const isRequest = (query: IExplainQuery): boolean => requestFields.some((name) => query[name] !== undefined);
@@ -97,6 +103,9 @@ export function faultsOf(query: IExplainQuery): IFault[] {
   const { tls, protocol } = query;
   if (tls === false && protocol === 'tls') {
     faults.push({ path: 'protocol', want: 'what agrees with tls: false', got: gotText(protocol) });
+  }
+  if (query.path === '*' && `${query.method}`.toUpperCase() !== 'OPTIONS') {
+    faults.push({ path: 'path', want: 'a path that begins with /: * goes with OPTIONS alone', got: "'*'" });
   }
   if (protocol === 'other' && isRequest(query)) {
     faults.push({ path: 'protocol', want: "'http', as it is a request that is asked about", got: gotText(protocol) });

@@ -7,7 +7,7 @@ import { readAuthority } from '../codec/http-authority.js';
 import { normalisePath } from '../codec/http-path.js';
 import { gotText } from '../config/faults.js';
 import type { TProtocol } from '../config/types.js';
-import { faultsOf, type IExplainQuery, isRequest, protocolOf, saysHello } from './explain-fields.js';
+import { faultsOf, type IExplainQuery, isRequest, mayBePlain, protocolOf, saysHello } from './explain-fields.js';
 import type { IConnectionFacts, IRequestFacts } from './stages.js';
 
 export type { IExplainQuery } from './explain-fields.js';
@@ -21,6 +21,8 @@ export interface IVisit {
   readonly inside: TProtocol;
   /** The request, where these bytes are HTTP. */
   readonly request: IVisitRequest | null;
+  /** The same as a request without TLS, where TLS is a guess; else null. */
+  readonly plain: IVisit | null;
   /** What of the query no connection can have, for people; null: nothing. */
   readonly remark: string | null;
 }
@@ -53,6 +55,7 @@ export function readQuery(query: IExplainQuery): IVisit {
     facts,
     inside,
     request: inside === 'http' ? requestOf(query) : null,
+    plain: isTls && mayBePlain(query) ? readQuery({ ...query, protocol: 'http' }) : null,
     remark: remarkOn(query, name),
   };
 }

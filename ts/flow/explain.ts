@@ -4,7 +4,7 @@ import type { IListeningPoint } from '../config/change.js';
 import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { TEnd } from './ends.js';
 import { explainAction } from './explain-forward.js';
-import { explainHttp } from './explain-http.js';
+import { explainHttp, type IHttpVisitor } from './explain-http.js';
 import { explainKernel } from './explain-kernel.js';
 import { explainEngine, shownRoute } from './explain-match.js';
 import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
@@ -12,7 +12,7 @@ import { tellRules } from './explain-rules.js';
 import type { IExplainStep, IExplainView, IExplanation, IShownCertificate } from './explain-types.js';
 import { placeName } from './forward/target-state.js';
 import type { PortTable } from './match/port-table.js';
-import type { IConnectionFacts, TPeekNeed } from './stages.js';
+import type { IConnectionFacts, TEngine, TPeekNeed } from './stages.js';
 
 export type { IExplainQuery } from './explain-query.js';
 export type * from './explain-types.js';
@@ -64,6 +64,12 @@ type TResult = Omit<IExplanation, 'steps'>;
 function explainServed(read: IRead, steps: IExplainStep[]): TResult {
   const { visit, table, facts, plainHttp } = read;
   const { engine, nearestMiss } = explainEngine(table, facts, plainHttp, steps);
+  const plain = plainOf(engine, read);
+  if (plain !== null) {
+    const text = 'no TLS is ended here for it: the question is taken for a plain request; tls: true asks for TLS';
+    steps.push({ stage: 'match', ok: null, text });
+    return explainHttp(plain, steps);
+  }
   if (engine === null) {
     return { outcome: 'no_route', end: 'no_route', ...(nearestMiss === null ? {} : { nearestMiss }) };
   }
@@ -75,6 +81,16 @@ function explainServed(read: IRead, steps: IExplainStep[]): TResult {
   return request === null ? { outcome: 'no_route' } : explainHttp({ ...read, request, tls: null }, steps);
 }
 
+/** The request that is meant, where TLS was but a guess, found no route that looks at it, and plain requests are served. */
+function plainOf(engine: TEngine | null, { visit, facts, ...read }: IRead): IHttpVisitor | null {
+  const { plain } = visit;
+  if (plain === null || plain.request === null) return null;
+  if (engine !== null && (engine.kind !== 'bytes' || engine.route.match.domains !== null)) return null;
+  const asked = { ...peeked(plain.facts, 'first-bytes'), fromTrusted: facts.fromTrusted ?? false };
+  if (read.table.engine(asked, read.plainHttp)?.kind !== 'http') return null;
+  return { ...read, visit: plain, facts: asked, request: plain.request, tls: null };
+}
+
 /** Bytes as they are. */
 function explainBytes(
   route: IResolvedRoute,
@@ -83,6 +99,10 @@ function explainBytes(
   steps: IExplainStep[],
 ): TResult {
   const told = { route: shownRoute(route) };
+  if (visit.request?.isAsked) {
+    const text = 'what is said of a request is not looked at: its bytes are passed on as they are';
+    steps.push({ stage: 'match', ok: null, text });
+  }
   const refused = tellRules(view.guard.explainRoute(route, facts.clientIp), steps);
   if (refused !== null) return { outcome: 'refused', end: refused, ...told };
   return { ...explainAction({ route, facts, request: null, visit, view }, steps), ...told };

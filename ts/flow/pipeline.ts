@@ -7,7 +7,7 @@ import { challengeProtocol } from '../config/challenge-words.js';
 import type { IListeningPoint } from '../config/change.js';
 import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { IChallengeSource } from './challenge-source.js';
-import type { Connection } from './connection.js';
+import type { Connection, TRouteKeys } from './connection.js';
 import type { ConnectionManager } from './connection-manager.js';
 import type { TEnd } from './ends.js';
 import { forward } from './forward/forward.js';
@@ -18,6 +18,7 @@ import { goInside } from './inside.js';
 import type { PortTable } from './match/port-table.js';
 import { peek } from './peek/peek.js';
 import { WrappedSocket } from './peek/wrapped-socket.js';
+import { RemovedRoutes } from './removed.js';
 import type { ISnapshot } from './snapshot.js';
 import type { IConnectionFacts, IPeeked } from './stages.js';
 
@@ -48,13 +49,13 @@ export class Pipeline {
   readonly #parts: IPipelineParts;
   readonly #connections: ConnectionManager;
   readonly #guard: Guard;
-  /** Routes that were cut off while a connection was still being read, and that it can match all the same. */
-  readonly #cutOff = new WeakMap<Connection, ReadonlySet<string>>();
+  readonly #removed: RemovedRoutes;
 
   constructor(parts: IPipelineParts) {
     this.#parts = parts;
     this.#connections = parts.connections;
     this.#guard = parts.guard;
+    this.#removed = new RemovedRoutes(parts.connections);
   }
 
   /** Takes a socket that was accepted at `point` on what `port` that turned out to be. */
@@ -67,13 +68,9 @@ export class Pipeline {
     else this.#admitClient(connection, snapshot, point);
   }
 
-  /** Ends the connections of these routes, now; and later those that have arrived but have no route yet. */
-  cut(keys: ReadonlySet<string>): void {
-    for (const connection of this.#connections) {
-      const { route } = connection;
-      if (route === null) this.#cutOff.set(connection, new Set([...(this.#cutOff.get(connection) ?? []), ...keys]));
-      else if (keys.has(route)) this.#end(connection, 'route_removed');
-    }
+  /** Ends what is under way for any other route, also of those that have arrived but have no route yet. */
+  keepOnly(keys: TRouteKeys): void {
+    this.#removed.keepOnly(keys);
   }
 
   async #readProxyHeader(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): Promise<void> {
@@ -169,7 +166,7 @@ export class Pipeline {
     connection.phase = 'guard';
     connection.routed = route;
     connection.timeouts = route.timeouts;
-    if (this.#cutOff.get(connection)?.has(route.key)) return this.#end(connection, 'route_removed');
+    if (this.#removed.keepsFrom(connection, route.key)) return this.#end(connection, 'route_removed');
     const asked = this.#guard.askRoute(connection, route);
     if (asked === null) return this.#forwardAdmitted(peeked, route, snapshot);
     void asked.then((ok) => {

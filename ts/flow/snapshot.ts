@@ -13,6 +13,8 @@ export interface ISnapshot {
   readonly forward: IForwardDeps;
   /** Everywhere to listen. */
   readonly points: readonly IListeningPoint[];
+  /** Where the HTTP engine listens for all routes (`httpProxyPort`); null: nowhere. */
+  readonly httpPoint: IListeningPoint | null;
   /** Where only authorities' challenges are answered: the proxy runs without these too. */
   readonly provingPoints: readonly IListeningPoint[];
   /** The routes of a point; undefined where none listens. */
@@ -45,6 +47,7 @@ export function takeSnapshot(config: IResolvedConfig, parts: TForwardParts): ISn
     table,
     forward: Object.freeze(forward),
     points: own === null ? table.points : [...table.points, own],
+    httpPoint: own,
     provingPoints,
     tableAt: (point: IListeningPoint) => {
       if (isProving(point)) return noRoutes;

@@ -59,10 +59,11 @@ export class PendingAuth implements IPendingAdmission {
     const { signal } = this.#abort;
     const found: string[] = [];
     for (const ask of this.#questions(this.#undecided.asks)) {
-      const { refusal, fields } = await ask(signal);
+      const { refusal, fields, toClient } = await ask(signal);
       if (signal.aborted) return null;
       if (refusal !== null) return refuseBy(route, refusal);
       found.push(...fields);
+      if (toClient.length > 0) request.toClient = [...(request.toClient ?? []), ...toClient];
     }
     const given = visitor.services.guard.admitAnswered(this.#undecided);
     if (typeof given !== 'string') hideAnswers(request, this.#undecided.route, found);

@@ -46,11 +46,15 @@ export class AuthServers {
 }
 
 /** What it says in its place; nobody passes without its word. */
-function verdictOf({ server, responseHeaders }: IResolvedForwardAuth, answer: IServerAnswer): IAuthVerdict {
+function verdictOf(
+  { server, responseHeaders, clientHeaders }: IResolvedForwardAuth,
+  answer: IServerAnswer,
+): IAuthVerdict {
   const { status, fields, body } = answer;
   if (status >= 200 && status < 300) {
     const names = new Set(responseHeaders.map((name) => name.toLowerCase()));
-    return { refusal: null, fields: pick(fields, (name) => names.has(name)) };
+    const toClient = clientHeaders.length === 0 ? [] : pick(fields, (name) => clientHeaders.includes(name));
+    return { refusal: null, fields: pick(fields, (name) => names.has(name)), toClient };
   }
   if (status < 300 || status >= 500 || hasNoContent(status)) {
     throw new ProxyError('TARGET_MALFORMED', `${server.place} answered ${status}`);

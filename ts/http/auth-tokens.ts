@@ -41,7 +41,7 @@ export class Tokens {
     if (known !== null) return known;
     try {
       const payload = await this.#verify(token, rule, asking);
-      const verdict: IAuthVerdict = { refusal: null, fields: claimFields(payload, rule) };
+      const verdict: IAuthVerdict = { refusal: null, fields: claimFields(payload, rule), toClient: [] };
       // With the keys of before: if others came meanwhile, it is verified once more.
       this.#verified.keep(rule, token, generation, verdict, payload);
       return verdict;
@@ -82,11 +82,12 @@ export class Tokens {
     throw new jose.errors.JWSSignatureVerificationFailed();
   }
 
-  #optionsOf({ algorithms, issuer, audience, clockToleranceSeconds }: IResolvedJwt): JWTVerifyOptions {
+  #optionsOf({ algorithms, issuer, audience, requiredClaims, clockToleranceSeconds }: IResolvedJwt): JWTVerifyOptions {
     return {
       algorithms: [...algorithms],
       ...(issuer === null ? {} : { issuer: [...issuer] }),
       ...(audience === null ? {} : { audience: [...audience] }),
+      requiredClaims: [...requiredClaims],
       clockTolerance: clockToleranceSeconds,
       currentDate: new Date(this.#clock.wallMs()),
     };

@@ -29,8 +29,10 @@ export interface IAuthVerdict {
   readonly refusal: IOwnAnswer | null;
   /** What is known of the client now: fields for whoever serves the request. */
   readonly fields: TFields;
+  /** For the client, with the answer to its request. */
+  readonly toClient: TFields;
 }
 
-export const passes: IAuthVerdict = Object.freeze({ refusal: null, fields: [] });
+export const passes: IAuthVerdict = Object.freeze({ refusal: null, fields: [], toClient: [] });
 
-export const refusedBy = (refusal: IOwnAnswer): IAuthVerdict => ({ refusal, fields: [] });
+export const refusedBy = (refusal: IOwnAnswer): IAuthVerdict => ({ refusal, fields: [], toClient: [] });

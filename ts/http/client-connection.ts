@@ -4,8 +4,9 @@
 import type { Socket } from 'node:net';
 import type { IRequestHead, IResponseHead, TFields } from '../codec/http-message.js';
 import { writeInform } from '../codec/http1-write.js';
-import type { Connection } from '../flow/connection.js';
+import type { Connection, TRouteKeys } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
+import { isOffRoute } from '../flow/removed.js';
 import { SharedRead } from '../flow/shared-read.js';
 import { AnswerWriter } from './answer-writer.js';
 import { sendEnd } from './client-close.js';
@@ -67,6 +68,18 @@ export class ClientConnection implements IClientSide, IReaderListener {
     if (!this.#visitor.isCurrent) this.drain();
   }
 
+  losesBy(keys: TRouteKeys): boolean {
+    return isOffRoute(this.#connection, keys);
+  }
+
+  keepOnly(keys: TRouteKeys): void {
+    if (!this.losesBy(keys)) return;
+    if (this.#phase === 'exchange') return this.#finish('route_removed');
+    if (this.#closeEnd === 'normal') this.#closeEnd = 'route_removed';
+    if (this.#phase === 'idle') this.#close();
+    else this.drain();
+  }
+
   inform(status: number, fields: TFields): void {
     if (this.#request?.version !== '1.1') return;
     if (status === 100) this.#continued = true;
@@ -95,8 +108,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     this.#phase = 'discard';
     this.#reader.mode = 'discard';
     this.#visitor.limit(this.#visitor.http.headersTimeoutMs, 'keep_alive_timeout');
-    this.#listen();
-    this.#reader.read();
+    this.#read();
   }
 
   flush(): void {
@@ -112,8 +124,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     if (this.#phase !== 'exchange' || this.#pulling) return;
     this.#pulling = true;
     if (!this.#reader.contentDone) this.#reader.mode = 'content';
-    this.#listen();
-    this.#reader.read();
+    this.#read();
   }
 
   hold(): void {
@@ -162,30 +173,21 @@ export class ClientConnection implements IClientSide, IReaderListener {
 
   /** A FIN cannot be told from a close: the client has left (its request with it), unless the route says otherwise. */
   clientEnded(): void {
-    if (this.#phase === 'exchange') {
-      if (this.#reader.contentDone && this.#exchange?.mayHalfClose) {
-        this.#keepAlive = false;
-        return;
-      }
-      this.#exchange?.clientGone('left');
-      return this.#finish('client_aborted');
-    }
     if (this.#phase === 'closing') return this.#finish(this.#closeEnd);
-    this.#finish(this.#phase === 'head' ? 'client_aborted' : 'client_closed');
+    if (this.#phase !== 'exchange') return this.#finish(this.#phase === 'head' ? 'client_aborted' : 'client_closed');
+    if (this.#reader.contentDone && this.#exchange?.mayHalfClose) this.#keepAlive = false;
+    else {
+      this.#exchange?.clientGone('left');
+      this.#finish('client_aborted');
+    }
   }
 
   readonly #onLimit = (): void => {
-    switch (this.#phase) {
-      case 'head':
-        this.#closeEnd = 'headers_timeout';
-        return this.#refuse(408, 'the head of the request did not come in time');
-      case 'exchange':
-        return this.#exchange?.timedOut();
-      case 'closing':
-        return this.#finish(this.#writer.isEmpty ? this.#closeEnd : 'client_too_slow');
-      default:
-        return this.#finish(this.#connection.limitEnd);
-    }
+    if (this.#phase === 'exchange') return this.#exchange?.timedOut();
+    if (this.#phase === 'closing') return this.#finish(this.#writer.isEmpty ? this.#closeEnd : 'client_too_slow');
+    if (this.#phase !== 'head') return this.#finish(this.#connection.limitEnd);
+    this.#closeEnd = 'headers_timeout';
+    this.#refuse(408, 'the head of the request did not come in time');
   };
 
   headBegun(): void {
@@ -238,8 +240,7 @@ export class ClientConnection implements IClientSide, IReaderListener {
     if (this.#writer.isFull) return this.#waitForRoom();
     this.#waitFor('idle');
     this.#reader.mode = 'head';
-    this.#listen();
-    this.#reader.read();
+    this.#read();
   }
 
   /** Else answers to requests that are sent at once would pile up. */
@@ -252,13 +253,12 @@ export class ClientConnection implements IClientSide, IReaderListener {
 
   #waitFor(phase: 'idle' | 'head'): void {
     this.#phase = phase;
-    const { http } = this.#visitor;
-    if (phase === 'idle') this.#visitor.limit(http.keepAliveTimeoutMs, 'keep_alive_timeout');
-    else this.#visitor.limit(http.headersTimeoutMs, 'headers_timeout');
+    this.#visitor.limitHead(phase === 'head');
   }
 
-  #listen(): void {
+  #read(): void {
     if (this.#socket.isPaused()) this.#socket.resume();
+    this.#reader.read();
   }
 
   /** Answers what cannot be served as a request, and closes. An exchange that was under way has reported it. */

@@ -2,6 +2,7 @@
 
 import { fieldValue, type IRequestHead, type IResponseHead } from '../codec/http-message.js';
 import type { ICompression } from '../config/types.js';
+import type { TComplete } from '../config/with-defaults.js';
 import type { TCoding } from './compress-accept.js';
 import { addVary } from './cors.js';
 import { setField } from './header-rules.js';
@@ -13,7 +14,7 @@ export interface IOpenHead extends IResponseHead {
 }
 
 /** True if the answer to a GET of this would be worth it, whatever the client takes. */
-export function isCompressible(head: IResponseHead, request: IRequestHead, rule: Required<ICompression>): boolean {
+export function isCompressible(head: IResponseHead, request: IRequestHead, rule: TComplete<ICompression>): boolean {
   const { status, fields, contentLength } = head;
   if (status < 200 || status === 204 || status === 205 || status === 206 || status === 304) return false;
   if (contentLength >= 0 && contentLength < rule.minBytes) return false;

@@ -3,6 +3,7 @@
 import type { BrotliCompress, Gzip } from 'node:zlib';
 import { fieldValue, type IRequestHead, type IResponseHead, type TFields } from '../codec/http-message.js';
 import type { ICompression } from '../config/types.js';
+import type { TComplete } from '../config/with-defaults.js';
 import * as plugins from '../plugins.js';
 import { chooseCoding, type TCoding } from './compress-accept.js';
 import { compressedHead, type IOpenHead, isCompressible, varies } from './compress-rule.js';
@@ -41,7 +42,7 @@ export interface ICompressor {
 export function compressorFor(
   request: IRequestHead,
   head: IOpenHead,
-  rule: Required<ICompression>,
+  rule: TComplete<ICompression>,
   listener: ICompressedListener,
 ): ICompressor | null {
   if (!isCompressible(head, request, rule)) return null;

@@ -4,14 +4,16 @@ import type { Socket } from 'node:net';
 import { h2Error } from '../codec/http2-frame.js';
 import { readRequest } from '../codec/http2-request.js';
 import type { IResolvedHttp } from '../config/resolved.js';
-import type { Connection, IDrainable } from '../flow/connection.js';
+import type { Connection, IDrainable, TRouteKeys } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
+import { isOffRoute } from '../flow/removed.js';
 import { sendEnd } from './client-close.js';
 import { isAdequate } from './h2-cipher.js';
-import { H2ClientStream, type IH2StreamHost } from './h2-client-stream.js';
+import { H2ClientStream } from './h2-client-stream.js';
 import { defaultH2Limits, type IH2Limits } from './h2-limits.js';
 import { refuseStream } from './h2-refusal.js';
 import { H2Session } from './h2-session.js';
+import type { IH2StreamHost } from './h2-stream-host.js';
 import type { IH2SessionListener, IH2Stream, IH2StreamOwner } from './h2-types.js';
 import type { Visitor } from './visitor.js';
 
@@ -68,6 +70,18 @@ export class H2ClientConnection implements IH2SessionListener, IH2StreamHost, ID
 
   reconsider(): void {
     if (!this.visitor.isCurrent) this.drain();
+  }
+
+  losesBy(keys: TRouteKeys): boolean {
+    for (const stream of this.#streams) if (isOffRoute(stream, keys)) return true;
+    return this.#streams.size === 0 && isOffRoute(this.#connection, keys);
+  }
+
+  /** Other streams go on. */
+  keepOnly(keys: TRouteKeys): void {
+    if (!this.losesBy(keys)) return;
+    for (const stream of this.#streams) if (isOffRoute(stream, keys)) stream.cutOff();
+    if (this.#streams.size === 0) this.#drain('route_removed');
   }
 
   streamOpened(stream: IH2Stream, fields: string[], end: boolean, tooLarge: boolean): IH2StreamOwner | null {

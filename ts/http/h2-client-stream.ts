@@ -10,19 +10,10 @@ import { discardBytes } from './client-phase.js';
 import { Exchange } from './exchange.js';
 import type { IClientSide, IDetached } from './exchange-types.js';
 import { H2ReaderWatch, never } from './h2-reader-watch.js';
+import type { IH2StreamHost } from './h2-stream-host.js';
 import { H2TunnelSocket } from './h2-tunnel-socket.js';
 import type { IH2Stream, IH2StreamOwner } from './h2-types.js';
-import type { Visitor } from './visitor.js';
 import { asOpening } from './websocket.js';
-
-/** The connection, as its streams need it. */
-export interface IH2StreamHost {
-  readonly visitor: Visitor;
-  /** Given where the proxy stops: the milliseconds that are left. */
-  readonly graceMs: number | null;
-  /** Calls `passed` once its `dueMs` has come. */
-  watch(dueMs: number): void;
-}
 
 export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** When the connection has to look at it. */
@@ -164,11 +155,10 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
     this.limit(0);
     this.#done = true;
     const { visitor, graceMs } = this.#host;
-    const { connection } = visitor;
     const { tunnels, clock } = visitor.services;
-    const { clientIp: remoteAddress, clientPort: remotePort } = connection;
+    const { clientIp: remoteAddress, clientPort: remotePort } = visitor.connection;
     const socket = new H2TunnelSocket({ stream: this.#stream, clock, remoteAddress, remotePort });
-    const tunnel = tunnels.open(socket, connection, this.#stream.id);
+    const tunnel = tunnels.open(socket, visitor.connection, this.#stream.id);
     this.#socket = socket;
     this.#tunnel = tunnel;
     if (this.#received) socket.h2End();
@@ -178,6 +168,17 @@ export class H2ClientStream implements IClientSide, IH2StreamOwner {
   /** The proxy stops. */
   drain(graceMs: number): void {
     this.#tunnel?.drainable?.drain(graceMs);
+  }
+
+  get route(): string | null {
+    return this.#exchange.route?.key ?? null;
+  }
+
+  /** Its route is gone. */
+  cutOff(): void {
+    if (this.#tunnel !== null) this.#host.visitor.services.tunnels.cleanupConnection(this.#tunnel, 'route_removed');
+    this.#close(h2Error.cancel);
+    this.#exchange.clientGone('shutdown');
   }
 
   h2Headers(fields: string[], end: boolean): void {

@@ -36,6 +36,8 @@ export class RequestFacts implements IRequestFacts, ITemplateValues {
   query = '';
   /** Fields in which the proxy says who the client is; null: none. */
   owned: IOwnedFields | null = null;
+  /** What the client is told by whoever let the request pass; null: nothing. */
+  toClient: TFields | null = null;
   #route: IResolvedRoute | null = null;
   #requestId = '';
   #abort: AbortController | null = null;

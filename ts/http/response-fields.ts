@@ -8,7 +8,7 @@ import type { IRateVerdict } from '../flow/guard/rate-store.js';
 import { corsFields } from './cors.js';
 import { connection, date, hop, plain, responseKind } from './field-kind.js';
 import { applyRules, setField } from './header-rules.js';
-import { removeNamed } from './hop-by-hop.js';
+import { remove, removeNamed } from './hop-by-hop.js';
 import type { HttpDate } from './http-date.js';
 import { rateFields } from './rate-fields.js';
 import type { ITemplateValues } from './template-values.js';
@@ -21,6 +21,8 @@ interface IAnswered {
     readonly isTls: boolean;
     /** null: nothing is to be said of limits. */
     readonly rate: IRateVerdict | null;
+    /** null: nobody who let it pass had anything to say. */
+    readonly toClient: TFields | null;
   };
   /** null: none was found. */
   readonly route: { readonly headers: IResolvedHeaders | null } | null;
@@ -31,9 +33,19 @@ export function fieldsForClient(exchange: IAnswered, fields: TFields, cookie: st
   const { visitor, route, request } = exchange;
   const out = responseFields(fields, visitor.services.date);
   if (request.rate !== null) rateFields(out, request.rate);
+  if (request.toClient !== null) addTold(out, request.toClient);
   if (cookie !== null) out.push('Set-Cookie', cookie);
   if (route !== null && route.headers !== null) routeFields(out, route.headers, request.fields, request.isTls, request);
   return out;
+}
+
+/** In the place of what the answer has; but cookies are many, and of one name the last counts (RFC 6265 §5.3). */
+function addTold(out: string[], told: TFields): void {
+  for (let at = 0; at < told.length; at += 2) {
+    const name = (told[at] as string).toLowerCase();
+    if (name !== 'set-cookie') remove(out, name);
+  }
+  for (const text of told) out.push(text);
 }
 
 /** Without what concerns the target's connection; with a Date, which whoever passes an answer on must add (RFC 9110 §6.6.1). */

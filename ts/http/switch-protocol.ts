@@ -3,10 +3,13 @@
 import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
 import { fieldValue, type IRequestHead, type IResponseHead } from '../codec/http-message.js';
+import type { IDrainable, TRouteKeys } from '../flow/connection.js';
+import { isOffRoute } from '../flow/removed.js';
+import type { IDetached } from './exchange-types.js';
 import type { IAnswering } from './exchange-view.js';
 import { remove } from './hop-by-hop.js';
 import { fieldsForClient } from './response-fields.js';
-import { runTunnel } from './tunnel.js';
+import { type ITunnel, runTunnel } from './tunnel.js';
 import { acceptOf, checkSwitched } from './websocket.js';
 
 /** Returns what the client was told; or why not, where the target's answer is none to the handshake, and nothing was. */
@@ -38,10 +41,37 @@ export function switchToTunnel(
   const options = { websocket: action.websocket };
   const deps = { clock: visitor.services.clock, connections };
   const tunnel = runTunnel(connection, client.socket, client.bytes, socket, bytes, options, deps);
-  // A tunnel of a route that changed lives on: it is nobody's next request.
-  connection.drainable = { drain: (graceMs) => tunnel.shutdown(graceMs), reconsider() {}, clientEnded() {} };
+  connection.drainable = new TunnelDrain(client, tunnel);
   if (client.graceMs !== null) tunnel.shutdown(client.graceMs);
   return own.status;
+}
+
+/** A tunnel of a route that changed lives on: it is nobody's next request. */
+class TunnelDrain implements IDrainable {
+  readonly #client: IDetached;
+  readonly #tunnel: ITunnel;
+
+  constructor(client: IDetached, tunnel: ITunnel) {
+    this.#client = client;
+    this.#tunnel = tunnel;
+  }
+
+  drain(graceMs: number): void {
+    this.#tunnel.shutdown(graceMs);
+  }
+
+  reconsider(): void {}
+
+  clientEnded(): void {}
+
+  losesBy(keys: TRouteKeys): boolean {
+    return isOffRoute(this.#client.connection, keys);
+  }
+
+  keepOnly(keys: TRouteKeys): void {
+    const { connection, connections } = this.#client;
+    if (this.losesBy(keys)) connections.cleanupConnection(connection, 'route_removed');
+  }
 }
 
 /** For a client of HTTP/1.1. What a target of another version said is not the proof that it waits for (RFC 6455 §4.2.2). */

@@ -138,6 +138,12 @@ export class Visitor {
     if (connection.limitFromMs + limitMs < connection.dueMs) this.connections.deadlines.reschedule(connection);
   }
 
+  /** A head is waited for: its first byte, or what is left of it. */
+  limitHead(isBegun: boolean): void {
+    if (isBegun) this.limit(this.http.headersTimeoutMs, 'headers_timeout');
+    else this.limit(this.http.keepAliveTimeoutMs, 'keep_alive_timeout');
+  }
+
   /**
    * For what is written to be taken at the least rate, once nothing else is waited for; 0: no limit but `stallTimeout`, which the
    * route has that was found. `elseMs`: where none was.
@@ -159,8 +165,8 @@ export class Visitor {
   }
 
   /**
-   * The connection is shown with its first route; its time limits are those of the present one, or those of all that let it be
-   * silent longest.
+   * The connection is shown with its last route; its time limits are those of that, or those of all that let it be silent
+   * longest.
    */
   routed(route: IResolvedRoute): void {
     const { connection } = this;
@@ -168,9 +174,9 @@ export class Visitor {
       connection.timeouts = route.timeouts;
       this.connections.deadlines.reschedule(connection);
     }
-    if (connection.routed !== null) return;
+    const isFirst = connection.routed === null;
     connection.routed = route;
-    this.connections.routed(connection);
+    if (isFirst) this.connections.routed(connection);
   }
 
   /** Reports a request that is over. */

@@ -6,7 +6,7 @@ import type { IClock, ITimer } from '../../base/clock.js';
 import { messageOf, ProxyError } from '../../base/errors.js';
 import type { ILogger } from '../../base/logger.js';
 import type { IListeningPoint } from '../../config/change.js';
-import type { IResolvedSocketOptions } from '../../config/resolved.js';
+import type { IResolvedMatch, IResolvedSocketOptions } from '../../config/resolved.js';
 import { type IListenerOptions, Listener } from './listener.js';
 
 export interface IPortsOptions {
@@ -53,6 +53,19 @@ export class Ports {
     return [...this.#open.values()].flatMap(({ point, listener }) => {
       return listener === null ? [] : [{ point, port: listener.port }];
     });
+  }
+
+  /** The port that a point turned out to be; null where it is not open. */
+  portAt(point: IListeningPoint): number | null {
+    return this.#open.get(keyOf(point))?.listener?.port ?? null;
+  }
+
+  /** The first that listens for what a route asks for; null: none. */
+  portFor({ listenAddress, ports }: Pick<IResolvedMatch, 'listenAddress' | 'ports'>): number | null {
+    const isFor = ({ address, port }: IListeningPoint) =>
+      address === listenAddress && ports.some(({ from, to }) => from <= port && port <= to);
+    const found = this.listening.filter(({ point }) => isFor(point)).map(({ port }) => port);
+    return found.length === 0 ? null : Math.min(...found);
   }
 
   get points(): IListeningPoint[] {
