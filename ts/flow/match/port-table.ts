@@ -3,7 +3,7 @@
 import type { IResolvedRoute, IResolvedTls } from '../../config/resolved.js';
 import type { IConnectionFacts, IRequestFacts, TEngine, TPeekNeed } from '../stages.js';
 import { ConnectionTable, rulesForTrusted } from './connection-table.js';
-import { type IJudged, judgeConnection, judgeRequest } from './judge.js';
+import { type IJudged, judgeConnection, judgeInside, judgeRequest } from './judge.js';
 import { RequestTable } from './request-table.js';
 import { greater, greatestNeed, type IRule } from './rule.js';
 
@@ -112,7 +112,13 @@ export class PortTable {
 
   /** What every route says of the connection, in the order in which they are preferred: for showing. */
   judge(facts: IConnectionFacts): readonly IJudged[] {
-    return judgeConnection(this.#rules, facts);
+    return judgeConnection(this.#rules, facts, this.#forConnectionsLike(facts).isForeign(facts));
+  }
+
+  /** The same of decrypted bytes, as `engineInside` is asked. */
+  judgeInside(facts: IConnectionFacts, tls: IResolvedTls): readonly IJudged[] {
+    const table = this.#forConnections();
+    return judgeInside(table.routesInside(facts, tls), facts, table.isForeignInside(facts, tls));
   }
 
   /** The same of a request. */
