@@ -6,6 +6,7 @@ import { ConnectionTable, rulesForTrusted } from './connection-table.js';
 import { type IJudged, judgeConnection, judgeInside, judgeRequest } from './judge.js';
 import { RequestTable } from './request-table.js';
 import { greater, greatestNeed, type IRule } from './rule.js';
+import { keepsOut } from './stricter.js';
 
 export type { ICriterionVerdict, IJudged } from './judge.js';
 
@@ -20,6 +21,8 @@ export class PortTable {
    * same route.
    */
   readonly byPathOnly: boolean;
+  /** True if some route keeps requests out that another may let in. */
+  readonly keepsOut: boolean;
   readonly #rules: readonly IRule[];
   readonly #requests: RequestTable;
   #connections: ConnectionTable | null = null;
@@ -33,6 +36,7 @@ export class PortTable {
     this.routes = Object.freeze(rules.map(({ route }) => route));
     this.need = greatestNeed(rules);
     this.byPathOnly = this.#requests.byPathOnly;
+    this.keepsOut = this.routes.some(keepsOut);
     Object.freeze(this);
   }
 
