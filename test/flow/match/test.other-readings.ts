@@ -145,6 +145,16 @@ tap.test('every rule that keeps requests out counts, if the route that was found
   expect([login({}, {}, gone), login({}, {}, { type: 'block', status: 403, message: '' })]).toEqual(['login', 'login']);
 });
 
+tap.test('a refusal for a path hides it; one for all that no other route takes hides nothing', () => {
+  const gone: IRouteParts['action'] = { type: 'respond', status: 404, headers: [], body: new Uint8Array() };
+  const of = (...paths: readonly (string | null)[]): readonly IRouteParts[] => [
+    { name: 'queues', match: { path: '/queues/:host/:name' }, action: open },
+    ...paths.map((path) => ({ name: `gone ${path}`, match: { path }, action: gone })),
+  ];
+  for (const path of [null, '/*']) expect(ask(of(path), '/queues/%2F/x')).toBeNull();
+  expect(ask(of('/*', '/.git/*'), '/queues/..%2F..%2F.git%2Fx/y')).toEqual('gone /.git/*');
+});
+
 tap.test('a path of too many readings is not judged, and costs nothing where no route keeps anybody out', () => {
   const odd = `/x;%2F%2500%C0%AE.${'%2F;a'.repeat(3_000)}`;
   expect(ask(site, odd)).toEqual('unclear');

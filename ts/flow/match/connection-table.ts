@@ -15,6 +15,8 @@ export class ConnectionTable {
   readonly #rules: readonly IRule[];
   /** Rules that send plain HTTP to the HTTP engine if their criteria hold but for the name; the least curious first. */
   readonly #plainHttp: readonly IRule[];
+  /** Those of them that are for HTTP alone. */
+  readonly #httpOnly: readonly IRule[];
   /** Of the routes that ask for what is neither TLS nor HTTP; made where some bytes are for them alone. */
   #foreign: HostIndex<IConnectionFacts> | null = null;
   /** Keys of the settings of TLS with which, or of the policy under which, some route here is for HTTP alone. */
@@ -28,6 +30,7 @@ export class ConnectionTable {
       return tls === null && (match.httpOnly || match.domains !== null);
     });
     this.#plainHttp = plainHttp.sort((a, b) => a.others.length - b.others.length);
+    this.#httpOnly = this.#plainHttp.filter(({ route }) => route.match.httpOnly);
   }
 
   /** The route whose TLS the connection gets, or that its bytes go to; null if there is none. Allocates nothing. */
@@ -56,9 +59,9 @@ export class ConnectionTable {
    * would not have judged. They are only for routes that ask for them.
    */
   isForeign(facts: IConnectionFacts): boolean {
-    if (facts.protocol !== 'other') return false;
+    if (facts.protocol !== 'other' || this.#httpOnly.length === 0) return false;
     const asHttp: IConnectionFacts = { ...facts, protocol: 'http' };
-    return this.#plainHttp.some(({ route, others }) => route.match.httpOnly && passes(others, asHttp));
+    return this.#httpOnly.some(({ others }) => passes(others, asHttp));
   }
 
   #foreignEngine(facts: IConnectionFacts): TEngine | null {

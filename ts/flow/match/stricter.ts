@@ -3,8 +3,8 @@
 import type { IResolvedRateLimit, IResolvedRequestLimits, IResolvedRoute } from '../../config/resolved.js';
 
 /** Whether the route has any rule that keeps requests out. */
-export const keepsOut = ({ security, action }: IResolvedRoute): boolean =>
-  refuses(action) || asksWho(security) || security.requests !== null || security.maxConnections !== null;
+export const keepsOut = ({ security, ...route }: IResolvedRoute): boolean =>
+  refuses(route) || asksWho(security) || security.requests !== null || security.maxConnections !== null;
 
 /**
  * Whether `other` has such a rule that `route` does not have as well. Who may ask is taken for different wherever it is asked, unless
@@ -12,7 +12,7 @@ export const keepsOut = ({ security, action }: IResolvedRoute): boolean =>
  * lacks that is meant for another route.
  */
 export function isStricter(other: IResolvedRoute, route: IResolvedRoute): boolean {
-  if (refuses(other.action)) return true;
+  if (refuses(other)) return true;
   if (other.security === route.security) return false;
   const { maxConnections, requests } = other.security;
   return (
@@ -25,9 +25,13 @@ export function isStricter(other: IResolvedRoute, route: IResolvedRoute): boolea
 const asksWho = ({ lists, basic, asks }: IResolvedRoute['security']): boolean =>
   lists.length > 0 || basic !== null || asks !== null;
 
-/** An answer of a fixed refusal hides what is behind it as `block` does. */
-const refuses = (action: IResolvedRoute['action']): boolean =>
-  action.type === 'block' || (action.type === 'respond' && action.status >= 400);
+/**
+ * A refusal by `respond` hides what is behind its path as `block` does. Without a path of its own it is what others get who would find no
+ * route at all, and hides nothing.
+ */
+const refuses = ({ action, match: { path } }: Pick<IResolvedRoute, 'action' | 'match'>): boolean =>
+  action.type === 'block' ||
+  (action.type === 'respond' && action.status >= 400 && path !== null && path !== '/*' && path !== '/**');
 
 function limitsMore(limits: IResolvedRequestLimits, own: IResolvedRequestLimits | null): boolean {
   if (isLess(limits.maxInFlight, own?.maxInFlight ?? null)) return true;
