@@ -22,10 +22,9 @@ tap.test('one that matches paths as they came is found by other spellings, with 
   expect(whyOf(seen, '/%61dmin/secret (a letter encoded)')).toMatch(
     /as \/%61dmin\/secret, which can be read as \/admin\/secret/,
   );
-  for (const spelling of ['/x/../admin/secret', '/x/..%2fadmin/secret', '/;/admin/secret']) {
+  for (const spelling of ['/x/../admin/secret', '/x/..%2fadmin/secret', '/;/admin/secret', '/%2561dmin/secret']) {
     if (!namesOf(seen).some((name) => name.startsWith(`${spelling} `))) throw new Error(`${spelling} is not found`);
   }
-  expect(namesOf(seen).filter((name) => name.startsWith('/%2561dmin'))).toEqual([]);
   // Whoever asks this target for anything gets the same: no spelling stands out.
   expect((await runAttacks(given)).counts.finding).toEqual(0);
 });

@@ -9,6 +9,7 @@ import {
 } from '../../ts/attack.js';
 import type { IRouteConfig } from '../../ts/index.js';
 import { makeHttpRoute } from '../helpers/http-routes.js';
+import { startOrigin } from '../helpers/origins.js';
 import { startProxy } from '../helpers/start-proxy.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 
@@ -33,6 +34,37 @@ const tricky = (port: number): IRouteConfig[] => [
   }),
   { name: 'closed', match: { ports: 0, domains: 'a.test', path: '/closed/*' }, action: { type: 'block' } },
 ];
+
+/** Answers whatever comes, as servers do that judge nothing. */
+const startTolerant = () =>
+  startOrigin((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'));
+  });
+
+tap.test(
+  'nothing gets past it where a route for anybody asks for nothing, seen by the answers alone or at the target',
+  async () => {
+    const site = (port: number): IRouteConfig[] => [
+      { name: 'site', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port } } },
+      makeHttpRoute(port, {
+        name: 'admin',
+        match: { ports: 0, path: '/admin' },
+        security: { basicAuth: { users: { a: 'b' } } },
+      }),
+    ];
+    const asked = { protectedPaths: ['/admin'], families: ['head', 'path'], versions: ['1.1'], caseMs } as const;
+    await using tolerant = await startTolerant();
+    await using unseen = await startProxy({ routes: site(tolerant.port) });
+    const report = await runAttacks({ target: { port: unseen.port }, ...asked });
+    expect(told(report)).toEqual([]);
+    expect(report.counts.refused).toBeGreaterThan(80);
+    await using origin = await startAttackOrigin();
+    await using seen = await startProxy({ routes: site(origin.port) });
+    const observed = await runAttacks({ target: { port: seen.port }, origin, ...asked });
+    expect(told(observed)).toEqual([]);
+    expect(observed.isObserved).toBeTrue();
+  },
+);
 
 tap.test('nothing gets past a proxy of ours by HTTP/1.1', async () => {
   await using origin = await startAttackOrigin();

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { hasAmbiguousPath, normalisePath, splitTarget } from '../../ts/codec/http-path.js';
+import { normalisePath, normalisePathAtRoot, splitTarget } from '../../ts/codec/http-path.js';
 import { expect, numRuns, tap } from '../helpers/tapbundle.js';
 
 tap.test('a target is split at its first question mark', async () => {
@@ -90,13 +90,16 @@ tap.test('dot segments are removed as the URL standard removes them', async () =
   );
 });
 
-tap.test('encoded separators, NUL and parameters are ambiguous', async () => {
-  for (const path of ['/a%2fb', '/a%2Fb', '/a%5cb', '/a%5C', '/%00', '/a;b', '/;']) {
-    expect([path, hasAmbiguousPath(path)]).toEqual([path, true]);
-  }
-  for (const path of ['/', '/a/b', '/%20', '/%2e', '/%25', '/%252f', '/%5b', '/%0', '/%', '/2f', '/%01']) {
-    expect([path, hasAmbiguousPath(path)]).toEqual([path, false]);
-  }
+tap.test('whoever stays at the root does so as the URL standard says', async () => {
+  const plain = fc.array(fc.constantFrom('a', 'b', '.', '..', '%2e', '...'), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(plain, (segments) => {
+      const path = `/${segments.join('/')}`;
+      expect(normalisePathAtRoot(path)).toEqual(new URL(`http://a.test${path}`).pathname);
+    }),
+    { seed: 453, numRuns: numRuns() },
+  );
+  expect(normalisePathAtRoot('/%zz')).toBeNull();
 });
 
 export default tap.start();

@@ -73,23 +73,37 @@ tap.test('HTTP/2 takes its whole preface', async () => {
 
 tap.test('other protocols are told as soon as they differ', async () => {
   const others = [
-    ['SSH-2.0-OpenSSH_9.6\r\n', 20], // the CR: no token has one
-    ['SSH-2.0-OpenSSH_9.6p1 Debian-4\r\n', 31],
-    ['EHLO client.test\r\n', 17],
-    ['* OK ready\r\n', 11],
-    ['USER x\r\n', 7],
-    ['220 mail ESMTP\r\n', 15],
-    ['+OK ready\r\n', 10],
+    ['SSH-2.0-OpenSSH_9.6\r\n', 21],
+    ['SSH-2.0-OpenSSH_9.6p1 Debian-4\r\n', 32],
+    ['EHLO client.test\r\n', 18],
+    ['* OK ready\r\n', 12],
+    ['USER x\r\n', 8],
+    ['220 mail ESMTP\r\n', 16],
+    ['+OK ready\r\n', 11],
     ['RFB 003.008\n', 12],
-    ['*1\r\n$4\r\nPING\r\n', 3],
+    ['*1\r\n$4\r\nPING\r\n', 4],
     ['\0\0\0\x08\x04\xd2\x16\x2f', 1], // PostgreSQL's SSLRequest
     ['\x10\x0c\0\x04MQTT', 1],
     ['\x03\0\0\x13\x0e', 1], // RDP
-    ['PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n', 31],
-    ['\r\n\r\n\0\r\nQUIT\n', 5],
+    ['\r\n\r\n\0\r\nQUIT\0', 12],
+    ['\r\n\0', 3],
+    ['\0GET / HTTP/1.1\r\n', 1],
     ['{"json":1}', 1],
-    ['X / http/1.1\r\n', 13],
-    ['X / SIP/2.0\r\n', 12],
+    ['[1]', 1],
+    ['(success)', 1],
+    ["<?xml version='1.0'?><stream:stream>", 1],
+    ['get key\r\n', 9], // memcached
+    ['CONNECT\naccept-version:1.2\n\n\0', 8], // STOMP
+    ['CONNECT\r\naccept-version:1.2\r\n', 9],
+    ['AMQP\0\0\x09\x01', 5],
+    ['0032git-upload-pack /x\0host=a\0', 23],
+    ['@RSYNCD: 31.0\n', 14],
+    ['\xff\xfb\x1f', 1], // Telnet
+    ['\x85\xa3key\x01', 2], // MessagePack
+    ['\xc2\xb5', 2],
+    ['\x80\x01\0\x01', 1],
+    ['\0\x1d\x20\x20\x01', 1], // DNS
+    ['X / SIP/2.0\r\n', 13],
     ['X /\x7f', 4],
   ] as const;
   for (const [text, taken] of others) expect([text, ...slowly(text)]).toEqual([text, 'other', taken]);
@@ -114,8 +128,32 @@ tap.test('what any tolerant server takes for HTTP is HTTP, so that it is not for
     'X / HTTP/1.01\r\n',
     'X / HTTP/1.1 \r\n',
     `${'X'.repeat(1_000)} / HTTP/1.1\r\n`,
+    'X / http/1.1\r\n',
+    'get / Http/1.1\r\n',
+    'G/ET / HTTP/1.1\r\n',
+    '@GET / HTTP/1.1\r\n',
+    '"GET" / HTTP/1.1\r\n',
+    "'GET' / HTTP/1.1\r\n",
+    'PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\nGET / HTTP/1.1\r\n',
+    'PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n',
+    '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\0GET / HTTP/1.1\r\n',
+    'GET\r/admin\rHTTP/1.1\r\n',
+    'X /\xa0HTTP/1.1\r\n',
   ]) {
     expect([text, slowly(text)[0]]).toEqual([text, 'http']);
+  }
+});
+
+tap.test('white space of any alphabet, in front or between, makes no other protocol of a request', async () => {
+  const ascii = [9, 10, 11, 12, 13, 28, 29, 30, 31, 32, 0x85, 0xa0].map((code) => String.fromCharCode(code));
+  const wide = Array.from('\x85\xa0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\u205f\u3000\ufeff', (character) =>
+    Buffer.from(character).toString('latin1'),
+  );
+  for (const white of [...ascii, ...wide]) {
+    const texts = [`${white}GET / HTTP/1.1\r\n`, `${white}\r\n${white}X / HTTP/1.1\r\n`];
+    // Behind a word LF is the end of a line.
+    if (white !== '\n') texts.push(`GET${white}/admin${white}HTTP/1.1\r\n`, `X${white}/admin${white}http/1.1\r\n`);
+    for (const text of texts) expect([text, slowly(text)[0]]).toEqual([text, 'http']);
   }
 });
 
@@ -131,6 +169,10 @@ tap.test('nothing yet is waited for', async () => {
     'X / HTTP',
     '\r\n',
     '\r\nX',
+    '\r\n\r\n\0\r\nQUIT',
+    'GET\r',
+    'X /\r',
+    '\xe2\x80',
     '\x16',
     '\x16\x03\x01\x02\x00',
   ]) {

@@ -97,6 +97,8 @@ tap.test('passthrough asks for TLS', () => {
   expect(resolveMatch(makeRoute(), context).protocol).toEqual('tls');
   expect(matchOf({}, { defaults: { tls } })?.protocol).toEqual('tls');
   expect(matchOf({ protocol: 'http' }, { defaults: { tls } })?.protocol).toEqual('http');
+  expect(matchOf({ protocol: 'http' }, {})?.httpOnly).toBeTrue();
+  expect(matchOf({ protocol: 'other' }, {})?.httpOnly).toBeFalse();
 });
 
 const keyOf = (match: Partial<IRouteMatch>, priority = 0) =>

@@ -87,13 +87,32 @@ tap.test('plain HTTP is matched request by request where a route or the port ask
   ];
   expect(summary(parts, { port: 443, path: '/api/x' })).toEqual('respond  204 api');
   expect(summary(parts, { port: 443, path: '/' })).toEqual('forward  0 raw');
-  expect(summary(parts, { port: 443, protocol: 'other' })).toEqual('forward  0 raw');
   const [raw] = parts;
   const only = raw === undefined ? [] : [raw];
+  expect(summary(only, { port: 443, protocol: 'other' })).toEqual('forward  0 raw');
   const engineOf = (world: Partial<IExplainView>) =>
     ask(only, { port: 443, path: '/' }, world).steps.find(({ stage }) => stage === 'match')?.text;
   expect(engineOf({ isHttpPort: () => true })).toMatch(/^the HTTP engine takes the connection, as all plain HTTP/);
   expect(engineOf({})).toMatch(/^route raw matches/);
+});
+
+tap.test('bytes that no route asked for, where others are for HTTP, are told by what the nearest lacks', async () => {
+  const failed = [{ name: 'protocol', want: "http, unless it says protocol 'other'", got: 'other', ok: false }];
+  const parts: IRouteParts[] = [
+    { name: 'raw', action: forward },
+    { name: 'api', match: { ...httpOnly, path: '/api/*' }, action: respond },
+  ];
+  const explanation = ask(parts, { port: 443, protocol: 'other' });
+  expect([explanation.outcome, explanation.end]).toEqual(['no_route', 'no_route']);
+  expect(explanation.nearestMiss?.failed).toEqual(failed);
+  expect(formatExplanation(explanation)).toInclude("(want http, unless it says protocol 'other'; got other)");
+  const inside = parts.map((part) => ({ ...part, tls: makeTls('one') }));
+  const decrypted = ask(inside, { port: 443, tls: true, protocol: 'other', domain: 'a.test' });
+  expect([decrypted.outcome, decrypted.end]).toEqual(['no_route', 'no_route']);
+  expect([decrypted.nearestMiss?.route.key, decrypted.nearestMiss?.failed]).toEqual(['raw', failed]);
+  expect(formatExplanation(decrypted)).toInclude('no route takes other bytes inside this TLS; nearest is route raw');
+  const asked = [{ name: 'asked', match: { protocol: 'other' as const }, action: forward, tls: makeTls('one') }];
+  expect(summary([...inside, ...asked], { port: 443, tls: true, protocol: 'other' })).toEqual('forward  0 asked');
 });
 
 tap.test('a request without a route is answered by 404, and the nearest miss is told', async () => {

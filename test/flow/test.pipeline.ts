@@ -15,7 +15,7 @@ import { startOrigin } from '../helpers/origins.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
-for (const stage of ['admitClient', 'admit'] as const) {
+for (const stage of ['askClient', 'admitClient', 'askRoute', 'admit'] as const) {
   tap.test(`what a stage throws (${stage}) ends its connection, is logged, and goes no further`, async () => {
     const errors: object[] = [];
     const logger = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
@@ -31,7 +31,7 @@ for (const stage of ['admitClient', 'admit'] as const) {
       ],
     });
     const guard = {
-      admitClient: () => null,
+      ...{ admitClient: () => null, askClient: () => null, askRoute: () => null },
       [stage]: () => {
         throw new Error('thrown on purpose');
       },

@@ -113,6 +113,28 @@ tap.test('it is asked about each request, and told of it what it needs, and of t
   expect(judge.accepted).toEqual(1);
 });
 
+tap.test('it is not asked about a path by which some target would climb; honest odd ones are judged', async () => {
+  await using judge = await startJudge((request, response) => {
+    const uri = String(request.headers['x-forwarded-uri']);
+    response.writeHead(uri.startsWith('/fa/pub') ? 204 : 401).end();
+  });
+  await using origin = await startRecordingOrigin();
+  await using world = await startProxy({ routes: [routeFor(origin.port, judge)] });
+  const odd = ['/fa/pub/..;/x', '/fa/pub%2f..%2fx', '/fa/pub/..%5cx', '/fa/pub/%252e%252e/x', '/fa/x%00/fa/pub'];
+  for (const path of odd) expect([path, (await ask(world.port, get(path))).status]).toEqual([path, 400]);
+  expect([judge.requests.length, origin.requests.length]).toEqual([0, 0]);
+  for (const [path, status] of [
+    ['/fa/pub/a%2Fb', 200],
+    ['/fa/pub/a;v=1', 200],
+    ['/fa/x/../pub', 200],
+    ['/fa/x%2Fy', 401],
+  ] as const) {
+    expect([path, (await ask(world.port, get(path))).status]).toEqual([path, status]);
+  }
+  const explained = world.proxy.explain({ port: world.port, path: '/fa/pub/..;/x', clientIp: '127.0.0.1' });
+  expect([explained.outcome, explained.status]).toEqual(['refused', 400]);
+});
+
 tap.test('its refusals are given to the client, with what belongs to them and nothing more', async () => {
   await using judge = await startJudge((request, response) => {
     const status = Number(request.headers['x-requested-with']);

@@ -187,7 +187,7 @@ for (const [what, method] of [
     world.proxy.on('route-update', thrower);
     const helloStart = Buffer.from([22, 3, 1, 0, 50, 1]);
     for (const [bytes, end] of [
-      ['GET / HTTP/1.1\r\n\r\n', 'handler_error'],
+      ['GET / HTTP/1.1\r\nHost: a.test\r\n\r\n', 'handler_error'],
       [helloStart, 'target_refused'],
     ] as const) {
       await using client = await connectTcp(world.port);

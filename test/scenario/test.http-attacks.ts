@@ -29,18 +29,7 @@ interface IDifference {
 /** On a connection whose first bytes these are. */
 const atTheBeginning: IDifference = {
   why: 'a port may carry any protocol, and these do not begin as HTTP does; behind a first request they are answered',
-  names: [
-    'method: ""',
-    'method: "G(ET"',
-    'method: "GET,"',
-    'method: "G/ET"',
-    'method: "G:ET"',
-    'method: "G\\u0000ET"',
-    'method: "G\xc9T"',
-    'method: "\\"GET\\""',
-    'method: "{}"',
-    'request line: "GET"',
-  ],
+  names: ['method: "G\\u0000ET"', 'method: "G\xc9T"', 'method: "{}"', 'request line: "GET"'],
   becomes: 'closed',
 };
 

@@ -259,7 +259,7 @@ tap.test('a header is not counted as bytes of the client, whatever serves the co
     match: { ports: 0, protocol: 'http' },
     action: { type: 'socket-handler', socketHandler: (socket) => void socket.pipe(socket) },
   };
-  const question = 'GET / HTTP/1.1\r\n\r\n';
+  const question = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
   for (const routes of [[handled], [makeForwardRoute(echo.port)]]) {
     await using world = await startTrusting(routes);
     await using client = await connectTcp(world.port, fromProxy);

@@ -192,8 +192,9 @@ tap.test('faulty routes are refused with every fault and change nothing', async 
   await visit(world.port, 'as before');
 });
 
+/** What is HTTP finds the first alone, and as bytes. */
 const byProtocol = (port: number): IRouteConfig[] => [
-  makeForwardRoute(port, { name: 'web', match: { ports: 0, protocol: 'http' } }),
+  makeForwardRoute(port, { name: 'web', match: { ports: 0 } }),
   makeForwardRoute(port, { name: 'rest', match: { ports: 0, protocol: 'other' } }),
 ];
 
@@ -338,7 +339,8 @@ tap.test('all routes with port 0 share one free port, which updates keep', async
   await using world = await startProxy({ routes: [web, rest] });
   const ports = world.proxy.getListeningPorts();
   expect(ports).toHaveLength(1);
-  for (const routes of [[web], [rest, web], [makeForwardRoute(echo.port, { name: 'other' }), web], [web, rest]]) {
+  const other = makeForwardRoute(echo.port, { name: 'other', match: { ports: 0, protocol: 'tls' } });
+  for (const routes of [[web], [rest, web], [other, web], [web, rest]]) {
     const plan = await world.proxy.updateRoutes(routes);
     expect(plan.ports).toEqual({ added: [], removed: [] });
     expect(world.proxy.getListeningPorts()).toEqual(ports);

@@ -95,4 +95,48 @@ const requestLines: readonly IAttack[] = [
   octets(words, 'a control in the target', (aim) => `GET ${aim.path}\x01 HTTP/1.1\r\n${host(aim)}\r\n`),
 ];
 
-export const headAttacks: readonly IAttack[] = [...lineEnds, ...folds, ...names, ...values, ...requestLines];
+const unread: IKind = {
+  family: 'head',
+  about: 'a request to a lenient reader, and another protocol to a strict one: forwarded unread past all rules',
+  clause: 'RFC 9112 §3',
+  change:
+    'Refuse with 400 what any reader could take for a request, and forward no bytes unread beside routes of HTTP.',
+  wish: { must: 'one' },
+};
+
+/** White space to some reader: of ASCII, of Latin-1, of UTF-8. */
+const whites: readonly (readonly [name: string, white: string])[] = [
+  ['a vertical tab', '\x0b'],
+  ['a form feed', '\x0c'],
+  ['a bare CR', '\r'],
+  ['FS', '\x1c'],
+  ['GS', '\x1d'],
+  ['RS', '\x1e'],
+  ['US', '\x1f'],
+  ['NEL', '\x85'],
+  ['a no-break space', '\xa0'],
+  ['a no-break space of UTF-8', '\xc2\xa0'],
+  ['an ideographic space of UTF-8', '\xe3\x80\x80'],
+];
+
+const proxyV2 = '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x01\x01\x01\x02\x02\x02\x02\0\x01\0\x02';
+
+/** What the first bytes of a connection may be taken for. */
+const openings: readonly IAttack[] = [
+  ...whites.flatMap(([name, white]) => [
+    octets(unread, `${name} between the words`, (aim) => get(aim).replace(/ (\S+) /, `${white}$1${white}`)),
+    octets(unread, `${name} in front`, (aim) => `${white}${get(aim)}`),
+  ]),
+  octets(unread, 'a byte order mark in front', (aim) => `\xef\xbb\xbf${get(aim)}`),
+  octets(unread, 'NUL in front', (aim) => `\0${get(aim)}`),
+  octets(unread, 'a sign in front of the method', (aim) => `@${get(aim)}`),
+  octets(unread, 'a quoted method', (aim) => get(aim).replace('GET', '"GET"')),
+  octets(unread, 'all in lower case', (aim) => get(aim).replace('GET', 'get').replace('HTTP', 'http')),
+  octets(unread, 'a PROXY header in front', (aim) => `PROXY TCP4 192.0.2.9 192.0.2.1 1 80\r\n${get(aim)}`),
+  octets(unread, 'a binary PROXY header in front', (aim) => `${proxyV2}${get(aim)}`),
+];
+
+export const headAttacks: readonly IAttack[] = [
+  ...[...lineEnds, ...folds, ...names, ...values, ...requestLines],
+  ...openings,
+];

@@ -47,6 +47,13 @@ const spellings: readonly (readonly [name: string, spelling: TSpelling])[] = [
   ['down and up within', (first, rest) => `/${first}${rest.replaceAll('/', '/x/../')}`],
   ['a query', (first, rest) => `/${first}${rest}?x`],
   ['a fragment', (first, rest) => `/${first}${rest}#x`],
+  ['a dot behind', (first, rest) => `/${first}${rest}.`],
+  ['a space behind', (first, rest) => `/${first}${rest}%20`],
+  ['a dot behind the first segment', (first, rest) => `/${first}.${rest}`],
+  ['a question mark encoded behind', (first, rest) => `/${first}${rest}%3fx`],
+  ['an encoded parameter', (first, rest) => `/${first}%3bx${rest}`],
+  ['up from elsewhere, dots encoded twice', (first, rest, from) => `${from}/%252e%252e/${first}${rest}`],
+  ['an overlong letter', (first, rest) => `/%c1%${(first.charCodeAt(0) + 0x40).toString(16)}${first.slice(1)}${rest}`],
   ['an overlong octet', (first, rest, from) => `${from}/%c0%ae%c0%ae/${first}${rest}`],
 ];
 

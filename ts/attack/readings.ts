@@ -2,12 +2,22 @@
 
 type THabit = (path: string) => string;
 
-/** Parameters of segments, texts that end at NUL, slashes that are decoded first, backslashes, two slashes for one. */
+/**
+ * Octets of characters that are longer than needed, decoding more than once, texts that end at NUL, parameters of segments, slashes that are decoded first, backslashes, dots and spaces
+ * that Windows leaves out at the end of a name, two slashes for one.
+ */
 const habits: readonly THabit[] = [
-  (path) => path.replace(/%00.*$/s, ''),
-  (path) => path.replace(/;[^/]*/g, ''),
+  (path) =>
+    path.replace(/%c([01])%([89ab][0-9a-f])/gi, (_, high: string, low: string) => {
+      const code = Number(high) * 64 + (Number.parseInt(low, 16) % 64);
+      return `%${code.toString(16).padStart(2, '0')}`;
+    }),
+  (path) => path.replace(/%25(?=[0-9a-f]{2})/gi, '%'),
+  (path) => path.replace(/%(?:00|3f|23).*$/is, ''),
+  (path) => path.replace(/(?:;|%3b)[^/]*/gi, ''),
   (path) => path.replace(/%2f/gi, '/'),
   (path) => path.replace(/%5c|\\/gi, '/'),
+  (path) => path.replace(/(?<=[^/.])(?:\.|%20)+(?=\/|$)/g, ''),
   (path) => path.replace(/\/{2,}/g, '/'),
 ];
 

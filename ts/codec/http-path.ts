@@ -14,7 +14,7 @@ export function splitTarget(target: string): ITarget {
 
 /**
  * RFC 3986 §6.2.2: unreserved characters decoded, other escapes in upper case, dot segments removed. Empty segments stay, and so
- * does what `hasAmbiguousPath` tells. The same string if nothing changes; `*` and `''` (of CONNECT) are as they are. null: an
+ * does what others may read in another way (`path-readings.ts`). The same string if nothing changes; `*` and `''` (of CONNECT) are as they are. null: an
  * escape that is none, a way above the root, a backslash, or a second slash at the beginning.
  */
 export function normalisePath(path: string): string | null {
@@ -22,7 +22,13 @@ export function normalisePath(path: string): string | null {
   if (path.charCodeAt(1) === slash || path.includes('\\')) return null;
   const decoded = path.includes('%') ? decodeUnreserved(path) : path;
   if (decoded === null || !decoded.includes('/.')) return decoded;
-  return removeDots(decoded);
+  return removeDots(decoded, false);
+}
+
+/** The same of a path as those read it who stay at the root where dots lead above it. */
+export function normalisePathAtRoot(path: string): string | null {
+  const decoded = decodeUnreserved(path);
+  return decoded === null ? null : removeDots(decoded, true);
 }
 
 const slash = 47;
@@ -52,8 +58,8 @@ function hexDigit(code: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
-/** RFC 3986 §5.2.4, but what leads above the root is nobody's honest path. */
-function removeDots(path: string): string | null {
+/** RFC 3986 §5.2.4, but what leads above the root is nobody's honest path; `stays`: it leads to the root. */
+function removeDots(path: string, stays: boolean): string | null {
   const segments = path.split('/');
   const kept: string[] = [];
   let changed = false;
@@ -65,23 +71,11 @@ function removeDots(path: string): string | null {
       continue;
     }
     changed = true;
-    if (isUp && kept.pop() === undefined) return null;
+    if (isUp && kept.pop() === undefined && !stays) return null;
     // A dot segment at the end stands for the folder itself.
     if (at === segments.length - 1) kept.push('');
   }
   if (!changed) return path;
   const normal = `/${kept.join('/')}`;
   return normal.charCodeAt(1) === slash ? null : normal;
-}
-
-/** True if others might read another path from it: an encoded slash, backslash or NUL, or a semicolon (parameters to some). */
-export function hasAmbiguousPath(path: string): boolean {
-  if (path.includes(';')) return true;
-  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 1)) {
-    const high = path.charCodeAt(at + 1);
-    const low = path.charCodeAt(at + 2) | 32;
-    if ((high === 50 && low === 102) || (high === 53 && low === 99)) return true;
-    if (high === 48 && path.charCodeAt(at + 2) === 48) return true;
-  }
-  return false;
 }

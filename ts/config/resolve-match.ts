@@ -41,7 +41,7 @@ export function resolveMatch(
 ): IResolvedMatch {
   const { match } = route;
   const address = listenAddressOf(match.listenAddress);
-  const httpOnly = httpFeatures(route, defaults).length > 0;
+  const httpOnly = match.protocol === 'http' || httpFeatures(route, defaults).length > 0;
   return Object.freeze({
     ports: mergePorts(match.ports),
     // The global address given again is no address of its own.

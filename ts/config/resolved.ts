@@ -139,7 +139,7 @@ export interface IResolvedMatch {
    * anything that only HTTP has. null: anything.
    */
   readonly protocol: TProtocol | null;
-  /** True where the route has anything that only HTTP has: criteria, actions, rules. */
+  /** True where the route is for HTTP alone: by its protocol, or by anything that only HTTP has, criteria, actions, rules. */
   readonly httpOnly: boolean;
   /** In the normal form of requests' paths; null: any. This and the following are judged once a request. */
   readonly path: string | null;

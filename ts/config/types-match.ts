@@ -36,7 +36,10 @@ export interface IRouteMatch {
   alpn?: readonly string[] | undefined;
   /** JA4 fingerprints of the ClientHello. */
   ja4?: readonly string[] | undefined;
-  /** What the first bytes are; where the route terminates TLS, those inside it. */
+  /**
+   * What the first bytes are; where the route terminates TLS, those inside it. `'http'` makes it a route of the HTTP engine; `'other'` is
+   * needed for what is neither TLS nor HTTP where another route of the port is for HTTP alone.
+   */
   protocol?: TProtocol | undefined;
   /**
    * Of a request: `/exact`, `/prefix/*` (everything below `/prefix/`, not `/prefix` itself), `/users/:id/files`; with other

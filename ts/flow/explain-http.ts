@@ -44,7 +44,10 @@ export function explainHttp(visitor: IHttpVisitor, steps: IExplainStep[]): Omit<
   const told = { route: shownRoute(route) };
   const other = guardedOtherwise(table, asked, route);
   if (other !== null) {
-    const text = `read in another way the path is for route ${other.key}, which has rules for clients: refused`;
+    const text =
+      other === 'unclear'
+        ? 'the path is too long and too odd to tell whether some would read it as that of a route with rules: refused'
+        : `read in another way the path is for route ${other.key}, which has rules for clients: refused`;
     steps.push({ stage: 'match', ok: false, text });
     return { outcome: 'refused', status: 400, ...told };
   }
@@ -76,7 +79,7 @@ function tellCredentials(
   const tell = (ok: boolean | null, text: string) => steps.push({ stage: 'guard', ok, text });
   const guarded = guardedRoute(route, asked.path);
   if (guarded === null) {
-    tell(false, `${asked.path} is in excludePaths, but not read in another way: refused`);
+    tell(false, `${asked.path} can be read in another way, in which rules may hold that do not hold for it: refused`);
     return 400;
   }
   if (guarded !== route) tell(true, `${asked.path} is in excludePaths of route ${route.key}`);

@@ -1,6 +1,6 @@
 // The part of an explanation that tells of routes: every candidate with its criteria, and the nearest miss.
 
-import type { IResolvedRoute } from '../config/resolved.js';
+import type { IResolvedRoute, IResolvedTls } from '../config/resolved.js';
 import type { IExplainStep, INearestMiss, IShownRoute } from './explain-types.js';
 import type { ICriterionVerdict, IJudged, PortTable } from './match/port-table.js';
 import type { IConnectionFacts, IRequestFacts, TEngine } from './stages.js';
@@ -27,7 +27,7 @@ export function explainEngine(
   }
   const judged = table.judge(facts);
   steps.push(...candidateSteps(judged));
-  if (engine === null) return { engine, nearestMiss: missed(judged, 'no route matches', steps) };
+  if (engine === null) return { engine, nearestMiss: missed(forBytes(judged), 'no route matches', steps) };
   const { key, match } = engine.route;
   const isLent = facts.domain === null && match.domains !== null;
   const text = isLent
@@ -35,6 +35,18 @@ export function explainEngine(
     : `route ${key} ${engine.kind === 'tls' ? 'terminates the TLS of' : 'takes'} the connection`;
   steps.push({ stage: 'match', ok: true, text });
   return { engine, nearestMiss: null };
+}
+
+/** Adds why no route takes the decrypted bytes to `steps`. */
+export function explainNoneInside(
+  table: PortTable,
+  facts: IConnectionFacts,
+  tls: IResolvedTls,
+  steps: IExplainStep[],
+): INearestMiss | null {
+  const judged = table.judgeInside(facts, tls);
+  steps.push(...candidateSteps(judged));
+  return missed(forBytes(judged), `no route takes ${facts.protocol ?? 'any'} bytes inside this TLS`, steps);
 }
 
 export interface IRouteChoice {
@@ -51,6 +63,12 @@ export function explainMatch(table: PortTable, facts: IRequestFacts, steps: IExp
   if (route === null) return { route, nearestMiss: missed(judged, 'no route takes the request', steps) };
   steps.push({ stage: 'match', ok: true, text: `route ${route.key} takes the request` });
   return { route, nearestMiss: null };
+}
+
+/** What is no request is nearer to whatever is not for requests alone. */
+function forBytes(judged: readonly IJudged[]): readonly IJudged[] {
+  const others = judged.filter(({ route }) => !route.match.httpOnly);
+  return others.length === 0 ? judged : others;
 }
 
 function missed(judged: readonly IJudged[], what: string, steps: IExplainStep[]): INearestMiss | null {

@@ -6,7 +6,7 @@ import type { TEnd } from './ends.js';
 import { explainAction } from './explain-forward.js';
 import { explainHttp, type IHttpVisitor } from './explain-http.js';
 import { explainKernel } from './explain-kernel.js';
-import { explainEngine, shownRoute } from './explain-match.js';
+import { explainEngine, explainNoneInside, shownRoute } from './explain-match.js';
 import { type IExplainQuery, type IVisit, readQuery } from './explain-query.js';
 import { tellRules } from './explain-rules.js';
 import type { IExplainStep, IExplainView, IExplanation, IShownCertificate } from './explain-types.js';
@@ -134,8 +134,8 @@ function explainDecrypted(tls: IResolvedTls, read: IRead, steps: IExplainStep[])
     return explainHttp({ ...read, request: visit.request, tls }, steps);
   }
   if (engine?.kind !== 'bytes') {
-    steps.push({ stage: 'match', ok: false, text: `no route takes ${visit.inside} bytes inside this TLS` });
-    return { outcome: 'no_route', end: 'no_route' };
+    const nearestMiss = explainNoneInside(table, inside, tls, steps);
+    return { outcome: 'no_route', end: 'no_route', ...(nearestMiss === null ? {} : { nearestMiss }) };
   }
   steps.push({ stage: 'match', ok: true, text: `route ${engine.route.key} takes the decrypted bytes` });
   return explainBytes(engine.route, inside, read, steps);

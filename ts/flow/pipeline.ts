@@ -87,7 +87,12 @@ export class Pipeline {
   }
 
   #admitClient(connection: Connection, snapshot: ISnapshot, point: IListeningPoint): void {
-    const asked = this.#guard.askClient(connection);
+    let asked: ReturnType<Guard['askClient']>;
+    try {
+      asked = this.#guard.askClient(connection);
+    } catch (error) {
+      return this.#failed(connection, error);
+    }
     if (asked === null) return this.#admitted(connection, snapshot, point);
     void asked.then((over) => {
       if (connection.end !== null) return;

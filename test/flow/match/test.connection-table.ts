@@ -127,7 +127,40 @@ tap.test('other plain bytes go to no route that is for TLS or for HTTP', async (
   expect(table.engine(plain('other'), true)).toBeNull();
   expect(shown(makeTable([{ name: 'end', tls }, { name: 'raw' }]).engine(plain('other'), true))).toEqual('bytes raw');
   expect(shown(makeTable([{ name: 'raw' }]).engine(plain(null), false))).toEqual('bytes raw');
+  expect(table.judge(plain('other')).filter(({ matches }) => matches)).toEqual([]);
 });
+
+tap.test(
+  'where a route is for HTTP alone, other plain bytes go to a route that asks for them, and to no other',
+  async () => {
+    const web: IRouteParts = { name: 'web', match: { httpOnly: true, protocol: 'http' } };
+    const raw: IRouteParts = { name: 'raw' };
+    const asking: IRouteParts = { name: 'asking', match: { protocol: 'other' } };
+    const ask = (parts: readonly IRouteParts[], facts = plain('other')) => {
+      const table = makeTable(parts);
+      const engine = shown(table.engine(facts, false));
+      // What is shown says the same.
+      expect(table.matchAll(facts)[0]?.name ?? 'none').toEqual(engine.replace('bytes ', ''));
+      return engine;
+    };
+    expect(ask([raw, web])).toEqual('none');
+    expect(ask([{ ...raw, action: handler }, web])).toEqual('none');
+    expect(ask([{ ...raw, priority: 9 }, asking, web])).toEqual('bytes asking');
+    const [missed] = makeTable([raw, web])
+      .judge(plain('other'))
+      .filter(({ route }) => route.name === 'raw');
+    expect(missed?.verdicts).toEqual([
+      { name: 'protocol', want: "http, unless it says protocol 'other'", got: 'other', ok: false },
+    ]);
+    // Names alone, TLS, and a route that is for HTTP of other clients or inside TLS, change nothing.
+    expect(ask([raw, { match: { domains: ['a.test'] } }])).toEqual('bytes raw');
+    expect(ask([raw, { ...web, tls }])).toEqual('bytes raw');
+    expect(ask([raw, { match: { ...web.match, clientIp: ['10.0.0.0/8'] } }])).toEqual('bytes raw');
+    expect(ask([raw, { match: { ...web.match, clientIp: ['192.0.2.0/24'] } }])).toEqual('none');
+    expect(ask([raw, web], hello('a.test'))).toEqual('bytes raw');
+    expect(shown(makeTable([raw]).engine(plain('other'), true))).toEqual('bytes raw');
+  },
+);
 
 tap.test('a port reads what the choice of an engine needs', async () => {
   const needOf = (parts: IRouteParts) => makeTable([{}, parts]).need;
@@ -172,7 +205,7 @@ tap.test('inside TLS, other bytes go to the best route with the same settings th
     { name: 'alien', match: { domains: ['b.test'] }, tls: makeTls('other') },
   ];
   const ask = (domain: string | null, protocol: IConnectionFacts['protocol']) =>
-    shown(makeTable(parts).engineInside(hello(domain, { protocol }), tls));
+    shown(makeTable(parts.slice(1)).engineInside(hello(domain, { protocol }), tls));
   expect(ask('a.test', 'other')).toEqual('bytes mail');
   expect(ask('a.test', 'tls')).toEqual('bytes any');
   expect(ask('b.test', 'other')).toEqual('bytes mail');
@@ -181,6 +214,32 @@ tap.test('inside TLS, other bytes go to the best route with the same settings th
   expect(ask(null, 'other')).toEqual('bytes alien');
   const web = makeTable(parts.slice(0, 1));
   expect(web.engineInside(hello('a.test', { protocol: 'other' }), tls)).toBeNull();
+});
+
+tap.test('inside TLS with which requests may be for a route of HTTP alone, other bytes must be asked for', async () => {
+  const web: IRouteParts = { name: 'web', match: { domains: ['web.test'], httpOnly: true, protocol: 'http' }, tls };
+  const raw: IRouteParts = { name: 'raw', match: { domains: ['a.test'] }, tls };
+  const asking: IRouteParts = { name: 'asking', match: { domains: ['*.test'], protocol: 'other' }, tls };
+  const ask = (parts: readonly IRouteParts[], domain: string | null = 'a.test') => {
+    const table = makeTable(parts);
+    const facts = hello(domain, { protocol: 'other' });
+    const engine = shown(table.engineInside(facts, tls));
+    const [first] = table.judgeInside(facts, tls).filter(({ matches }) => matches);
+    expect(first?.route.name ?? 'none').toEqual(engine.replace('bytes ', ''));
+    return engine;
+  };
+  expect(ask([raw])).toEqual('bytes raw');
+  expect(ask([raw, web])).toEqual('none');
+  expect(ask([raw, web, asking])).toEqual('bytes asking');
+  expect(ask([raw, { ...web, match: { ...web.match, domains: ['a.test'] } }])).toEqual('none');
+  // With other settings of TLS no request gets there; by the same policy, if no name was given.
+  expect(ask([raw, { ...web, tls: makeTls('z') }])).toEqual('bytes raw');
+  expect(ask([raw, { ...web, tls: makeTls('z') }], null)).toEqual('none');
+  // A handler that gets HTTP as bytes gets everything.
+  expect(ask([{ ...raw, action: handler }, web])).toEqual('bytes raw');
+  expect(ask([{ ...raw, match: { domains: ['web.test'] }, action: handler }, web], 'web.test')).toEqual('none');
+  // No protocol of ALPN but those of HTTP can be agreed on.
+  expect(makeTable([raw, web]).engineInside(hello('a.test', { protocol: null }), tls)).toBeNull();
 });
 
 tap.test('decrypted bytes are waited for only where they decide something', async () => {
@@ -236,9 +295,11 @@ function obviousEngine(routes: readonly IResolvedRoute[], facts: IConnectionFact
     return 'http';
 
   const unnamed = protocol === 'tls' && domain === null;
+  const isForeign = protocol === 'other' && forHttp.some(({ match }) => match.httpOnly);
   const found = routes.flatMap((route) => {
     const { match, tls, priority, index } = route;
     const asks = tls === null ? match.protocol : 'tls';
+    if (isForeign && asks !== 'other') return [];
     if ((asks ?? protocol) !== protocol || (tls === null && match.httpOnly) || !holds(route)) return [];
     const ranks = (match.domains ?? []).filter((one) => domain !== null && fits(one, domain)).map(rank);
     const lent = unnamed && match.domains !== null && tls !== null && tls.clientAuth === null;

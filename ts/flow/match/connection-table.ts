@@ -15,6 +15,12 @@ export class ConnectionTable {
   readonly #rules: readonly IRule[];
   /** Rules that send plain HTTP to the HTTP engine if their criteria hold but for the name; the least curious first. */
   readonly #plainHttp: readonly IRule[];
+  /** Those of them that are for HTTP alone. */
+  readonly #httpOnly: readonly IRule[];
+  /** Of the routes that ask for what is neither TLS nor HTTP; made where some bytes are for them alone. */
+  #foreign: HostIndex<IConnectionFacts> | null = null;
+  /** Keys of the settings of TLS with which, or of the policy under which, some route here is for HTTP alone. */
+  #httpOnlyTls: ReadonlySet<string> | null = null;
   #unnamed: readonly IUnnamed[] | null = null;
 
   constructor(rules: readonly IRule[]) {
@@ -24,6 +30,7 @@ export class ConnectionTable {
       return tls === null && (match.httpOnly || match.domains !== null);
     });
     this.#plainHttp = plainHttp.sort((a, b) => a.others.length - b.others.length);
+    this.#httpOnly = this.#plainHttp.filter(({ route }) => route.match.httpOnly);
   }
 
   /** The route whose TLS the connection gets, or that its bytes go to; null if there is none. Allocates nothing. */
@@ -35,6 +42,7 @@ export class ConnectionTable {
   engine(facts: IConnectionFacts, plainHttp: boolean): TEngine | null {
     const { protocol, domain } = facts;
     if (protocol === 'http' && (plainHttp || this.#asksForHttp(facts))) return http;
+    if (this.isForeign(facts)) return this.#foreignEngine(facts);
     const route = protocol === 'tls' && domain === null ? this.#matchUnnamed(facts) : this.match(facts);
     if (route === null) return null;
     return { kind: route.tls === null ? 'bytes' : 'tls', route };
@@ -46,17 +54,46 @@ export class ConnectionTable {
     return false;
   }
 
+  /**
+   * Bytes that are no HTTP where a route is for HTTP alone: some server could take them for a request all the same, which that route
+   * would not have judged. They are only for routes that ask for them.
+   */
+  isForeign(facts: IConnectionFacts): boolean {
+    if (facts.protocol !== 'other' || this.#httpOnly.length === 0) return false;
+    const asHttp: IConnectionFacts = { ...facts, protocol: 'http' };
+    return this.#httpOnly.some(({ others }) => passes(others, asHttp));
+  }
+
+  #foreignEngine(facts: IConnectionFacts): TEngine | null {
+    this.#foreign ??= new HostIndex(this.#rules.filter(asksForOther).flatMap(entriesOf));
+    const found = this.#foreign.find(facts, '');
+    return found === null ? null : { kind: 'bytes', route: found.route };
+  }
+
+  /** The same of decrypted bytes, where a request of the connection may be for a route that is for HTTP alone. */
+  isForeignInside(facts: IConnectionFacts, tls: IResolvedTls): boolean {
+    return (
+      facts.protocol !== 'http' && this.#mayBeRequests(facts, tls) && !takesAnything(this.routesInside(facts, tls))
+    );
+  }
+
+  /** By the settings that `carries` lets requests through by, and whatever else such a route asks of a connection. */
+  #mayBeRequests({ domain }: IConnectionFacts, { key, policyKey }: IResolvedTls): boolean {
+    this.#httpOnlyTls ??= keysOf(this.#rules);
+    return this.#httpOnlyTls.has(domain === null ? policyKey : key);
+  }
+
   /** What the decrypted bytes, of `facts.protocol`, go to after TLS with these settings. */
   engineInside(facts: IConnectionFacts, tls: IResolvedTls): TEngine | null {
     const routes = this.routesInside(facts, tls);
     if (facts.protocol === 'http') {
-      const top = routes.find(({ match: { protocol } }) => protocol === null || protocol === 'http');
-      return top !== undefined && isPlainHandler(top) && !routes.some(isHttpOnly)
-        ? { kind: 'bytes', route: top }
-        : http;
+      const top = takesAnything(routes);
+      return top === null ? http : { kind: 'bytes', route: top };
     }
     const inside = facts.protocol ?? 'other';
-    const route = routes.find(({ match }) => !match.httpOnly && (match.protocol ?? inside) === inside);
+    // Of what is foreign here a route that asks for nothing takes nothing.
+    const own = this.#mayBeRequests(facts, tls) && takesAnything(routes) === null ? null : inside;
+    const route = routes.find(({ match }) => !match.httpOnly && (match.protocol ?? own) === inside);
     return route === undefined ? null : { kind: 'bytes', route };
   }
 
@@ -99,9 +136,21 @@ export class ConnectionTable {
 
 /** What is for HTTP alone takes no bytes as they are, and TLS only where it terminates it. */
 const takesBytes = ({ route }: IRule): boolean => route.tls !== null || !route.match.httpOnly;
+const asksForOther = ({ route: { tls, match } }: IRule): boolean => tls === null && match.protocol === 'other';
 const isHttpOnly = ({ match }: IResolvedRoute): boolean => match.httpOnly;
 const isPlainHandler = ({ action, match }: IResolvedRoute): boolean =>
   action.type === 'socket-handler' && !match.httpOnly;
+
+const keysOf = (rules: readonly IRule[]): ReadonlySet<string> =>
+  new Set(
+    rules.flatMap(({ route: { tls, match } }) => (tls === null || !match.httpOnly ? [] : [tls.key, tls.policyKey])),
+  );
+
+/** The socket handler that gets what is inside whatever it is, HTTP as well; null: the engine gets HTTP. */
+function takesAnything(routes: readonly IResolvedRoute[]): IResolvedRoute | null {
+  const top = routes.find(({ match: { protocol } }) => protocol === null || protocol === 'http');
+  return top !== undefined && isPlainHandler(top) && !routes.some(isHttpOnly) ? top : null;
+}
 
 const nameless: readonly null[] = [null];
 

@@ -84,7 +84,7 @@ function withHelloCriteria(first: readonly ICriterion[], match: IResolvedMatch):
 
 const none: readonly ICriterion[] = [];
 
-const protocolCriteria: Readonly<Record<TProtocol, readonly ICriterion[]>> = {
+export const protocolCriteria: Readonly<Record<TProtocol, readonly ICriterion[]>> = {
   tls: [protocolCriterion('tls')],
   http: [protocolCriterion('http')],
   other: [protocolCriterion('other')],

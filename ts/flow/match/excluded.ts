@@ -1,16 +1,21 @@
 // Paths that rules of a route do not hold for: what is left of its security for one of them.
 
+import { mayClimb, otherReadings } from '../../codec/path-readings.js';
 import type { IResolvedRoute } from '../../config/resolved.js';
-import { otherReadings } from './other-readings.js';
 import { compilePath } from './path-pattern.js';
 import type { IPathPattern } from './path-text.js';
 
 /**
  * The route with those rules alone that hold for `path`, which is in its normal form: for the guard; itself for most. null: some
- * target may read another path, for which more of them hold, and the request is not to be served.
+ * target may read another path, for which more of them hold, and the request is not to be served. Nor is it where a server is asked, who
+ * may judge by how a path begins or ends, and some target climbs by that path or reads no more than its beginning. An encoded slash
+ * or a parameter alone is what honest paths have (`/api/projects/group%2Fname`).
  */
 export function guardedRoute(route: IResolvedRoute, path: string): IResolvedRoute | null {
-  if (route.security.asks === null || !route.security.asks.excludes) return route;
+  const { asks } = route.security;
+  if (asks === null) return route;
+  if (asks.forward.length > 0 && (path.includes('%00') || mayClimb(path))) return null;
+  if (!asks.excludes) return route;
   const rules = compiled(route);
   const left = rules.leftOut(path);
   if (left === 0) return route;

@@ -2,7 +2,7 @@
 
 import type { IResolvedRoute } from '../../config/resolved.js';
 import type { IConnectionFacts, IRequestFacts } from '../stages.js';
-import type { ICriterion, TCriterionName } from './criteria.js';
+import { type ICriterion, protocolCriteria, type TCriterionName } from './criteria.js';
 import { mostSpecific } from './host-pattern.js';
 import { pathCriterion, tlsCriterion } from './request-criteria.js';
 import { compareEntries, type IEntry, type IRule } from './rule.js';
@@ -25,16 +25,44 @@ export interface IJudged {
   readonly verdicts: readonly ICriterionVerdict[];
 }
 
-/** In the order in which routes are preferred for a connection. */
-export function judgeConnection(rules: readonly IRule[], facts: IConnectionFacts): readonly IJudged[] {
+/** In the order in which routes are preferred for a connection. `isForeign`: its bytes are only for routes that ask for them. */
+export function judgeConnection(
+  rules: readonly IRule[],
+  facts: IConnectionFacts,
+  isForeign: boolean,
+): readonly IJudged[] {
   return rules
     .map((rule) => ({ ...entryFor(rule, facts), path: null, others: rule.others }))
     .sort(compareEntries)
     .map((entry) => {
-      const { domains } = entry.rule;
-      return judged(entry, domains === null ? entry.others : [domains, ...entry.others], facts);
+      const { domains, route } = entry.rule;
+      const criteria = domains === null ? entry.others : [domains, ...entry.others];
+      const isAsked = !isForeign || route.tls !== null || route.match.protocol !== null;
+      return judged(entry, isAsked ? criteria : [...criteria, unasked], facts);
     });
 }
+
+/** The same of bytes inside TLS, among the routes that they may be for. */
+export const judgeInside = (
+  routes: readonly IResolvedRoute[],
+  facts: IConnectionFacts,
+  isForeign: boolean,
+): readonly IJudged[] =>
+  routes.map((route) => {
+    const { protocol } = route.match;
+    const criterion = protocol === null ? (isForeign ? unasked : null) : protocolCriteria[protocol][0];
+    const verdicts = criterion ? [verdictOf(criterion, facts)] : [];
+    return { route, matches: verdicts.every(({ ok }) => ok), pattern: null, verdicts };
+  });
+
+/** What a route lacks that asks for no protocol, where others than HTTP must be asked for. */
+const unasked: ICriterion = {
+  name: 'protocol',
+  need: 'first-bytes',
+  want: "http, unless it says protocol 'other'",
+  test: () => false,
+  got: ({ protocol }) => protocol ?? 'not looked at',
+};
 
 /** In the order in which routes are preferred for a request. */
 export function judgeRequest(rules: readonly IRule[], facts: IRequestFacts): readonly IJudged[] {
@@ -75,12 +103,7 @@ function judged<F extends IConnectionFacts>(
   criteria: readonly ICriterion<F>[],
   facts: F,
 ): IJudged {
-  const verdicts = criteria.map((criterion) => ({
-    name: criterion.name,
-    want: criterion.want,
-    got: criterion.got(facts),
-    ok: criterion.test(facts),
-  }));
+  const verdicts = criteria.map((criterion) => verdictOf(criterion, facts));
   const named = facts.domain !== null && pattern?.test(facts.domain) === true;
   return {
     route: rule.route,
@@ -89,3 +112,10 @@ function judged<F extends IConnectionFacts>(
     verdicts,
   };
 }
+
+const verdictOf = <F extends IConnectionFacts>(criterion: ICriterion<F>, facts: F): ICriterionVerdict => ({
+  name: criterion.name,
+  want: criterion.want,
+  got: criterion.got(facts),
+  ok: criterion.test(facts),
+});

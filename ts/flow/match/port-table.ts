@@ -3,9 +3,10 @@
 import type { IResolvedRoute, IResolvedTls } from '../../config/resolved.js';
 import type { IConnectionFacts, IRequestFacts, TEngine, TPeekNeed } from '../stages.js';
 import { ConnectionTable, rulesForTrusted } from './connection-table.js';
-import { type IJudged, judgeConnection, judgeRequest } from './judge.js';
+import { type IJudged, judgeConnection, judgeInside, judgeRequest } from './judge.js';
 import { RequestTable } from './request-table.js';
 import { greater, greatestNeed, type IRule } from './rule.js';
+import { keepsOut } from './stricter.js';
 
 export type { ICriterionVerdict, IJudged } from './judge.js';
 
@@ -20,6 +21,8 @@ export class PortTable {
    * same route.
    */
   readonly byPathOnly: boolean;
+  /** True if some route keeps requests out that another may let in. */
+  readonly keepsOut: boolean;
   readonly #rules: readonly IRule[];
   readonly #requests: RequestTable;
   #connections: ConnectionTable | null = null;
@@ -33,6 +36,7 @@ export class PortTable {
     this.routes = Object.freeze(rules.map(({ route }) => route));
     this.need = greatestNeed(rules);
     this.byPathOnly = this.#requests.byPathOnly;
+    this.keepsOut = this.routes.some(keepsOut);
     Object.freeze(this);
   }
 
@@ -112,7 +116,13 @@ export class PortTable {
 
   /** What every route says of the connection, in the order in which they are preferred: for showing. */
   judge(facts: IConnectionFacts): readonly IJudged[] {
-    return judgeConnection(this.#rules, facts);
+    return judgeConnection(this.#rules, facts, this.#forConnectionsLike(facts).isForeign(facts));
+  }
+
+  /** The same of decrypted bytes, as `engineInside` is asked. */
+  judgeInside(facts: IConnectionFacts, tls: IResolvedTls): readonly IJudged[] {
+    const table = this.#forConnections();
+    return judgeInside(table.routesInside(facts, tls), facts, table.isForeignInside(facts, tls));
   }
 
   /** The same of a request. */
