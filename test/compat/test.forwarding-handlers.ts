@@ -332,6 +332,108 @@ tap.test('what is meant for the server alone is not passed on, and no coding of 
   await new Promise((resolve) => server.close(resolve));
 });
 
+/** Answers each request by these bytes, once its head is there, and tells what came. */
+async function startRaw(answer: string): Promise<AsyncDisposable & { port: number; seen: () => string }> {
+  let seen = '';
+  const origin = await startOrigin((socket) => {
+    let asked = '';
+    socket.on('data', (bytes: Buffer) => {
+      seen += bytes;
+      asked += bytes;
+      if (asked.includes('\r\n\r\n') && !asked.includes('answered')) {
+        asked = 'answered';
+        socket.end(answer);
+      }
+    });
+  });
+  return { port: origin.port, seen: () => seen, [Symbol.asyncDispose]: () => origin[Symbol.asyncDispose]() };
+}
+
+/** What a server of Node's answers that hands its requests to a handler; what nobody catches fails the test. */
+async function relayed(
+  target: number,
+  listener: (handler: ForwardingHandler, ...asked: Parameters<http.RequestListener>) => void,
+  ...asked: string[]
+): Promise<string[]> {
+  await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(target) });
+  const server = http.createServer((req, res) => listener(handler, req, res));
+  server.on('checkContinue', (req, res) => listener(handler, req, res));
+  const port = await listen(server);
+  const answers: string[] = [];
+  for (const bytes of asked) {
+    await using client = await connectTcp(port);
+    client.send(bytes);
+    if (bytes.includes('Expect')) {
+      await until(
+        () => client.received.toString().startsWith('HTTP/1.1 100'),
+        5_000,
+        () => 'to be asked for content',
+      );
+      client.send('hi');
+    }
+    await client.closed;
+    answers.push(client.received.toString());
+  }
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  return answers;
+}
+
+tap.test('trailers that are announced, where there can be none, end nothing', async () => {
+  const ask = (version: string) => `GET / HTTP/${version}\r\nHost: a.test\r\nTrailer: x\r\nConnection: close\r\n\r\n`;
+  await using sized = await startRaw('HTTP/1.1 200 OK\r\nTrailer: x\r\nContent-Length: 2\r\n\r\nok');
+  const [plain] = await relayed(sized.port, (handler, req, res) => handler.handleHttpRequest(req, res), ask('1.1'));
+  expect(plain).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\nok$/);
+  const chunked = 'HTTP/1.1 200 OK\r\nTrailer: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n';
+  await using open = await startRaw(chunked);
+  const both = [ask('1.0'), ask('1.1')];
+  const [old, present] = await relayed(open.port, (handler, req, res) => handler.handleHttpRequest(req, res), ...both);
+  expect(old).toMatch(/\r\n\r\nok$/);
+  expect(present).toMatch(/Trailer: x[\s\S]*ok\r\n0\r\nx: 1\r\n\r\n$/);
+});
+
+tap.test('trailers of a request reach the target, and a client is told to go on', async () => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  await using origin = await startOrigin((socket) => {
+    let seen = '';
+    socket.on('data', (bytes: Buffer) => {
+      const before = seen;
+      seen += bytes;
+      if (seen.startsWith('PUT') && before === '') socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+      if (/x: 1\r\n\r\n$|hi$/.test(seen)) socket.end(answer);
+    });
+  });
+  const head = 'Host: a.test\r\nConnection: close\r\n';
+  const answers = await relayed(
+    origin.port,
+    (handler, req, res) => handler.handleHttpRequest(req, res),
+    `POST / HTTP/1.1\r\n${head}Trailer: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n`,
+    `PUT / HTTP/1.1\r\n${head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  expect(answers.map((each) => each.endsWith('ok'))).toEqual([true, true]);
+});
+
+tap.test('a request that the program has changed or answered meanwhile ends nothing', async () => {
+  const ask = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';
+  await using origin = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntheir');
+  const [changed] = await relayed(
+    origin.port,
+    (handler, req, res) => handler.handleHttpRequest(Object.assign(req, { url: '/ a' }), res),
+    ask,
+  );
+  expect(changed).toMatch(/^HTTP\/1\.1 400 /);
+  const [answered] = await relayed(
+    origin.port,
+    (handler, req, res) => {
+      handler.handleHttpRequest(req, res);
+      res.writeHead(200, { connection: 'close' }).write('ou');
+      handler.once(ForwardingHandlerEvents.DISCONNECTED, () => res.end('rs'));
+    },
+    ask,
+  );
+  expect(answered).toMatch(/ou\r\n2\r\nrs\r\n0\r\n\r\n$/);
+});
+
 tap.test('a client that leaves aborts such a request', async () => {
   const left: Promise<unknown>[] = [];
   await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
