@@ -434,6 +434,19 @@ tap.test('a request that the program has changed or answered meanwhile ends noth
   expect(answered).toMatch(/ou\r\n2\r\nrs\r\n0\r\n\r\n$/);
 });
 
+tap.test('options for connections of its own do not concern requests that others have read', async () => {
+  await using origin = await startHttp();
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(origin.port) },
+    { admin: { port: 0 }, acceptProxyProtocol: true, proxyIPs: ['127.0.0.1'] },
+  );
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  const port = await listen(server);
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toEqual(200);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
 tap.test('a client that leaves aborts such a request', async () => {
   const left: Promise<unknown>[] = [];
   await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
@@ -493,6 +506,9 @@ tap.test('every fault is told at once, by its place in the configuration', async
   expect(faultsOf({ type: 'https-passthrough', target: at(80), http: { headers: { a: 'b' } } })).toEqual([
     'http.headers',
   ]);
+  for (const type of ['http-only', 'https-passthrough', 'direct']) {
+    expect(faultsOf({ type, target: at(80), https: { customCert } })).toEqual(['https.customCert']);
+  }
   expect(faultsOf({ type: 'socket-handler', target: at(80) })).toEqual(['socketHandler', 'target']);
   expect(() => ForwardingHandlerFactory.createHandler({ type: 'other' as 'direct', target: at(80) })).toThrow(
     /http-only/,

@@ -111,9 +111,11 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
     const headers = { ...route.headers, request: { ...proto, ...route.headers?.request } };
     const upstream = tls?.mode === 'terminate-and-reencrypt' ? { tls: tls.upstream ?? true } : {};
     const { target } = plain;
+    // It has one admin interface, and what others have read begins with no header of a balancer's.
+    const { admin, acceptProxyProtocol, proxyIPs, ...options } = this.#options;
     const inner = new SmartProxy(
       {
-        ...this.#options,
+        ...options,
         routes: [
           {
             ...route,
