@@ -447,6 +447,49 @@ tap.test('options for connections of its own do not concern requests that others
   await new Promise((resolve) => server.close(resolve));
 });
 
+tap.test('beyond the limit of connections such requests are refused, and nothing ends', async () => {
+  let waiting: http.ServerResponse | null = null;
+  const origin = http.createServer((_, res) => {
+    waiting = res;
+  });
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(await listen(origin)) },
+    { maxConnections: 1 },
+  );
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  const url = `http://127.0.0.1:${await listen(server)}/`;
+  const first = fetch(url);
+  await until(
+    () => waiting !== null,
+    5_000,
+    () => 'a request at the target',
+  );
+  expect((await fetch(url)).status).toBeGreaterThan(499);
+  (waiting as http.ServerResponse | null)?.end('done');
+  expect(await (await first).text()).toEqual('done');
+  for (const each of [origin, server]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
+});
+
+tap.test('long heads of answers pass, where they may be long', async () => {
+  const origin = http.createServer((_, res) => res.setHeader('x-long', 'x'.repeat(40_000)).end());
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(await listen(origin)) },
+    { http: { maxHeaderBytes: 60_000 } },
+  );
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  await using client = await connectTcp(await listen(server));
+  client.send(get('/'));
+  await client.closed;
+  expect(client.received.toString()).toMatch(/^HTTP\/1\.1 200 [\s\S]*x{40000}/);
+  for (const each of [origin, server]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
+});
+
 tap.test('a client that leaves aborts such a request', async () => {
   const left: Promise<unknown>[] = [];
   await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));

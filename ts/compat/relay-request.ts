@@ -9,6 +9,9 @@ import { connectInMemory } from './memory-socket.js';
 /** Of one connection alone (RFC 9110 §7.6.1): each side writes its own. */
 const ofConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
+/** Of an answer, which the engine has bounded already, by a smaller number as a rule. */
+const maxHeaderSize = 1_048_576;
+
 /** Never throws. @param serve gets the connection that the request comes by, with the addresses of the real one */
 export function relayRequest(req: IncomingMessage, res: ServerResponse, serve: (socket: Socket) => void): void {
   const coding = req.headers['transfer-encoding'];
@@ -41,7 +44,8 @@ function ask(req: IncomingMessage, connection: Socket, isChunked: boolean): Clie
   ];
   if (isChunked) headers.push('Transfer-Encoding', 'chunked');
   try {
-    return plugins.requireHttp().request({ createConnection: () => connection, method, path, headers });
+    const options = { createConnection: () => connection, method, path, headers, maxHeaderSize };
+    return plugins.requireHttp().request(options);
   } catch {
     connection.destroy();
     return null;
