@@ -490,22 +490,28 @@ tap.test('long heads of answers pass, where they may be long', async () => {
   }
 });
 
-tap.test('a client that leaves aborts such a request', async () => {
-  const left: Promise<unknown>[] = [];
-  await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
-  await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(origin.port) });
-  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
-  await using client = await connectTcp(await listen(server));
-  client.send(get('/'));
-  await until(
-    () => left.length === 1,
-    5_000,
-    () => 'a connection at the target',
-  );
-  client.socket.destroy();
-  await left[0];
-  await new Promise((resolve) => server.close(resolve));
-});
+for (const enableHalfOpen of [false, true]) {
+  const also = enableHalfOpen ? ', also where one that only closed its side is waited for' : '';
+  tap.test(`a client that leaves aborts such a request${also}`, async () => {
+    const left: Promise<unknown>[] = [];
+    await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
+    await using handler = ForwardingHandlerFactory.createHandler(
+      { type: 'http-only', target: at(origin.port) },
+      { enableHalfOpen },
+    );
+    const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+    await using client = await connectTcp(await listen(server));
+    client.send(get('/'));
+    await until(
+      () => left.length === 1,
+      5_000,
+      () => 'a connection at the target',
+    );
+    client.socket.destroy();
+    await left[0];
+    await new Promise((resolve) => server.close(resolve));
+  });
+}
 
 const faultsOf = (config: object): string[] => {
   try {

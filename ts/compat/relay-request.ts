@@ -26,8 +26,9 @@ export function relayRequest(req: IncomingMessage, res: ServerResponse, serve: (
   // The engine answers what fails; where it could not, neither can we.
   asked.on('error', () => refuse(res, 502));
   res.on('error', () => {});
-  res.on('close', () => other.destroy());
-  req.on('error', () => other.destroy());
+  // A client that leaves before its end is gone, also where one that has only closed its side is waited for.
+  res.on('close', () => (res.writableFinished ? other.destroy() : other.resetAndDestroy()));
+  req.on('error', () => other.resetAndDestroy());
   // Before `pipe` ends it.
   if (coding !== undefined) req.on('end', () => asked.addTrailers(pairsOf(req.rawTrailers)));
   req.pipe(asked);
