@@ -28,6 +28,12 @@ tap.test('pieces of a byte each take what one of their length takes, and keep no
   expect(textOf(held)).toEqual('r'.repeat(10_000));
 });
 
+tap.test('of content that is known to be short no more than its length is taken', () => {
+  const all = new HeldBytes();
+  const held = new HeldContent(all, 100);
+  expect([held.add(Buffer.alloc(40)), held.add(Buffer.alloc(60)), all.bytes]).toEqual([true, true, 100]);
+});
+
 tap.test('all requests together keep no more than they may, and give it back', () => {
   const all = new HeldBytes(10_000);
   const [one, other] = [new HeldContent(all, 9_000), new HeldContent(all, 9_000)];

@@ -64,7 +64,8 @@ export class Forwarding implements IUpstreamWant {
     this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
     this.#contentDone = head.contentLength === 0;
     const most = this.#contentDone ? 0 : mostHeldBytes(head.method, action);
-    if (most > 0) this.#held = new HeldContent(owner.visitor.services.held, most);
+    const length = head.contentLength < 0 ? most : Math.min(most, head.contentLength);
+    if (length > 0) this.#held = new HeldContent(owner.visitor.services.held, length);
   }
 
   get connection() {

@@ -54,7 +54,8 @@ export class HeldContent {
     const fits = last === undefined ? 0 : chunk.copy(last, last.length - this.#room);
     this.#room -= fits;
     if (fits === chunk.length) return true;
-    const bytes = Math.max(blockBytes, chunk.length - fits);
+    const rest = chunk.length - fits;
+    const bytes = Math.max(rest, Math.min(blockBytes, rest + this.#most - this.#bytes));
     if (!this.#all.take(bytes)) return false;
     this.#taken += bytes;
     const block = Buffer.allocUnsafeSlow(bytes);
