@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import net from 'node:net';
 import {
@@ -445,6 +446,23 @@ tap.test('options for connections of its own do not concern requests that others
   expect((await fetch(`http://127.0.0.1:${port}/`)).status).toEqual(200);
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+});
+
+tap.test('targets learn by what a client came to a server that read its request', async () => {
+  await using origin = await startHttp();
+  await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(origin.port) });
+  const listener: http.RequestListener = (req, res) => handler.handleHttpRequest(req, res);
+  const [plain, secure] = [http.createServer(listener), https.createServer({ cert, key }, listener)];
+  const client = await connectTls(await listen(secure), { ca, servername: 'a.test' });
+  client.send(get('/'));
+  await client.closed;
+  expect(client.received.toString()).toContain('x-proto: https');
+  const answer = await fetch(`http://127.0.0.1:${await listen(plain)}/`);
+  expect(answer.headers.get('x-proto')).toEqual('http');
+  for (const each of [plain, secure]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
 });
 
 tap.test('beyond the limit of connections such requests are refused, and nothing ends', async () => {

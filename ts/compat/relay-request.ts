@@ -80,7 +80,7 @@ const namedBy = ({ headers: { connection = '' } }: IncomingMessage): string[] =>
   connection.split(',').flatMap((name) => (/^\s*(?:close|keep-alive|upgrade)?\s*$/i.test(name) ? [] : [name.trim()]));
 
 /** What has begun is ended by its own errors, or is somebody else's. */
-function refuse(res: ServerResponse, status: number): void {
+export function refuse(res: ServerResponse, status: number): void {
   if (!res.headersSent && !res.destroyed) res.writeHead(status, { connection: 'close' }).end();
 }
 
