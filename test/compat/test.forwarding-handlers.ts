@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import net from 'node:net';
 import {
@@ -332,22 +333,203 @@ tap.test('what is meant for the server alone is not passed on, and no coding of 
   await new Promise((resolve) => server.close(resolve));
 });
 
-tap.test('a client that leaves aborts such a request', async () => {
-  const left: Promise<unknown>[] = [];
-  await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
+/** Answers each request by these bytes, once its head is there, and tells what came. */
+async function startRaw(answer: string): Promise<AsyncDisposable & { port: number; seen: () => string }> {
+  let seen = '';
+  const origin = await startOrigin((socket) => {
+    let asked = '';
+    socket.on('data', (bytes: Buffer) => {
+      seen += bytes;
+      asked += bytes;
+      if (asked.includes('\r\n\r\n') && !asked.includes('answered')) {
+        asked = 'answered';
+        socket.end(answer);
+      }
+    });
+  });
+  return { port: origin.port, seen: () => seen, [Symbol.asyncDispose]: () => origin[Symbol.asyncDispose]() };
+}
+
+/** What a server of Node's answers that hands its requests to a handler; what nobody catches fails the test. */
+async function relayed(
+  target: number,
+  listener: (handler: ForwardingHandler, ...asked: Parameters<http.RequestListener>) => void,
+  ...asked: string[]
+): Promise<string[]> {
+  await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(target) });
+  const server = http.createServer((req, res) => listener(handler, req, res));
+  server.on('checkContinue', (req, res) => listener(handler, req, res));
+  const port = await listen(server);
+  const answers: string[] = [];
+  for (const bytes of asked) {
+    await using client = await connectTcp(port);
+    client.send(bytes);
+    if (bytes.includes('Expect')) {
+      await until(
+        () => client.received.toString().startsWith('HTTP/1.1 100'),
+        5_000,
+        () => 'to be asked for content',
+      );
+      client.send('hi');
+    }
+    await client.closed;
+    answers.push(client.received.toString());
+  }
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  return answers;
+}
+
+tap.test('trailers that are announced, where there can be none, end nothing', async () => {
+  const ask = (version: string) => `GET / HTTP/${version}\r\nHost: a.test\r\nTrailer: x\r\nConnection: close\r\n\r\n`;
+  await using sized = await startRaw('HTTP/1.1 200 OK\r\nTrailer: x\r\nContent-Length: 2\r\n\r\nok');
+  const [plain] = await relayed(sized.port, (handler, req, res) => handler.handleHttpRequest(req, res), ask('1.1'));
+  expect(plain).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\nok$/);
+  const chunked = 'HTTP/1.1 200 OK\r\nTrailer: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n';
+  await using open = await startRaw(chunked);
+  const both = [ask('1.0'), ask('1.1')];
+  const [old, present] = await relayed(open.port, (handler, req, res) => handler.handleHttpRequest(req, res), ...both);
+  expect(old).toMatch(/\r\n\r\nok$/);
+  expect(present).toMatch(/Trailer: x[\s\S]*ok\r\n0\r\nx: 1\r\n\r\n$/);
+});
+
+tap.test('trailers of a request reach the target, and a client is told to go on', async () => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  await using origin = await startOrigin((socket) => {
+    let seen = '';
+    socket.on('data', (bytes: Buffer) => {
+      const before = seen;
+      seen += bytes;
+      if (seen.startsWith('PUT') && before === '') socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+      if (/x: 1\r\n\r\n$|hi$/.test(seen)) socket.end(answer);
+    });
+  });
+  const head = 'Host: a.test\r\nConnection: close\r\n';
+  const answers = await relayed(
+    origin.port,
+    (handler, req, res) => handler.handleHttpRequest(req, res),
+    `POST / HTTP/1.1\r\n${head}Trailer: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: 1\r\n\r\n`,
+    `PUT / HTTP/1.1\r\n${head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  expect(answers.map((each) => each.endsWith('ok'))).toEqual([true, true]);
+});
+
+tap.test('a request that the program has changed or answered meanwhile ends nothing', async () => {
+  const ask = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';
+  await using origin = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntheir');
+  const [changed] = await relayed(
+    origin.port,
+    (handler, req, res) => handler.handleHttpRequest(Object.assign(req, { url: '/ a' }), res),
+    ask,
+  );
+  expect(changed).toMatch(/^HTTP\/1\.1 400 /);
+  const [answered] = await relayed(
+    origin.port,
+    (handler, req, res) => {
+      handler.handleHttpRequest(req, res);
+      res.writeHead(200, { connection: 'close' }).write('ou');
+      handler.once(ForwardingHandlerEvents.DISCONNECTED, () => res.end('rs'));
+    },
+    ask,
+  );
+  expect(answered).toMatch(/ou\r\n2\r\nrs\r\n0\r\n\r\n$/);
+});
+
+tap.test('options for connections of its own do not concern requests that others have read', async () => {
+  await using origin = await startHttp();
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(origin.port) },
+    { admin: { port: 0 }, acceptProxyProtocol: true, proxyIPs: ['127.0.0.1'] },
+  );
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  const port = await listen(server);
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toEqual(200);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+tap.test('targets learn by what a client came to a server that read its request', async () => {
+  await using origin = await startHttp();
   await using handler = ForwardingHandlerFactory.createHandler({ type: 'http-only', target: at(origin.port) });
+  const listener: http.RequestListener = (req, res) => handler.handleHttpRequest(req, res);
+  const [plain, secure] = [http.createServer(listener), https.createServer({ cert, key }, listener)];
+  const client = await connectTls(await listen(secure), { ca, servername: 'a.test' });
+  client.send(get('/'));
+  await client.closed;
+  expect(client.received.toString()).toContain('x-proto: https');
+  const answer = await fetch(`http://127.0.0.1:${await listen(plain)}/`);
+  expect(answer.headers.get('x-proto')).toEqual('http');
+  for (const each of [plain, secure]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
+});
+
+tap.test('beyond the limit of connections such requests are refused, and nothing ends', async () => {
+  let waiting: http.ServerResponse | null = null;
+  const origin = http.createServer((_, res) => {
+    waiting = res;
+  });
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(await listen(origin)) },
+    { maxConnections: 1 },
+  );
+  const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+  const url = `http://127.0.0.1:${await listen(server)}/`;
+  const first = fetch(url);
+  await until(
+    () => waiting !== null,
+    5_000,
+    () => 'a request at the target',
+  );
+  expect((await fetch(url)).status).toBeGreaterThan(499);
+  (waiting as http.ServerResponse | null)?.end('done');
+  expect(await (await first).text()).toEqual('done');
+  for (const each of [origin, server]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
+});
+
+tap.test('long heads of answers pass, where they may be long', async () => {
+  const origin = http.createServer((_, res) => res.setHeader('x-long', 'x'.repeat(40_000)).end());
+  await using handler = ForwardingHandlerFactory.createHandler(
+    { type: 'http-only', target: at(await listen(origin)) },
+    { http: { maxHeaderBytes: 60_000 } },
+  );
   const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
   await using client = await connectTcp(await listen(server));
   client.send(get('/'));
-  await until(
-    () => left.length === 1,
-    5_000,
-    () => 'a connection at the target',
-  );
-  client.socket.destroy();
-  await left[0];
-  await new Promise((resolve) => server.close(resolve));
+  await client.closed;
+  expect(client.received.toString()).toMatch(/^HTTP\/1\.1 200 [\s\S]*x{40000}/);
+  for (const each of [origin, server]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
 });
+
+for (const enableHalfOpen of [false, true]) {
+  const also = enableHalfOpen ? ', also where one that only closed its side is waited for' : '';
+  tap.test(`a client that leaves aborts such a request${also}`, async () => {
+    const left: Promise<unknown>[] = [];
+    await using origin = await startOrigin((socket) => void left.push(once(socket.resume(), 'end')));
+    await using handler = ForwardingHandlerFactory.createHandler(
+      { type: 'http-only', target: at(origin.port) },
+      { enableHalfOpen },
+    );
+    const server = http.createServer((req, res) => handler.handleHttpRequest(req, res));
+    await using client = await connectTcp(await listen(server));
+    client.send(get('/'));
+    await until(
+      () => left.length === 1,
+      5_000,
+      () => 'a connection at the target',
+    );
+    client.socket.destroy();
+    await left[0];
+    await new Promise((resolve) => server.close(resolve));
+  });
+}
 
 const faultsOf = (config: object): string[] => {
   try {
@@ -391,6 +573,9 @@ tap.test('every fault is told at once, by its place in the configuration', async
   expect(faultsOf({ type: 'https-passthrough', target: at(80), http: { headers: { a: 'b' } } })).toEqual([
     'http.headers',
   ]);
+  for (const type of ['http-only', 'https-passthrough', 'direct']) {
+    expect(faultsOf({ type, target: at(80), https: { customCert } })).toEqual(['https.customCert']);
+  }
   expect(faultsOf({ type: 'socket-handler', target: at(80) })).toEqual(['socketHandler', 'target']);
   expect(() => ForwardingHandlerFactory.createHandler({ type: 'other' as 'direct', target: at(80) })).toThrow(
     /http-only/,

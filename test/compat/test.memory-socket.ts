@@ -53,4 +53,17 @@ tap.test('a reset is heard as an error, a close without one as an end', async ()
   await once(right, 'close');
 });
 
+tap.test('what was written before it is to be destroyed soon arrives', async () => {
+  const [served, other] = connectInMemory(address);
+  const closed = once(served, 'close');
+  served.write('first');
+  served.destroySoon();
+  let came = '';
+  other.on('data', (chunk) => {
+    came += chunk;
+  });
+  await Promise.all([once(other, 'end'), closed]);
+  expect([came, served.destroyed]).toEqual(['first', true]);
+});
+
 export default tap.start();

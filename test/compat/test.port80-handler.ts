@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  CertificateManager,
   ConfigError,
   type ICertificateData,
   type ICertificateFailureData,
@@ -146,6 +147,35 @@ tap.test('what fails is told, and harms nobody', async () => {
   await handler.stop();
   // Too late, but no reason to end a program.
   await handler.addDomain(domain('b.test'));
+});
+
+tap.test('certificates of many names are read once each, and take effect in a few updates', async () => {
+  const disk = makeFakeDisk();
+  const store = disk.open();
+  const names = Array.from({ length: 30 }, (_, index) => `n${index}.a.test`);
+  const keeper = new CertificateManager({ certificateStore: store });
+  const { cert, key } = await makeCertificate({ names });
+  for (const name of names) await keeper.updateCertificate(name, cert, key);
+  let lists = 0;
+  const list = store.listCertificates.bind(store);
+  store.listCertificates = () => {
+    lists++;
+    return list();
+  };
+  await using handler = make({ certificateStore: store });
+  const updated: Promise<void>[] = [];
+  for (const name of names) updated.push(handler.addDomain(domain(name, { acmeMaintenance: true, sslRedirect: true })));
+  expect(new Set(updated).size).toEqual(1);
+  await Promise.all(updated);
+  await handler.start();
+  await until(
+    () => names.every((name) => handler.getCertificate(name)?.certificate === cert),
+    5_000,
+    () => 'all certificates',
+  );
+  expect(lists).toBeLessThan(10);
+  await handler.addDomain(domain('other.test'));
+  expect((await ask(handler.getListeningPort(), 'n29.a.test')).status).toEqual(301);
 });
 
 tap.test('faults are thrown at once, and change nothing', async () => {

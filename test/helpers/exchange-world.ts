@@ -16,6 +16,7 @@ import { AuthDesk } from '../../ts/http/auth-desk.js';
 import { Exchange } from '../../ts/http/exchange.js';
 import type { IAnswerListener, IClientSide, IDetached, IOrigin, IOriginFailure } from '../../ts/http/exchange-types.js';
 import { H2Tunnels } from '../../ts/http/h2-tunnels.js';
+import { HeldBytes } from '../../ts/http/held-content.js';
 import { HttpDate } from '../../ts/http/http-date.js';
 import { RetryBudget } from '../../ts/http/retry.js';
 import type { Upstreams } from '../../ts/http/upstream.js';
@@ -184,6 +185,7 @@ export class ExchangeWorld implements AsyncDisposable {
       guard: new Guard({ config, clock, live: () => [] }),
       auth: new AuthDesk({ clock, logger, upstreams }),
       retries: new RetryBudget(clock),
+      held: new HeldBytes(),
       requests: { requestEnded: (record) => void this.records.push(record), requestRefused() {} },
       date: new HttpDate(clock),
       via: new Via(),

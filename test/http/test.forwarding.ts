@@ -63,7 +63,7 @@ tap.test('content that is at hand as a whole is sent again; more, or a part of i
   exchange.requestEnd(null);
   first.to.originFailed(broke());
   const second = world.last.give();
-  expect([first.body, second.body, second.calls]).toEqual(['abcd', 'abcd', ['send', 'data', 'data', 'end']]);
+  expect([first.body, second.body, second.calls]).toEqual(['abcd', 'abcd', ['send', 'data', 'end']]);
 
   await using half = new ExchangeWorld(routes());
   const partly = half.ask(put);
@@ -209,5 +209,23 @@ tap.test(
     }
   },
 );
+
+tap.test('what is kept of content is given back, however its request goes on', async () => {
+  await using world = new ExchangeWorld(routes({ backendProtocol: 'http2' }));
+  const { held } = world.visitor.services;
+  const ask = () => {
+    const { exchange } = world.ask({ method: 'POST', contentLength: -1 });
+    const origin = world.last.give();
+    exchange.requestData(Buffer.from('some'));
+    expect(held.bytes).toBeGreaterThan(0);
+    return { exchange, origin };
+  };
+  ask().exchange.clientGone('left');
+  expect(held.bytes).toEqual(0);
+  ask().origin.to.originFailed(broke());
+  expect(held.bytes).toEqual(0);
+  ask().exchange.requestData(Buffer.alloc(170_000));
+  expect(held.bytes).toEqual(0);
+});
 
 export default tap.start();

@@ -182,11 +182,10 @@ function readTls(shape: OldShape, type: TForwardingType | undefined, made: strin
   if (acme?.flag('maintenance') === false) acme.fault('maintenance', 'true: certificates are renewed');
   acme?.refuse({ forwardChallenges: 'write a route for the path /.well-known/acme-challenge/* to that host' });
   for (const part of [customCert, https, acme]) part?.done();
-  if (type === undefined || !type.startsWith('https-')) return null;
-  if (type === 'https-passthrough') {
-    if (customCert !== null) https?.fault('customCert', 'nothing: TLS is not terminated');
-    return { mode: 'passthrough' };
-  }
+  const terminates = type?.startsWith('https-terminate') ?? true;
+  if (customCert !== null && !terminates) https?.fault('customCert', 'nothing: TLS is not terminated');
+  if (type === 'https-passthrough') return { mode: 'passthrough' };
+  if (type === undefined || !terminates) return null;
   if (customCert === null && !orders) acme?.fault('enabled', 'true, or https.customCert: TLS is terminated');
   places.from(`${made}.action.tls.upstream`, shape.at('https.upstream'));
   places.from(`${made}.action.tls.acme`, shape.at('acme'));

@@ -4,14 +4,14 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ConfigError } from '../base/errors.js';
-import type { IRouteMatch, ISmartProxyOptions } from '../config/types.js';
+import type { IRouteConfig, IRouteMatch, ISmartProxyOptions } from '../config/types.js';
 import type { IConnectionRecord } from '../flow/connection.js';
 import type { TEnd } from '../flow/ends.js';
 import { endTable } from '../flow/ends.js';
 import * as plugins from '../plugins.js';
 import { SmartProxy } from '../smart-proxy.js';
 import { type IForwardConfig, routeOfForwarding, type TForwardingType } from './forward-config.js';
-import { relayRequest } from './relay-request.js';
+import { refuse, relayRequest } from './relay-request.js';
 
 /** The events of a forwarding handler. */
 export const ForwardingHandlerEvents = Object.freeze({
@@ -43,10 +43,10 @@ export interface IForwardingHandler extends EventEmitter {
 export abstract class ForwardingHandler extends plugins.events.EventEmitter implements IForwardingHandler {
   readonly config: IForwardConfig;
   readonly #proxy: SmartProxy;
-  readonly #match: Omit<IRouteMatch, 'ports'>;
+  readonly #route: IRouteConfig;
   readonly #options: IForwardingOptions;
-  /** For requests that others have read: what is inside its TLS, if it has any. Made when the first one comes. */
-  #inner: SmartProxy | null = null;
+  /** For requests that others have read, by how their clients came. Each is made when the first one comes. */
+  readonly #inner = new Map<'http' | 'https', SmartProxy>();
   #started: Promise<void> | null = null;
   #stopped = false;
 
@@ -63,8 +63,9 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
     }
     this.config = config;
     this.#options = options;
-    this.#match = { ...match, ...(domains === undefined ? {} : { domains }) };
-    this.#proxy = this.#watched(new SmartProxy({ ...options, routes: [this.#route(config)] }, { listens: false }));
+    const names = domains === undefined ? {} : { domains };
+    this.#route = { name: type, ...routeOfForwarding(config, { ...match, ...names }, options) };
+    this.#proxy = this.#watched(new SmartProxy({ ...options, routes: [this.#route] }, { listens: false }));
   }
 
   /** Makes ready; connections that come before wait for it. @throws ProxyError as `start` of a SmartProxy */
@@ -80,40 +81,40 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
 
   /** Answers a request that a server of Node's has read, its TLS terminated if there was any. Never throws. */
   handleHttpRequest(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#stopped) return void res.writeHead(503, { connection: 'close' }).end();
-    const inner = this.#requestProxy();
-    if (inner === null) return void res.writeHead(501, { connection: 'close' }).end();
+    if (this.#stopped) return refuse(res, 503);
+    const inner = this.#requestProxy('encrypted' in req.socket);
+    if (inner === null) return refuse(res, 501);
     relayRequest(req, res, (socket) => serve(this.initialize(), inner, socket));
   }
 
   /** Ends its connections, after `graceMs` at the latest; it serves none any more. */
   async stop({ graceMs = 0 } = {}): Promise<void> {
     this.#stopped = true;
-    await Promise.all([this.#proxy.stop({ graceMs }), this.#inner?.stop({ graceMs })]);
+    await Promise.all([this.#proxy, ...this.#inner.values()].map((proxy) => proxy.stop({ graceMs })));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  #route(config: IForwardConfig, match = this.#match) {
-    return { name: config.type, ...routeOfForwarding(config, match, this.#options) };
-  }
-
   /** null: bytes are forwarded as they are, so that there is no request to speak of. */
-  #requestProxy(): SmartProxy | null {
-    if (this.#inner !== null) return this.#inner;
-    const { action, ...route } = this.#route(this.config);
-    if (action.type !== 'forward' || this.config.type === 'direct' || action.tls?.mode === 'passthrough') return null;
+  #requestProxy(isEncrypted: boolean): SmartProxy | null {
+    const { action, ...route } = this.#route;
+    if (action.type !== 'forward' || route.name === 'direct' || action.tls?.mode === 'passthrough') return null;
     const { tls, ...plain } = action;
-    // Its client came by TLS, which ended before us.
-    const proto = tls === undefined ? {} : { 'X-Forwarded-Proto': 'https' };
-    const headers = { ...route.headers, request: { ...proto, ...route.headers?.request } };
+    // TLS ended before us: at the server that read the request, or in front of that.
+    const proto = tls === undefined && !isEncrypted ? 'http' : 'https';
+    const made = this.#inner.get(proto);
+    if (made !== undefined) return made;
+    const told = proto === 'http' ? {} : { 'X-Forwarded-Proto': proto };
+    const headers = { ...route.headers, request: { ...told, ...route.headers?.request } };
     const upstream = tls?.mode === 'terminate-and-reencrypt' ? { tls: tls.upstream ?? true } : {};
     const { target } = plain;
+    // It has one admin interface, and what others have read begins with no header of a balancer's.
+    const { admin, acceptProxyProtocol, proxyIPs, ...options } = this.#options;
     const inner = new SmartProxy(
       {
-        ...this.#options,
+        ...options,
         routes: [
           {
             ...route,
@@ -125,7 +126,7 @@ export abstract class ForwardingHandler extends plugins.events.EventEmitter impl
       },
       { listens: false },
     );
-    this.#inner = this.#watched(inner);
+    this.#inner.set(proto, this.#watched(inner));
     const before = this.initialize();
     this.#started = before.then(() => inner.start());
     this.#started.catch(() => {});

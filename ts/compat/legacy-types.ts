@@ -60,7 +60,7 @@ export interface ILegacyOptions {
   domainConfigs?: readonly ILegacyDomainConfig[];
   /** The same as `domainConfigs`. */
   domains?: readonly ILegacyDomainConfig[];
-  /** Clients that may connect, wherever they want to go. Default: all. */
+  /** Clients that may connect, wherever they want to go: `*` opens domains that have lists of their own, too. Default: all. */
   defaultAllowedIPs?: readonly string[];
   defaultBlockedIPs?: readonly string[];
   /** Ports to listen on besides `fromPort`. */

@@ -74,6 +74,12 @@ class MemorySocket extends plugins.stream.Duplex implements IMemoryAddress {
     return this.destroy();
   }
 
+  destroySoon(): void {
+    if (!this.writableEnded) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
   override _read(): void {
     const taken = this.#taken;
     this.#taken = null;

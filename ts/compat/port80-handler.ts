@@ -8,6 +8,7 @@ import { messageOf, ProxyError } from '../base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
 import { storeOf } from '../certs/managed-certificates.js';
 import type { ICertificateEvent } from '../certs/manager/manager-types.js';
+import { readCertificates } from '../certs/manager/slots.js';
 import type { ICertStore } from '../certs/store/store-types.js';
 import type { IAcmeOptions, IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import * as plugins from '../plugins.js';
@@ -74,6 +75,9 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
   readonly #domains = new Map<string, IDomainOptions>();
   readonly #certificates = new Map<string, ICertificateData>();
   #server: Server | null = null;
+  #updating: Promise<void> = Promise.resolve();
+  /** Has not begun. */
+  #waiting: Promise<void> | null = null;
 
   /** @throws ConfigError with every fault */
   constructor(options: IPort80HandlerOptions = {}) {
@@ -189,8 +193,18 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
     return [...routes, nobody];
   }
 
+  /** What is asked for while one update is under way is done by the next, all at once. */
+  #update(): Promise<void> {
+    this.#waiting ??= this.#updating.then(() => {
+      this.#waiting = null;
+      return this.#apply();
+    });
+    this.#updating = this.#waiting;
+    return this.#updating;
+  }
+
   /** Never rejects: what it is made of was checked. */
-  async #update(): Promise<void> {
+  async #apply(): Promise<void> {
     try {
       await this.#proxy.updateRoutes(this.#routes());
     } catch (error) {
@@ -198,10 +212,11 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
     }
   }
 
-  #learn({ kind, names, serial, error, notAfter }: ICertificateEvent): void {
+  #learn(event: ICertificateEvent): void {
+    const { kind, names, error, notAfter } = event;
     const [domain = ''] = names;
     if (kind === 'issued' || kind === 'renewed' || kind === 'loaded' || kind === 'swapped') {
-      this.#take(domain, kind, serial).catch((cause: Error) => this.#failed(cause));
+      this.#take(domain, event).catch((cause: Error) => this.#failed(cause));
     } else if (kind === 'failed') {
       const isRenewal = this.#certificates.has(domain);
       this.emit('certificate-failed', { domain, error: error?.detail ?? 'no reason was given', isRenewal });
@@ -212,11 +227,10 @@ export class Port80Handler extends plugins.events.EventEmitter<IPort80HandlerEve
   }
 
   /** The events of a proxy name a certificate, but do not have it. */
-  async #take(domain: string, kind: ICertificateEvent['kind'], serial: string | null): Promise<void> {
-    const listed = await this.#store.listCertificates();
-    const found = listed.find(({ meta }) => meta.names[0] === domain && meta.serial === serial);
-    const stored = found === undefined ? null : await this.#store.readCertificate(found.id);
-    if (stored === null || !this.#domains.has(domain)) return;
+  async #take(domain: string, { kind, id, issuer, serial }: ICertificateEvent): Promise<void> {
+    const there = await readCertificates(this.#store, id, issuer === null ? [] : [issuer]);
+    const stored = there.find(({ meta }) => meta.serial === serial);
+    if (stored === undefined || !this.#domains.has(domain)) return;
     const { cert: certificate, key: privateKey, meta } = stored;
     const isFirst = !this.#certificates.has(domain);
     const data = { domain, certificate, privateKey, expiryDate: new Date(meta.notAfter) };

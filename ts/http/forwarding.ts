@@ -9,6 +9,7 @@ import type { IHttpRoutes } from '../flow/http-front.js';
 import type { IOrigin, IOriginFailure } from './exchange-types.js';
 import type { IForwardingOwner } from './exchange-view.js';
 import { bridged } from './grpc-web.js';
+import { HeldContent } from './held-content.js';
 import { isIdempotent, mayRepeat, mayRepeatAfter } from './retry.js';
 import type { IUpstreamTicket, IUpstreamWant } from './upstream-types.js';
 
@@ -37,9 +38,7 @@ export class Forwarding implements IUpstreamWant {
   #blameless = false;
   #ticket: IUpstreamTicket | null = null;
   /** Of a request whose content may have to be sent again; null: it is not kept. */
-  #held: Buffer[] | null = null;
-  #heldBytes = 0;
-  readonly #mostHeldBytes: number;
+  #held: HeldContent | null = null;
   #contentDone: boolean;
   /** An origin was there, and content began to flow. */
   #reached = false;
@@ -64,8 +63,9 @@ export class Forwarding implements IUpstreamWant {
     this.http = routes.config.http;
     this.connectionTimeoutMs = route.timeouts.connectionTimeoutMs;
     this.#contentDone = head.contentLength === 0;
-    this.#mostHeldBytes = this.#contentDone ? 0 : mostHeldBytes(head.method, action);
-    if (this.#mostHeldBytes > 0) this.#held = [];
+    const most = this.#contentDone ? 0 : mostHeldBytes(head.method, action);
+    const length = head.contentLength < 0 ? most : Math.min(most, head.contentLength);
+    if (length > 0) this.#held = new HeldContent(owner.visitor.services.held, length);
   }
 
   get connection() {
@@ -99,10 +99,7 @@ export class Forwarding implements IUpstreamWant {
 
   /** Content on its way to the origin. */
   keep(chunk: Buffer): void {
-    if (this.#held === null) return;
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes > this.#mostHeldBytes) this.#held = null;
-    else this.#held.push(chunk);
+    if (this.#held !== null && !this.#held.add(chunk)) this.#letGo();
   }
 
   contentDone(trailers: TFields | null): void {
@@ -113,7 +110,7 @@ export class Forwarding implements IUpstreamWant {
   /** Sends again what the last origin was given. True if that was all: nothing is to be asked of the client. */
   resend(origin: IOrigin): boolean {
     if (this.attempts === 1 || this.#held === null) return false;
-    for (const chunk of this.#held) origin.data(chunk);
+    for (const chunk of this.#held.pieces) origin.data(chunk);
     if (this.#contentDone) origin.end(this.#heldTrailers);
     return this.#contentDone;
   }
@@ -140,12 +137,13 @@ export class Forwarding implements IUpstreamWant {
     const may = this.#hasAttemptsLeft && mayRepeatAfter(this.#head, status, statuses, this.#isWhole);
     if (may && this.#nextTarget(false, true)) return true;
     // The answer begins: nothing is sent again, however long it goes on.
-    this.#held = null;
+    this.#letGo();
     return false;
   }
 
   /** Something answered, or nobody waits any more. A tunnel has its target until it is over. */
   settled(status: number, error: Error | null, tunnels: boolean): void {
+    this.#letGo();
     const lease = this.#pick?.lease;
     if (error === null) lease?.answered(status < 500);
     else if (error instanceof ProxyError && error.blame === 'upstream' && !this.#blameless) lease?.failed(error);
@@ -161,6 +159,12 @@ export class Forwarding implements IUpstreamWant {
   cancel(): void {
     this.#ticket?.cancel();
     this.#ticket = null;
+  }
+
+  /** Of the content that is kept. */
+  #letGo(): void {
+    this.#held?.release();
+    this.#held = null;
   }
 
   get #hasAttemptsLeft(): boolean {

@@ -11,6 +11,7 @@ import { AuthDesk } from './auth-desk.js';
 import { ClientConnection } from './client-connection.js';
 import { H2ClientConnection } from './h2-client-connection.js';
 import { H2Tunnels } from './h2-tunnels.js';
+import { HeldBytes } from './held-content.js';
 import { HttpDate } from './http-date.js';
 import { refusePreface, versionOf } from './http-version.js';
 import { RetryBudget } from './retry.js';
@@ -40,6 +41,7 @@ export class HttpFront implements IHttpFront {
       upstreams,
       auth: new AuthDesk({ clock, logger, upstreams }),
       retries: new RetryBudget(clock),
+      held: new HeldBytes(),
       date: new HttpDate(clock),
       via: new Via(),
     };

@@ -8,6 +8,7 @@ import type { Guard } from '../flow/guard/guard.js';
 import type { IRequestObserver } from '../flow/observer.js';
 import type { AuthDesk } from './auth-desk.js';
 import type { H2Tunnels } from './h2-tunnels.js';
+import type { HeldBytes } from './held-content.js';
 import type { HttpDate } from './http-date.js';
 import type { RetryBudget } from './retry.js';
 import type { Upstreams } from './upstream.js';
@@ -22,6 +23,7 @@ export interface IHttpServices {
   readonly upstreams: Upstreams;
   readonly auth: AuthDesk;
   readonly retries: RetryBudget;
+  readonly held: HeldBytes;
   readonly requests: IRequestObserver;
   readonly date: HttpDate;
   readonly via: Via;

@@ -233,6 +233,18 @@ tap.test('what is not wanted any more is tried no longer, nor is anything after 
   await Promise.all([one.free(), two.free()]);
 });
 
+tap.test('what is not wanted any more while it is being opened does not stay open', async () => {
+  const clock = makeFakeClock();
+  await using world = makePorts({ clock, onError: () => {} });
+  const { ports } = world;
+  const opening = ports.tryOpen([at(0)]);
+  // It is begun, and listens no sooner than the event loop goes round.
+  for (let ticks = 0; ticks < 10; ticks++) await null;
+  await ports.tryOpen([]);
+  await opening;
+  expect([ports.numbers, ports.points, clock.pending]).toEqual([[], [], 0]);
+});
+
 tap.test('retries come more and more rarely, at least once a minute', async () => {
   const clock = makeFakeClock();
   await using world = makePorts({ clock, listenAddress: '192.0.2.1', onError: () => {} });

@@ -148,8 +148,9 @@ export class Ports {
     const missing = this.#missing.get(key);
     if (missing === undefined) return;
     try {
-      await this.#openAll([missing.point]);
-      this.#missing.delete(key);
+      const opened = await this.#openAll([missing.point]);
+      // Meanwhile somebody may have said that it is not wanted.
+      if (!this.#missing.delete(key)) await this.#closeAll(opened);
     } catch (cause) {
       if (missing.isTold) return;
       missing.isTold = true;
