@@ -37,12 +37,33 @@ tap.test('host and port forward bytes, a URL forwards requests', async () => {
   expect(route?.action).toEqual({ type: 'forward', target: { host: '::1', port: 3000 } });
 });
 
+tap.test('certificates of an authority of its own, and of Let’s Encrypt, are asked for in a word', () => {
+  const tlsOf = (given: Parameters<typeof forwardOptions>[2]) => {
+    const [route] = forwardOptions('443', 'http://a.test', { domain: ['a.test'], ...given }).routes;
+    return route?.action.type === 'forward' ? route.action.tls : null;
+  };
+  expect(tlsOf({ tls: 'internal' })).toEqual({ mode: 'terminate', certificate: 'internal' });
+  const acme = { email: 'a@a.test', useProduction: true };
+  expect(tlsOf({ tls: 'auto', email: 'a@a.test' })).toEqual({ mode: 'terminate', certificate: 'auto', acme });
+  expect(tlsOf({ tls: 'auto', email: 'a@a.test', staging: true })).toEqual({
+    ...{ mode: 'terminate', certificate: 'auto' },
+    acme: { ...acme, useProduction: false },
+  });
+  for (const given of [{ tls: 'internal' }, { tls: 'auto', email: 'a@a.test' }] as const) {
+    new SmartProxy(forwardOptions('0', 'http://a.test', { domain: ['a.test'], ...given }));
+  }
+});
+
 tap.test('what does not go together is refused', () => {
   const wrong: [RegExp, string, Parameters<typeof forwardOptions>[2]][] = [
     [/--cert and --key together/, 'a.test:1', { cert: 'a.pem' }],
     [/--cert and --key together/, 'a.test:1', { key: 'a.key' }],
     [/either --tls passthrough or a certificate/, 'a.test:1', { cert: 'a', key: 'b', tls: 'passthrough' }],
     [/want host:port where TLS is passed through/, 'http://a.test', { tls: 'passthrough' }],
+    [/--domain and --email with --tls auto/, 'a.test:1', { tls: 'auto', domain: ['a.test'] }],
+    [/--domain and --email with --tls auto/, 'a.test:1', { tls: 'auto', email: 'a@a.test' }],
+    [/--email and --staging with --tls auto alone/, 'a.test:1', { tls: 'internal', staging: true }],
+    [/--email and --staging with --tls auto alone/, 'a.test:1', { email: 'a@a.test' }],
   ];
   for (const [want, to, given] of wrong) {
     let caught: unknown;

@@ -7,7 +7,11 @@ import { CommandError } from './host.js';
 export interface IForwardGiven {
   readonly domain?: readonly string[];
   readonly path?: string;
-  readonly tls?: 'passthrough';
+  /** Passed through; or ended here, by a certificate of our own authority or of Let's Encrypt. */
+  readonly tls?: 'passthrough' | 'internal' | 'auto';
+  /** Of `auto`: whom the authority tells of trouble; and its certificates for trying. */
+  readonly email?: string;
+  readonly staging?: boolean;
   /** Files of a certificate and its key: TLS ends here. */
   readonly cert?: string;
   readonly key?: string;
@@ -45,9 +49,20 @@ export function forwardOptions(from: string, to: string, given: IForwardGiven) {
   } satisfies ISmartProxyOptions;
 }
 
-function tlsOf({ tls, cert, key }: IForwardGiven): IRouteTls | null {
-  if (cert === undefined && key === undefined) return tls === undefined ? null : { mode: tls };
+function tlsOf({ tls, cert, key, ...more }: IForwardGiven): IRouteTls | null {
+  if (tls !== 'auto' && (more.email !== undefined || more.staging)) {
+    throw new CommandError(1, 'want --email and --staging with --tls auto alone');
+  }
+  if (cert === undefined && key === undefined) return tls === undefined ? null : ownTls(tls, more);
   if (cert === undefined || key === undefined) throw new CommandError(1, 'want --cert and --key together');
   if (tls !== undefined) throw new CommandError(1, `want either --tls ${tls} or a certificate`);
   return { mode: 'terminate', certificate: { certFile: cert, keyFile: key } };
+}
+
+function ownTls(tls: NonNullable<IForwardGiven['tls']>, { domain, email, staging = false }: IForwardGiven): IRouteTls {
+  if (tls === 'passthrough') return { mode: tls };
+  if (tls === 'internal') return { mode: 'terminate', certificate: 'internal' };
+  if (domain === undefined || email === undefined)
+    throw new CommandError(1, 'want --domain and --email with --tls auto');
+  return { mode: 'terminate', certificate: 'auto', acme: { email, useProduction: !staging } };
 }

@@ -74,10 +74,13 @@ function addForward(program: TCommand, commander: TCommander, host: IHost): void
     .option('--domain <name>', 'take only what asks for this name, by SNI or by Host; may be repeated', collect)
     .option('--path <path>', 'take only requests for this path; /api/* is all below one')
     .addOption(
-      new commander.Option('--tls <mode>', 'take TLS connections only, and leave them as they are').choices([
-        'passthrough',
-      ]),
+      new commander.Option(
+        '--tls <mode>',
+        "take TLS connections only: leave them as they are, or end TLS by a certificate of an authority of its own, or of Let's Encrypt",
+      ).choices(['passthrough', 'internal', 'auto']),
     )
+    .option('--email <address>', "of --tls auto: where Let's Encrypt tells of trouble")
+    .option('--staging', 'of --tls auto: certificates for trying, which nobody trusts')
     .option('--cert <file>', 'terminate TLS by this certificate, a chain in PEM; read again when it changes')
     .option('--key <file>', 'the key of the certificate, in PEM')
     .addOption(
