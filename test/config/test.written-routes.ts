@@ -96,6 +96,27 @@ tap.test('what refers to a value that is not there any more is a fault', () => {
   expect(other.faults.length).toBeGreaterThan(10);
 });
 
+tap.test('no name of a user or a header makes one place look like another', () => {
+  const users = [{ username: 'ann', password: canary }];
+  const own: IRouteConfig[] = [{ match: { ports: 1 }, action: { type: 'block' }, security: { basicAuth: { users } } }];
+  const written = new WrittenRoutes();
+  const [shown] = through(written.show(own)) as { security: { basicAuth: { users: { password: object }[] } } }[];
+  const kept = shown?.security.basicAuth.users[0]?.password;
+  const aliases = { '*.password': kept, '0': { password: kept } };
+  const stolen = [{ match: { ports: 1 }, security: { basicAuth: { users: aliases } } }];
+  const { routes: back, faults } = written.restore(stolen, own);
+  expect(faults.map(({ got }) => got)).toEqual(['$kept of another place', '$kept of another place']);
+  expect(inspect(back, { depth: 9 })).not.toContain(canary);
+});
+
+tap.test('a reference that is no text is a fault as any other', () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+  for (const $kept of [null, 1, {}, { toString: 1 }, ['routes[1].action.httpHandler'], deep]) {
+    const { faults } = new WrittenRoutes().restore([{ $kept }], routes);
+    expect(faults.map(({ path, got }) => [path, got])).toEqual([[['routes', 0], '$kept of none that is there']]);
+  }
+});
+
 tap.test('functions that are not referred to are told by their places, secrets are not', () => {
   const written = new WrittenRoutes();
   const { lost } = written.restore([{ name: 'other' }], routes);

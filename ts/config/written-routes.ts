@@ -3,6 +3,7 @@
 
 import * as plugins from '../plugins.js';
 import type { IPathFault, TKey } from './faults.js';
+import { isTelling } from './hide-secrets.js';
 import type { IRouteConfig } from './types.js';
 
 /** Stands for a value of the routes in force. */
@@ -22,6 +23,7 @@ export interface IRestored {
 }
 
 interface IHeld {
+  readonly mark: string;
   readonly value: unknown;
   /** Its place without indices: it is put back at such a place only. */
   readonly role: string;
@@ -72,7 +74,7 @@ export class WrittenRoutes {
   #keep(value: unknown, path: readonly TKey[], is: string, held: Map<string, IHeld> | null): IKept {
     const place = placeText(path);
     const $kept = `${place}#${this.#mark(value, place)}`;
-    held?.set($kept, { value, role: roleOf(path), place });
+    held?.set($kept, { mark: $kept, value, role: roleOf(path), place });
     return { $kept, is };
   }
 
@@ -104,10 +106,10 @@ function putBack(value: unknown, path: readonly TKey[], back: IPuttingBack): unk
     // Not by assignment: a key may be `__proto__`, which the schema is to see.
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, putBack(inner, [...path, key], back)]));
   }
-  const mark = String((value as { $kept: unknown }).$kept);
-  const held = back.held.get(mark);
+  const { $kept: mark } = value as { readonly $kept: unknown };
+  const held = typeof mark === 'string' ? back.held.get(mark) : undefined;
   if (held !== undefined && held.role === roleOf(path)) {
-    back.used.add(mark);
+    back.used.add(held.mark);
     return held.value;
   }
   const want = held === undefined ? 'a value, or one that the routes in force have' : 'a value of this place';
@@ -122,7 +124,9 @@ const placeText = (path: readonly TKey[]): string =>
     '',
   );
 
-const roleOf = (path: readonly TKey[]): string => path.map((key) => (typeof key === 'number' ? '*' : key)).join('.');
+/** No name of a header or a user, whatever is in it, makes one place look like another. */
+const roleOf = (path: readonly TKey[]): string =>
+  JSON.stringify(path.map((key) => (typeof key === 'number' ? null : key)));
 
 /** What to say in place of a value; null: it is shown. */
 function whatIs(value: unknown, path: readonly TKey[]): string | null {
@@ -154,8 +158,6 @@ const isField = (place: string, above: string): boolean =>
 /** What clients send and are sent they know. */
 const isForTargets = (place: string, above: string): boolean =>
   place !== 'response' && above !== 'match' && above !== 'respond' && place !== 'cors' && place !== 'hsts';
-
-const isTelling = (name = ''): boolean => /auth|cookie|cred|key|pass|secret|sess|sign|token/i.test(name);
 
 /** Made of what the proxy fills in. */
 const isTemplate = (text: string): boolean => /^(\{\w+\}|[\s,;:/=-])*$/.test(text);
