@@ -120,6 +120,24 @@ tap.test('functions are not lost by accident', async () => {
   expect((await fetch(`http://127.0.0.1:${world.port}/`, { headers: { connection: 'close' } })).status).toEqual(204);
 });
 
+tap.test('functions of an update that is under way are not lost by accident either', async () => {
+  await using world = await startProxy({ admin: { port: 0 } });
+  const ask = asker(world.proxy);
+  const { routes } = (await ask('GET', '/api/routes')).json;
+  const { proxy } = world;
+  const update = proxy.updateRoutes.bind(proxy);
+  const updates: Promise<unknown>[] = [];
+  // The program's own gets its turn just before.
+  proxy.updateRoutes = async (...given) => {
+    updates.push(update([handled()]));
+    return await update(...given);
+  };
+  const refused = await ask('PUT', '/api/routes', { routes });
+  await Promise.all(updates);
+  expect([refused.status, refused.body.includes('routes[0].action.httpHandler')]).toEqual([409, true]);
+  expect((await ask('GET', '/api/routes')).json.keys as string[]).toEqual(['handled']);
+});
+
 tap.test('faulty routes change nothing and are told one by one', async () => {
   await using world = await startProxy({ routes: [handled()], admin: { port: 0 } });
   const ask = asker(world.proxy);
