@@ -138,6 +138,25 @@ tap.test('functions of an update that is under way are not lost by accident eith
   expect((await ask('GET', '/api/routes')).json.keys as string[]).toEqual(['handled']);
 });
 
+tap.test('whoever may change routes may run no program of his own', async () => {
+  await using world = await startProxy({ admin: { port: 0 } });
+  const ask = asker(world.proxy);
+  const tls = {
+    mode: 'terminate',
+    certificate: 'auto',
+    acme: { email: 'a@b.test', challenges: ['dns-01'], dns: { command: ['/bin/false'] } },
+  };
+  const routes = [
+    { match: { ports: 0, domains: 'a.test' }, action: { type: 'respond', respond: { status: 204 }, tls } },
+  ];
+  const refused = await ask('PUT', '/api/routes', { routes, force: true });
+  const { faults } = refused.json.error as { faults: { path: string }[] };
+  expect([refused.status, faults.map(({ path }) => path)]).toEqual([422, ['routes[0].action.tls.acme.dns.command']]);
+  expect((await ask('GET', '/api/routes')).json.routes as object[]).toEqual([]);
+  // What a file has may be planned.
+  expect((await ask('POST', '/api/plan', { routes })).status).toEqual(200);
+});
+
 tap.test('faulty routes change nothing and are told one by one', async () => {
   await using world = await startProxy({ routes: [handled()], admin: { port: 0 } });
   const ask = asker(world.proxy);

@@ -18,7 +18,7 @@ import { figuresOf } from './admin-figures.js';
 import { ConfigError, messageOf, ProxyError } from './base/errors.js';
 import { limitKey } from './codec/address.js';
 import { copyPlain } from './config/copy.js';
-import { finishFaults } from './config/faults.js';
+import { finishFaults, type IPathFault } from './config/faults.js';
 import type { IResolvedAdmin } from './config/resolved.js';
 import type { IRouteConfig } from './config/types.js';
 import { WrittenRoutes } from './config/written-routes.js';
@@ -54,6 +54,8 @@ interface IRestoredRoutes {
   readonly routes: readonly IRouteConfig[];
   /** Functions that are not among them any more. */
   readonly lost: readonly string[];
+  /** Whoever may change routes may not run what he likes. */
+  readonly programs: readonly IPathFault[];
 }
 
 const states = { new: 'starting', running: 'running', stopped: 'draining' } as const;
@@ -211,6 +213,7 @@ export class AdminSide implements IAdminView {
   async updateRoutes(given: unknown, { force, closeRemoved }: IAdminUpdate): Promise<object> {
     const judged = (): IRestoredRoutes => {
       const restored = this.#restore(given);
+      if (restored.programs.length > 0) throw new ConfigError(finishFaults(restored.programs));
       if (restored.lost.length > 0 && !force) throw lossOf(restored.lost);
       return restored;
     };
@@ -246,9 +249,9 @@ export class AdminSide implements IAdminView {
 
   /** @throws ConfigError where something is referred to that is not there */
   #restore(given: unknown): IRestoredRoutes {
-    const { routes, faults, lost } = this.#shown.restore(given, this.#written);
+    const { routes, faults, ...more } = this.#shown.restore(given, this.#written);
     if (faults.length > 0) throw new ConfigError(finishFaults(faults));
-    return { routes: routes as readonly IRouteConfig[], lost };
+    return { ...more, routes: routes as readonly IRouteConfig[] };
   }
 }
 

@@ -117,6 +117,29 @@ tap.test('a reference that is no text is a fault as any other', () => {
   }
 });
 
+tap.test('a program is referred to as a whole; one that is spelled out is told, in part too', () => {
+  const withCommand = (command: unknown) => {
+    const tls = { mode: 'terminate', certificate: 'auto', acme: { dns: { command } } };
+    return [{ match: { ports: 1 }, action: { type: 'block', tls } }] as unknown as IRouteConfig[];
+  };
+  const own = withCommand(['set', '--token', canary]);
+  const written = new WrittenRoutes();
+  const [shown] = through(written.show(own)) as { action: { tls: { acme: { dns: { command: object } } } } }[];
+  const kept = shown?.action.tls.acme.dns.command;
+  expect(kept).toHaveProperty('is', 'a program');
+  // It is the same after an update that has not changed it.
+  for (const now of [own, structuredClone(own)]) {
+    const { routes: back, faults, programs } = written.restore(withCommand(kept), now);
+    expect([back, faults, programs]).toEqual([own, [], []]);
+  }
+  for (const command of [['sh', '-c', 'id'], ['set', '--token', canary], []]) {
+    const { programs } = written.restore(withCommand(command), own);
+    expect(programs.map(({ path }) => path.join('.'))).toEqual(['routes.0.action.tls.acme.dns.command']);
+    expect(JSON.stringify(programs)).not.toContain(canary);
+  }
+  expect(written.restore(withCommand([kept]), own).faults).toHaveLength(1);
+});
+
 tap.test('functions that are not referred to are told by their places, secrets are not', () => {
   const written = new WrittenRoutes();
   const { lost } = written.restore([{ name: 'other' }], routes);

@@ -20,6 +20,8 @@ export interface IRestored {
   readonly faults: readonly IPathFault[];
   /** Functions of the routes in force that are not referred to, by their places. */
   readonly lost: readonly string[];
+  /** Where there is a program to run that is not referred to but spelled out. */
+  readonly programs: readonly IPathFault[];
 }
 
 interface IHeld {
@@ -55,9 +57,10 @@ export class WrittenRoutes {
     });
     const used = new Set<string>();
     const faults: IPathFault[] = [];
-    const restored = putBack(given, ['routes'], { held, used, faults });
+    const programs: IPathFault[] = [];
+    const restored = putBack(given, ['routes'], { held, used, faults, programs });
     const unused = [...held].filter(([mark, { value }]) => typeof value === 'function' && !used.has(mark));
-    return { routes: restored, faults, lost: unused.map(([, { place }]) => place) };
+    return { routes: restored, faults, programs, lost: unused.map(([, { place }]) => place) };
   }
 
   #show(value: unknown, path: readonly TKey[], held: Map<string, IHeld> | null): unknown {
@@ -81,6 +84,7 @@ export class WrittenRoutes {
   #mark(value: unknown, place: string): string {
     const hmac = plugins.crypto.createHmac('sha256', this.#key).update(`${place}\n${typeof value}\n`);
     if (typeof value === 'string' || value instanceof Uint8Array) hmac.update(value);
+    else if (Array.isArray(value)) hmac.update(JSON.stringify(value));
     else hmac.update(value instanceof RegExp ? String(value) : String(this.#numberOf(value as object)));
     return hmac.digest('base64url').slice(0, 16);
   }
@@ -96,12 +100,16 @@ interface IPuttingBack {
   readonly held: ReadonlyMap<string, IHeld>;
   readonly used: Set<string>;
   readonly faults: IPathFault[];
+  readonly programs: IPathFault[];
 }
 
 function putBack(value: unknown, path: readonly TKey[], back: IPuttingBack): unknown {
   // The schema refuses what is this deep.
   if (typeof value !== 'object' || value === null || path.length > maxDepth) return value;
-  if (Array.isArray(value)) return value.map((entry, index) => putBack(entry, [...path, index], back));
+  if (Array.isArray(value)) {
+    if (isProgram(path)) back.programs.push({ path, want: wantProgram, got: 'another one' });
+    return value.map((entry, index) => putBack(entry, [...path, index], back));
+  }
   if (!Object.hasOwn(value, '$kept')) {
     // Not by assignment: a key may be `__proto__`, which the schema is to see.
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, putBack(inner, [...path, key], back)]));
@@ -128,10 +136,16 @@ const placeText = (path: readonly TKey[]): string =>
 const roleOf = (path: readonly TKey[]): string =>
   JSON.stringify(path.map((key) => (typeof key === 'number' ? null : key)));
 
+/** What is run as the user that the proxy is. */
+const isProgram = (path: readonly TKey[]): boolean => path.at(-1) === 'command' && path.at(-2) === 'dns';
+const wantProgram =
+  'the program that is there already: another one is for the configuration file or the program around the proxy';
+
 /** What to say in place of a value; null: it is shown. */
 function whatIs(value: unknown, path: readonly TKey[]): string | null {
   const names = path.filter((key) => typeof key === 'string');
   if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value) && isProgram(path)) return 'a program';
   if (value instanceof RegExp) return isTelling(names.at(-1)) ? 'a secret pattern' : `the pattern ${value}`;
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (typeof value !== 'string') return null;
