@@ -215,6 +215,24 @@ tap.test('strangers who hold connections open, or send what is refused, keep out
   for (const client of strangers) await client[Symbol.asyncDispose]();
 });
 
+tap.test('who asks on without reading the answers is cut off before they pile up', async () => {
+  await using world = await startAdmin();
+  await using flood = await openRaw(world.port, head('GET /api/status HTTP/1.1').repeat(1_000));
+  await flood.closed;
+  expect(world.view.calls.length).toBeGreaterThan(0);
+  expect(world.view.calls.length).toBeLessThan(5);
+  // One after the other they may be any number.
+  await using patient = await openRaw(world.port);
+  for (let n = 1; n <= 20; n++) {
+    patient.socket.write(head('GET /healthz HTTP/1.1'));
+    await until(
+      () => patient.text().split('ok\n').length === n + 1,
+      10_000,
+      () => `${n} answers`,
+    );
+  }
+});
+
 tap.test('there are so many connections and no more; those that go make room', async () => {
   await using world = await startAdmin({ limits: { maxConnections: 3 } });
   const listeners = await Promise.all(

@@ -143,6 +143,9 @@ export class AdminServer {
     // A client that leaves is an error to whoever writes or reads then.
     response.on('error', ignore);
     request.on('error', ignore);
+    const { socket } = request;
+    if (!this.#crowd.asks(socket)) return;
+    response.on('close', () => this.#crowd.answered(socket));
     for (const [name, value] of Object.entries(safeHeaders)) response.setHeader(name, value);
     try {
       await this.#send(response, await this.#answer(request));

@@ -3,11 +3,15 @@
 
 import type { Socket } from 'node:net';
 
+/** Requests of a connection that have no answer yet: Node reads thousands ahead, and no browser or script sends two. */
+const maxUnanswered = 4;
+
 export class Crowd {
   readonly #most: number;
   /** Without a request that was let in, the oldest first. */
   readonly #strangers = new Set<Socket>();
   readonly #known = new Set<Socket>();
+  readonly #unanswered = new WeakMap<Socket, number>();
 
   constructor(most: number) {
     this.#most = most;
@@ -29,5 +33,18 @@ export class Crowd {
   /** A request of it was let in. */
   knows(socket: Socket): void {
     if (this.#strangers.delete(socket)) this.#known.add(socket);
+  }
+
+  /** A request of it came. False: it is one too many, and the connection is gone. */
+  asks(socket: Socket): boolean {
+    if (socket.destroyed) return false;
+    const unanswered = (this.#unanswered.get(socket) ?? 0) + 1;
+    this.#unanswered.set(socket, unanswered);
+    if (unanswered > maxUnanswered) socket.destroy();
+    return unanswered <= maxUnanswered;
+  }
+
+  answered(socket: Socket): void {
+    this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1);
   }
 }
