@@ -199,6 +199,7 @@ tap.test('a connection can be found and ended, which has a word of its own', asy
   const list = async (query: string) => (await ask('GET', `/api/connections${query}`)).json as unknown as IList;
   expect(await list('?route=nothing')).toEqual({ total: 2, matched: 0, connections: [] });
   expect((await list('?client=127.0.0.1&limit=1')).connections).toHaveLength(1);
+  expect([(await list('?client=::FFFF:127.0.0.1')).matched, (await list('?client=nobody')).matched]).toEqual([2, 0]);
   const { connections } = await list('?route=echo');
   const found = connections.find(({ clientPort }) => clientPort === one.socket.localPort);
   expect([found?.bytesReceived, found?.bytesSent, found?.route]).toEqual([7, 7, 'echo']);

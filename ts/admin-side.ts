@@ -16,7 +16,7 @@ import type {
 import { type IEventSource, subscribe } from './admin-events.js';
 import { figuresOf } from './admin-figures.js';
 import { ConfigError, messageOf, ProxyError } from './base/errors.js';
-import { limitKey } from './codec/address.js';
+import { foldAddress, limitKey } from './codec/address.js';
 import { copyPlain } from './config/copy.js';
 import { finishFaults, type IPathFault } from './config/faults.js';
 import type { IResolvedAdmin } from './config/resolved.js';
@@ -157,8 +157,10 @@ export class AdminSide implements IAdminView {
   async connections({ route, client, limit }: IConnectionFilter): Promise<IConnectionList> {
     const { connections, kernel } = this.#given.parts;
     const all = [...connections, ...kernel.connections()];
+    // However it is spelled; what is no address nobody has.
+    const clientIp = client === null ? null : foldAddress(client) || client;
     const matched = all.filter(
-      (each) => (route === null || each.route === route) && (client === null || each.clientIp === client),
+      (each) => (route === null || each.route === route) && (clientIp === null || each.clientIp === clientIp),
     );
     matched.sort((a, b) => b.since - a.since);
     return { total: all.length, matched: matched.length, connections: matched.slice(0, limit).map(shownConnection) };
