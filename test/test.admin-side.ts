@@ -120,6 +120,43 @@ tap.test('functions are not lost by accident', async () => {
   expect((await fetch(`http://127.0.0.1:${world.port}/`, { headers: { connection: 'close' } })).status).toEqual(204);
 });
 
+tap.test('functions of an update that is under way are not lost by accident either', async () => {
+  await using world = await startProxy({ admin: { port: 0 } });
+  const ask = asker(world.proxy);
+  const { routes } = (await ask('GET', '/api/routes')).json;
+  const { proxy } = world;
+  const update = proxy.updateRoutes.bind(proxy);
+  const updates: Promise<unknown>[] = [];
+  // The program's own gets its turn just before.
+  proxy.updateRoutes = async (...given) => {
+    updates.push(update([handled()]));
+    return await update(...given);
+  };
+  const refused = await ask('PUT', '/api/routes', { routes });
+  await Promise.all(updates);
+  expect([refused.status, refused.body.includes('routes[0].action.httpHandler')]).toEqual([409, true]);
+  expect((await ask('GET', '/api/routes')).json.keys as string[]).toEqual(['handled']);
+});
+
+tap.test('whoever may change routes may run no program of his own', async () => {
+  await using world = await startProxy({ admin: { port: 0 } });
+  const ask = asker(world.proxy);
+  const tls = {
+    mode: 'terminate',
+    certificate: 'auto',
+    acme: { email: 'a@b.test', challenges: ['dns-01'], dns: { command: ['/bin/false'] } },
+  };
+  const routes = [
+    { match: { ports: 0, domains: 'a.test' }, action: { type: 'respond', respond: { status: 204 }, tls } },
+  ];
+  const refused = await ask('PUT', '/api/routes', { routes, force: true });
+  const { faults } = refused.json.error as { faults: { path: string }[] };
+  expect([refused.status, faults.map(({ path }) => path)]).toEqual([422, ['routes[0].action.tls.acme.dns.command']]);
+  expect((await ask('GET', '/api/routes')).json.routes as object[]).toEqual([]);
+  // What a file has may be planned.
+  expect((await ask('POST', '/api/plan', { routes })).status).toEqual(200);
+});
+
 tap.test('faulty routes change nothing and are told one by one', async () => {
   await using world = await startProxy({ routes: [handled()], admin: { port: 0 } });
   const ask = asker(world.proxy);
@@ -162,6 +199,7 @@ tap.test('a connection can be found and ended, which has a word of its own', asy
   const list = async (query: string) => (await ask('GET', `/api/connections${query}`)).json as unknown as IList;
   expect(await list('?route=nothing')).toEqual({ total: 2, matched: 0, connections: [] });
   expect((await list('?client=127.0.0.1&limit=1')).connections).toHaveLength(1);
+  expect([(await list('?client=::FFFF:127.0.0.1')).matched, (await list('?client=nobody')).matched]).toEqual([2, 0]);
   const { connections } = await list('?route=echo');
   const found = connections.find(({ clientPort }) => clientPort === one.socket.localPort);
   expect([found?.bytesReceived, found?.bytesSent, found?.route]).toEqual([7, 7, 'echo']);

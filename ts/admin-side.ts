@@ -16,9 +16,9 @@ import type {
 import { type IEventSource, subscribe } from './admin-events.js';
 import { figuresOf } from './admin-figures.js';
 import { ConfigError, messageOf, ProxyError } from './base/errors.js';
-import { limitKey } from './codec/address.js';
+import { foldAddress, limitKey } from './codec/address.js';
 import { copyPlain } from './config/copy.js';
-import { finishFaults } from './config/faults.js';
+import { finishFaults, type IPathFault } from './config/faults.js';
 import type { IResolvedAdmin } from './config/resolved.js';
 import type { IRouteConfig } from './config/types.js';
 import { WrittenRoutes } from './config/written-routes.js';
@@ -50,6 +50,14 @@ export interface IAdminSideParts {
   readonly state: () => 'new' | 'running' | 'stopped';
 }
 
+interface IRestoredRoutes {
+  readonly routes: readonly IRouteConfig[];
+  /** Functions that are not among them any more. */
+  readonly lost: readonly string[];
+  /** Whoever may change routes may not run what he likes. */
+  readonly programs: readonly IPathFault[];
+}
+
 const states = { new: 'starting', running: 'running', stopped: 'draining' } as const;
 
 export class AdminSide implements IAdminView {
@@ -61,6 +69,8 @@ export class AdminSide implements IAdminView {
   readonly #startedMs: number;
   /** As they were given, secrets and all: our own copy. */
   #written: readonly IRouteConfig[] = [];
+  /** Of routes that wait for their turn. */
+  readonly #judges = new WeakMap<readonly IRouteConfig[], () => unknown>();
   #updates = -1;
   #since = 0;
 
@@ -100,8 +110,13 @@ export class AdminSide implements IAdminView {
     }
   }
 
-  /** What their owner does to them later changes nothing. */
+  /**
+   * What their owner does to them later changes nothing. Of routes that came by the interface it is asked again, now that it is their
+   * turn: an update before them may have brought functions that nobody has seen who sent them.
+   * @throws what `updateRoutes` does
+   */
   copy(routes: readonly IRouteConfig[]): readonly IRouteConfig[] {
+    this.#judges.get(routes)?.();
     return (copyPlain({ routes }).value as { readonly routes: readonly IRouteConfig[] }).routes;
   }
 
@@ -142,8 +157,10 @@ export class AdminSide implements IAdminView {
   async connections({ route, client, limit }: IConnectionFilter): Promise<IConnectionList> {
     const { connections, kernel } = this.#given.parts;
     const all = [...connections, ...kernel.connections()];
+    // However it is spelled; what is no address nobody has.
+    const clientIp = client === null ? null : foldAddress(client) || client;
     const matched = all.filter(
-      (each) => (route === null || each.route === route) && (client === null || each.clientIp === client),
+      (each) => (route === null || each.route === route) && (clientIp === null || each.clientIp === clientIp),
     );
     matched.sort((a, b) => b.since - a.since);
     return { total: all.length, matched: matched.length, connections: matched.slice(0, limit).map(shownConnection) };
@@ -196,13 +213,14 @@ export class AdminSide implements IAdminView {
   }
 
   async updateRoutes(given: unknown, { force, closeRemoved }: IAdminUpdate): Promise<object> {
-    const { routes, lost } = this.#restore(given);
-    if (lost.length > 0 && !force) {
-      const what = lost.slice(0, 10).join(', ');
-      const more = lost.length > 10 ? ` and ${lost.length - 10} more` : '';
-      const how = 'send what GET /api/routes shows of them, or "force": true';
-      throw new ProxyError('HANDLERS_LOST', `these functions of the program would be lost: ${what}${more}; ${how}`);
-    }
+    const judged = (): IRestoredRoutes => {
+      const restored = this.#restore(given);
+      if (restored.programs.length > 0) throw new ConfigError(finishFaults(restored.programs));
+      if (restored.lost.length > 0 && !force) throw lossOf(restored.lost);
+      return restored;
+    };
+    const { routes, lost } = judged();
+    this.#judges.set(routes, judged);
     return { ...(await this.#given.proxy.updateRoutes(routes, { closeRemoved })), lost };
   }
 
@@ -228,11 +246,18 @@ export class AdminSide implements IAdminView {
   }
 
   /** @throws ConfigError where something is referred to that is not there */
-  #restore(given: unknown): { readonly routes: readonly IRouteConfig[]; readonly lost: readonly string[] } {
-    const { routes, faults, lost } = this.#shown.restore(given, this.#written);
+  #restore(given: unknown): IRestoredRoutes {
+    const { routes, faults, ...more } = this.#shown.restore(given, this.#written);
     if (faults.length > 0) throw new ConfigError(finishFaults(faults));
-    return { routes: routes as readonly IRouteConfig[], lost };
+    return { ...more, routes: routes as readonly IRouteConfig[] };
   }
+}
+
+function lossOf(lost: readonly string[]): ProxyError {
+  const what = lost.slice(0, 10).join(', ');
+  const more = lost.length > 10 ? ` and ${lost.length - 10} more` : '';
+  const how = 'send what GET /api/routes shows of them, or "force": true';
+  return new ProxyError('HANDLERS_LOST', `these functions of the program would be lost: ${what}${more}; ${how}`);
 }
 
 const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -186,17 +186,66 @@ tap.test('a head that is too large or malformed ends its connection', async () =
   expect(tunnel.text()).toEqual('');
 });
 
+tap.test('strangers who hold connections open, or send what is refused, keep out nobody', async () => {
+  const token = 'token-0123456789';
+  const authorization = `Bearer ${token}`;
+  await using world = await startAdmin({ token, limits: { maxConnections: 3 } });
+  const line = 'GET /api/events?kinds=error HTTP/1.1\r\nHost: localhost\r\nAuthorization:';
+  await using listener = await openRaw(world.port, `${line} ${authorization}\r\n\r\n`);
+  await until(
+    () => listener.text().startsWith('HTTP/1.1 200 '),
+    10_000,
+    () => 'a listener',
+  );
+  const strangers: IRawClient[] = [];
+  for (let n = 0; n < 30; n++) {
+    const opening = ['', 'GET / HT', head('GET /healthz HTTP/1.1'), `${line} Bearer another-one\r\n\r\n`][n % 4];
+    strangers.push(await openRaw(world.port, opening));
+    const { status } = await world.ask('GET', '/api/status', { headers: { authorization } });
+    expect([n, status]).toEqual([n, 200]);
+  }
+  // Two are left beside the listener at most.
+  await Promise.all(strangers.slice(0, -2).map(({ closed }) => closed));
+  world.view.tell({ kind: 'error', at: 1, data: { message: 'heard' } });
+  await until(
+    () => listener.text().includes('heard'),
+    10_000,
+    () => 'what the listener hears',
+  );
+  for (const client of strangers) await client[Symbol.asyncDispose]();
+});
+
+tap.test('who asks on without reading the answers is cut off before they pile up', async () => {
+  await using world = await startAdmin();
+  await using flood = await openRaw(world.port, head('GET /api/status HTTP/1.1').repeat(1_000));
+  await flood.closed;
+  expect(world.view.calls.length).toBeGreaterThan(0);
+  expect(world.view.calls.length).toBeLessThan(5);
+  // One after the other they may be any number.
+  await using patient = await openRaw(world.port);
+  for (let n = 1; n <= 20; n++) {
+    patient.socket.write(head('GET /healthz HTTP/1.1'));
+    await until(
+      () => patient.text().split('ok\n').length === n + 1,
+      10_000,
+      () => `${n} answers`,
+    );
+  }
+});
+
 tap.test('there are so many connections and no more; those that go make room', async () => {
   await using world = await startAdmin({ limits: { maxConnections: 3 } });
-  const idle = await Promise.all([1, 2, 3].map(() => openRaw(world.port)));
+  const listeners = await Promise.all(
+    [1, 2, 3].map(() => openRaw(world.port, head('GET /api/events?kinds=error HTTP/1.1'))),
+  );
+  await until(
+    () => listeners.every((client) => client.text() !== ''),
+    10_000,
+    () => 'listeners',
+  );
   await using late = await openRaw(world.port);
   await late.closed;
-  for (const client of idle) await client[Symbol.asyncDispose]();
-  await until(
-    () => true,
-    0,
-    () => '',
-  );
+  for (const client of listeners) await client[Symbol.asyncDispose]();
   let status = 0;
   while (status === 0) status = (await world.ask('GET', '/healthz').catch(() => ({ status: 0 }))).status;
   expect(status).toEqual(200);

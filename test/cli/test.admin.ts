@@ -214,6 +214,22 @@ tap.test('what is no admin interface is told, and moves no terminal', async () =
   }
 });
 
+tap.test('figures and JSON of a proxy move no terminal either, and mean the same', async () => {
+  const odd = 'a\u009b2J\u202eb\u007f\u{e0001}c';
+  const list = { total: 1, matched: 1, connections: [{ id: odd }] };
+  const server = createServer(({ url }, response) => {
+    response.end(url === '/metrics' ? `x{route="${odd}\u001b[2J"} 1\n` : JSON.stringify(list));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const at = ['--admin', String((server.address() as AddressInfo).port)];
+  const { out } = await ask(['connections', '--json', ...at]);
+  const { out: figures } = await ask(['metrics', ...at]);
+  server.close();
+  expect(JSON.parse(out)).toEqual(list);
+  expect(figures).toEqual('x{route="a?2J?b??c?[2J"} 1');
+  for (const text of [out, figures]) expect(/(?!\n)[\p{Cc}\p{Cf}]/u.test(text)).toBeFalse();
+});
+
 tap.test('with --json the place of the interface is in the event', async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/a.json`;

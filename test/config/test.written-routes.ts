@@ -96,6 +96,50 @@ tap.test('what refers to a value that is not there any more is a fault', () => {
   expect(other.faults.length).toBeGreaterThan(10);
 });
 
+tap.test('no name of a user or a header makes one place look like another', () => {
+  const users = [{ username: 'ann', password: canary }];
+  const own: IRouteConfig[] = [{ match: { ports: 1 }, action: { type: 'block' }, security: { basicAuth: { users } } }];
+  const written = new WrittenRoutes();
+  const [shown] = through(written.show(own)) as { security: { basicAuth: { users: { password: object }[] } } }[];
+  const kept = shown?.security.basicAuth.users[0]?.password;
+  const aliases = { '*.password': kept, '0': { password: kept } };
+  const stolen = [{ match: { ports: 1 }, security: { basicAuth: { users: aliases } } }];
+  const { routes: back, faults } = written.restore(stolen, own);
+  expect(faults.map(({ got }) => got)).toEqual(['$kept of another place', '$kept of another place']);
+  expect(inspect(back, { depth: 9 })).not.toContain(canary);
+});
+
+tap.test('a reference that is no text is a fault as any other', () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+  for (const $kept of [null, 1, {}, { toString: 1 }, ['routes[1].action.httpHandler'], deep]) {
+    const { faults } = new WrittenRoutes().restore([{ $kept }], routes);
+    expect(faults.map(({ path, got }) => [path, got])).toEqual([[['routes', 0], '$kept of none that is there']]);
+  }
+});
+
+tap.test('a program is referred to as a whole; one that is spelled out is told, in part too', () => {
+  const withCommand = (command: unknown) => {
+    const tls = { mode: 'terminate', certificate: 'auto', acme: { dns: { command } } };
+    return [{ match: { ports: 1 }, action: { type: 'block', tls } }] as unknown as IRouteConfig[];
+  };
+  const own = withCommand(['set', '--token', canary]);
+  const written = new WrittenRoutes();
+  const [shown] = through(written.show(own)) as { action: { tls: { acme: { dns: { command: object } } } } }[];
+  const kept = shown?.action.tls.acme.dns.command;
+  expect(kept).toHaveProperty('is', 'a program');
+  // It is the same after an update that has not changed it.
+  for (const now of [own, structuredClone(own)]) {
+    const { routes: back, faults, programs } = written.restore(withCommand(kept), now);
+    expect([back, faults, programs]).toEqual([own, [], []]);
+  }
+  for (const command of [['sh', '-c', 'id'], ['set', '--token', canary], []]) {
+    const { programs } = written.restore(withCommand(command), own);
+    expect(programs.map(({ path }) => path.join('.'))).toEqual(['routes.0.action.tls.acme.dns.command']);
+    expect(JSON.stringify(programs)).not.toContain(canary);
+  }
+  expect(written.restore(withCommand([kept]), own).faults).toHaveLength(1);
+});
+
 tap.test('functions that are not referred to are told by their places, secrets are not', () => {
   const written = new WrittenRoutes();
   const { lost } = written.restore([{ name: 'other' }], routes);

@@ -26,6 +26,16 @@ tap.test('beyond so many routes the rest is one, and those that came first keep 
   expect(totals.get('other')?.connections).toEqual(100);
 });
 
+tap.test('routes that take turns, above the limit too, are not mistaken for each other', () => {
+  const counts = new RouteCounts();
+  for (let n = 0; n < maxCountedRoutes; n++) counts.connected(`r${n}`);
+  for (let round = 0; round < 3; round++) {
+    for (const route of ['r0', 'late', 'later', 'r1', 'r1', 'other', 'late']) counts.answered(route, 200);
+  }
+  const answered = (route: string) => counts.totals().get(route)?.requests[2];
+  expect([answered('r0'), answered('r1'), answered('other'), answered('r2')]).toEqual([3, 6, 12, 0]);
+});
+
 tap.test('bytes count at the route of their connection, sampled or not, those of before its end included', () => {
   for (const config of [null, { sampleIntervalMs: 1000, retentionSeconds: 60 }]) {
     const { metrics, open, end } = makeMetricsWorld(config);

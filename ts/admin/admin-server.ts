@@ -7,6 +7,7 @@ import type { IClock } from '../base/clock.js';
 import { messageOf, ProxyError } from '../base/errors.js';
 import * as plugins from '../plugins.js';
 import { AdminError, tellError } from './admin-error.js';
+import { Crowd } from './crowd.js';
 import { endpoints, type IEndpoint, type TAnswer } from './endpoints.js';
 import { EventStreams } from './event-streams.js';
 import { FailedAttempts } from './failed-attempts.js';
@@ -26,7 +27,7 @@ export interface IAdminServerParts extends Omit<IGateParts, 'attempts'> {
 
 /** What strangers can make it cost. Milliseconds. */
 export interface IAdminLimits {
-  /** At a time; more are closed on arrival. */
+  /** At a time; for more, the oldest gives way of those of which no request was let in yet. */
   readonly maxConnections: number;
   readonly headersTimeout: number;
   /** For a whole request. */
@@ -67,7 +68,9 @@ export class AdminServer {
   readonly #gate: Gate;
   readonly #attempts: FailedAttempts;
   readonly #events: EventStreams;
+  readonly #crowd: Crowd;
   readonly #bodies = new BodyReader();
+  readonly #limits: IAdminLimits;
   #server: Server | null = null;
   #address: AddressInfo | null = null;
 
@@ -76,6 +79,8 @@ export class AdminServer {
     this.#attempts = new FailedAttempts(parts.clock);
     this.#gate = new Gate({ ...parts, attempts: this.#attempts });
     this.#events = new EventStreams(parts.view, parts.clock);
+    this.#limits = { ...usualLimits, ...parts.limits };
+    this.#crowd = new Crowd(this.#limits.maxConnections);
   }
 
   /** Where it listens; null while it does not. */
@@ -115,7 +120,7 @@ export class AdminServer {
   }
 
   #makeServer(): Server {
-    const limits = { ...usualLimits, ...this.#parts.limits };
+    const limits = this.#limits;
     const { headersTimeout, requestTimeout, keepAliveTimeout, checkInterval: connectionsCheckingInterval } = limits;
     const server = plugins.requireHttp().createServer(
       {
@@ -127,8 +132,8 @@ export class AdminServer {
       },
       (request, response) => void this.#serve(request, response).catch(() => response.destroy()),
     );
-    server.maxConnections = limits.maxConnections;
     server.setTimeout(limits.idleTimeout);
+    server.on('connection', (socket: Socket) => this.#crowd.came(socket));
     // No upgrades, no tunnels: without a listener Node answers the one as a request and closes the other.
     return server.on('clientError', refuseMalformed);
   }
@@ -138,6 +143,9 @@ export class AdminServer {
     // A client that leaves is an error to whoever writes or reads then.
     response.on('error', ignore);
     request.on('error', ignore);
+    const { socket } = request;
+    if (!this.#crowd.asks(socket)) return;
+    response.on('close', () => this.#crowd.answered(socket));
     for (const [name, value] of Object.entries(safeHeaders)) response.setHeader(name, value);
     try {
       await this.#send(response, await this.#answer(request));
@@ -149,7 +157,9 @@ export class AdminServer {
   async #answer(request: IncomingMessage): Promise<TAnswer> {
     const { path, query } = placeOf(request.url ?? '');
     const { endpoint, id } = find(request.method ?? '', path);
-    this.#gate.judge(request, { isPage: endpoint?.isPage ?? false, isOpen: endpoint?.isOpen ?? false });
+    const { isPage = false, isOpen = false } = endpoint ?? {};
+    this.#gate.judge(request, { isPage, isOpen });
+    if (!isPage && !isOpen) this.#crowd.knows(request.socket);
     if (endpoint === null) throw missing(path);
     judgeQuery(endpoint, query);
     const own = { eventsDropped: this.#events.dropped, authenticationFailures: this.#attempts.total };

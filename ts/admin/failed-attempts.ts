@@ -1,8 +1,8 @@
-// Wrong tokens, counted by where they come from: after some of them an address is not listened to for a while.
+// Wrong tokens, counted by where they come from: after some of them more are refused for a while without a line in the log.
 
 import type { IClock } from '../base/clock.js';
 
-/** Wrong tokens of one address within `windowMs`; the next request from there is refused unread. */
+/** Wrong tokens of one address within `windowMs` that are logged and counted. */
 export const maxFailures = 20;
 export const windowMs = 60_000;
 
@@ -25,7 +25,7 @@ export class FailedAttempts {
     this.#clock = clock;
   }
 
-  /** Milliseconds until the address is listened to again; 0: it is. */
+  /** Milliseconds until wrong tokens of the address count again; 0: they do. */
   waitMs(address: string): number {
     const attempts = this.#byAddress.get(address) ?? (this.#isFull() ? this.#others : null);
     if (attempts === null || attempts.failures < maxFailures) return 0;

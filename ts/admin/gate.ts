@@ -55,19 +55,22 @@ export class Gate {
   #judgeToken(request: IncomingMessage): void {
     if (this.#digest === null) return;
     const { attempts, logger, keyOf } = this.#parts;
-    const address = keyOf(request.socket.remoteAddress ?? '');
-    const waitMs = attempts.waitMs(address);
-    if (waitMs > 0) {
-      const headers = { 'retry-after': String(Math.ceil(waitMs / 1000)) };
-      throw new AdminError(429, 'TOO_MANY_FAILURES', `${maxFailures} wrong tokens came from this address`, { headers });
-    }
     const field = request.headers.authorization;
     const [, token = ''] = /^Bearer +(\S+)$/i.exec(field ?? '') ?? [];
+    // Before the count: who shares an address with a stranger, as behind a tunnel, is not shut out by him.
     if (plugins.crypto.timingSafeEqual(digestOf(token), this.#digest)) return;
     const headers = { 'www-authenticate': 'Bearer realm="smartproxy"' };
     // Without any it is no attempt: a page that is loaded first asks so.
     if (field === undefined)
       throw new AdminError(401, 'TOKEN_NEEDED', 'want Authorization: Bearer <token>', { headers });
+    const address = keyOf(request.socket.remoteAddress ?? '');
+    const waitMs = attempts.waitMs(address);
+    if (waitMs > 0) {
+      attempts.total++;
+      const later = { 'retry-after': String(Math.ceil(waitMs / 1000)) };
+      const message = `${maxFailures} wrong tokens came from this address`;
+      throw new AdminError(429, 'TOO_MANY_FAILURES', message, { headers: later });
+    }
     attempts.failed(address);
     logger.warn({ client: address, method: request.method }, 'a wrong token for the admin interface');
     throw new AdminError(401, 'TOKEN_WRONG', 'the token is another one', { headers });

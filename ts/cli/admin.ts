@@ -14,7 +14,7 @@ import { adminPlace, type IAdminArguments } from './admin-place.js';
 import { bytesText, connectionTable, durationText } from './admin-text.js';
 import { readConfigFile } from './config-file.js';
 import { CommandError, type IHost } from './host.js';
-import { printable } from './printable.js';
+import { printable, printableJson } from './printable.js';
 import { countOf, portsText } from './report.js';
 
 interface IJsonArguments extends IAdminArguments {
@@ -29,7 +29,7 @@ export async function adminStatus(given: IJsonArguments, host: IHost): Promise<v
   const statistics = await client.json<IStatistics>('GET', '/api/statistics');
   const { targets } = await client.json<{ targets: IAdminTarget[] }>('GET', '/api/targets');
   const { certificates } = await client.json<{ certificates: IAdminCertificate[] }>('GET', '/api/certificates');
-  if (given.json) return host.out(JSON.stringify({ status, statistics, targets, certificates }, null, 2));
+  if (given.json) return host.out(printableJson({ status, statistics, targets, certificates }));
   const lines = [
     ...statusLines(status),
     `${status.connections} of ${countOf(status.maxConnections, 'connection')}; ${ratesText(statistics)}`,
@@ -84,7 +84,7 @@ export async function adminConnections(given: IConnectionsArguments, host: IHost
   );
   const asked = await clientOf(given, host);
   const list = await asked.json<IConnectionList>('GET', `/api/connections${query.size === 0 ? '' : `?${query}`}`);
-  if (given.json) return host.out(JSON.stringify(list, null, 2));
+  if (given.json) return host.out(printableJson(list));
   if (list.connections.length > 0) host.out(connectionTable(list.connections, Date.now()));
   const fit = list.matched === list.total ? '' : `, ${list.matched} of them fit`;
   host.out(`${countOf(list.total, 'live connection')}${fit}, ${list.connections.length} shown`);
@@ -92,13 +92,13 @@ export async function adminConnections(given: IConnectionsArguments, host: IHost
 
 export async function adminMetrics(given: IJsonArguments, host: IHost): Promise<void> {
   const client = await clientOf(given, host);
-  if (given.json) host.out(JSON.stringify(await client.json('GET', '/api/statistics'), null, 2));
-  else host.out((await client.text('GET', '/metrics')).trimEnd());
+  if (given.json) host.out(printableJson(await client.json('GET', '/api/statistics')));
+  else host.out(printable((await client.text('GET', '/metrics')).trimEnd()));
 }
 
 export async function adminReload(given: IJsonArguments, host: IHost): Promise<void> {
   const plan = await (await clientOf(given, host)).json<IPlan>('POST', '/api/reload');
-  if (given.json) return host.out(JSON.stringify(plan, null, 2));
+  if (given.json) return host.out(printableJson(plan));
   const { added, changed, removed } = plan.routes;
   host.out(`reloaded: routes: ${added.length} added, ${changed.length} changed, ${removed.length} removed`);
 }
@@ -117,7 +117,7 @@ export async function adminPlan(given: IPlanArguments, host: IHost): Promise<voi
   const plan = await client.json<IPlan & { readonly lost: readonly string[] }>('POST', '/api/plan', {
     routes: options.routes as IRouteConfig[],
   });
-  host.out(given.json ? JSON.stringify(plan, null, 2) : printable(planLines(plan).join('\n')));
+  host.out(given.json ? printableJson(plan) : printable(planLines(plan).join('\n')));
 }
 
 /** Where something stands that JSON would leave out or change; null: nowhere. */
@@ -166,5 +166,5 @@ export async function adminStop(given: IStopArguments, host: IHost): Promise<voi
     '/api/stop',
     seconds === null ? {} : { graceMs: Math.round(seconds * 1000) },
   );
-  host.out(given.json ? JSON.stringify(answer) : 'stopping');
+  host.out(given.json ? printableJson(answer) : 'stopping');
 }

@@ -103,7 +103,7 @@ function passthroughFaults({ action }: IRouteConfig, usable: TUsable, features: 
   const { healthCheck, target, targets } = action;
   if (usable('action.healthCheck') && healthCheck?.path !== undefined) {
     const want = 'nothing: targets of a route that passes TLS through are probed by TCP';
-    faults.push({ path: ['action', 'healthCheck', 'path'], want, got: gotText(healthCheck.path) });
+    faults.push({ path: ['action', 'healthCheck', 'path'], want, got: 'a path' });
   }
   if (!usable('action.target', 'action.targets')) return faults;
   const want = 'nothing: what is passed through is TLS already';

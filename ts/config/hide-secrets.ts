@@ -54,3 +54,6 @@ function withoutKey<T extends { key?: unknown; passphrase?: unknown }>(tls: T | 
   const { key: _key, passphrase: _passphrase, ...rest } = tls;
   return { tls: rest };
 }
+
+/** Whether a header or a parameter of this name may hold what nobody else is to know. */
+export const isTelling = (name = ''): boolean => /auth|cookie|cred|key|pass|secret|sess|sign|token/i.test(name);

@@ -3,6 +3,7 @@
 
 import * as plugins from '../plugins.js';
 import type { IPathFault, TKey } from './faults.js';
+import { isTelling } from './hide-secrets.js';
 import type { IRouteConfig } from './types.js';
 
 /** Stands for a value of the routes in force. */
@@ -19,9 +20,12 @@ export interface IRestored {
   readonly faults: readonly IPathFault[];
   /** Functions of the routes in force that are not referred to, by their places. */
   readonly lost: readonly string[];
+  /** Where there is a program to run that is not referred to but spelled out. */
+  readonly programs: readonly IPathFault[];
 }
 
 interface IHeld {
+  readonly mark: string;
   readonly value: unknown;
   /** Its place without indices: it is put back at such a place only. */
   readonly role: string;
@@ -53,9 +57,10 @@ export class WrittenRoutes {
     });
     const used = new Set<string>();
     const faults: IPathFault[] = [];
-    const restored = putBack(given, ['routes'], { held, used, faults });
+    const programs: IPathFault[] = [];
+    const restored = putBack(given, ['routes'], { held, used, faults, programs });
     const unused = [...held].filter(([mark, { value }]) => typeof value === 'function' && !used.has(mark));
-    return { routes: restored, faults, lost: unused.map(([, { place }]) => place) };
+    return { routes: restored, faults, programs, lost: unused.map(([, { place }]) => place) };
   }
 
   #show(value: unknown, path: readonly TKey[], held: Map<string, IHeld> | null): unknown {
@@ -72,13 +77,14 @@ export class WrittenRoutes {
   #keep(value: unknown, path: readonly TKey[], is: string, held: Map<string, IHeld> | null): IKept {
     const place = placeText(path);
     const $kept = `${place}#${this.#mark(value, place)}`;
-    held?.set($kept, { value, role: roleOf(path), place });
+    held?.set($kept, { mark: $kept, value, role: roleOf(path), place });
     return { $kept, is };
   }
 
   #mark(value: unknown, place: string): string {
     const hmac = plugins.crypto.createHmac('sha256', this.#key).update(`${place}\n${typeof value}\n`);
     if (typeof value === 'string' || value instanceof Uint8Array) hmac.update(value);
+    else if (Array.isArray(value)) hmac.update(JSON.stringify(value));
     else hmac.update(value instanceof RegExp ? String(value) : String(this.#numberOf(value as object)));
     return hmac.digest('base64url').slice(0, 16);
   }
@@ -94,20 +100,24 @@ interface IPuttingBack {
   readonly held: ReadonlyMap<string, IHeld>;
   readonly used: Set<string>;
   readonly faults: IPathFault[];
+  readonly programs: IPathFault[];
 }
 
 function putBack(value: unknown, path: readonly TKey[], back: IPuttingBack): unknown {
   // The schema refuses what is this deep.
   if (typeof value !== 'object' || value === null || path.length > maxDepth) return value;
-  if (Array.isArray(value)) return value.map((entry, index) => putBack(entry, [...path, index], back));
+  if (Array.isArray(value)) {
+    if (isProgram(path)) back.programs.push({ path, want: wantProgram, got: 'another one' });
+    return value.map((entry, index) => putBack(entry, [...path, index], back));
+  }
   if (!Object.hasOwn(value, '$kept')) {
     // Not by assignment: a key may be `__proto__`, which the schema is to see.
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, putBack(inner, [...path, key], back)]));
   }
-  const mark = String((value as { $kept: unknown }).$kept);
-  const held = back.held.get(mark);
+  const { $kept: mark } = value as { readonly $kept: unknown };
+  const held = typeof mark === 'string' ? back.held.get(mark) : undefined;
   if (held !== undefined && held.role === roleOf(path)) {
-    back.used.add(mark);
+    back.used.add(held.mark);
     return held.value;
   }
   const want = held === undefined ? 'a value, or one that the routes in force have' : 'a value of this place';
@@ -122,12 +132,20 @@ const placeText = (path: readonly TKey[]): string =>
     '',
   );
 
-const roleOf = (path: readonly TKey[]): string => path.map((key) => (typeof key === 'number' ? '*' : key)).join('.');
+/** No name of a header or a user, whatever is in it, makes one place look like another. */
+const roleOf = (path: readonly TKey[]): string =>
+  JSON.stringify(path.map((key) => (typeof key === 'number' ? null : key)));
+
+/** What is run as the user that the proxy is. */
+const isProgram = (path: readonly TKey[]): boolean => path.at(-1) === 'command' && path.at(-2) === 'dns';
+const wantProgram =
+  'the program that is there already: another one is for the configuration file or the program around the proxy';
 
 /** What to say in place of a value; null: it is shown. */
 function whatIs(value: unknown, path: readonly TKey[]): string | null {
   const names = path.filter((key) => typeof key === 'string');
   if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value) && isProgram(path)) return 'a program';
   if (value instanceof RegExp) return isTelling(names.at(-1)) ? 'a secret pattern' : `the pattern ${value}`;
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (typeof value !== 'string') return null;
@@ -154,8 +172,6 @@ const isField = (place: string, above: string): boolean =>
 /** What clients send and are sent they know. */
 const isForTargets = (place: string, above: string): boolean =>
   place !== 'response' && above !== 'match' && above !== 'respond' && place !== 'cors' && place !== 'hsts';
-
-const isTelling = (name = ''): boolean => /auth|cookie|cred|key|pass|secret|sess|sign|token/i.test(name);
 
 /** Made of what the proxy fills in. */
 const isTemplate = (text: string): boolean => /^(\{\w+\}|[\s,;:/=-])*$/.test(text);

@@ -24,6 +24,9 @@ class RouteCount {
 
 export class RouteCounts {
   readonly #routes = new Map<string, RouteCount>();
+  /** Who was counted last is often counted next. Counts are never replaced, so that this one stays right. */
+  #lastRoute: string | null = null;
+  #last = new RouteCount();
 
   connected(route: string): void {
     this.#of(route).connections++;
@@ -46,8 +49,13 @@ export class RouteCounts {
   }
 
   #of(route: string): RouteCount {
-    const known = this.#routes.get(route);
-    if (known !== undefined) return known;
+    if (route === this.#lastRoute) return this.#last;
+    this.#last = this.#routes.get(route) ?? this.#make(route);
+    this.#lastRoute = route;
+    return this.#last;
+  }
+
+  #make(route: string): RouteCount {
     if (this.#routes.size >= maxCountedRoutes && route !== otherKey) return this.#of(otherKey);
     const made = new RouteCount();
     this.#routes.set(route, made);

@@ -58,6 +58,16 @@ tap.test('query: decoded as forms are, one of the values will do', async () => {
   expect(parameter('\ufffd', 'a+b=%FF').ok).toBeTrue();
 });
 
+tap.test('what a client must know is judged and not shown, where its name tells', async () => {
+  const secret = 'canary-0123456789';
+  for (const want of [secret, /canary-\d+/]) {
+    const field = ask({ headers: [{ name: 'x-api-key', want }] }, { fields: ['X-Api-Key', secret] });
+    expect([field.ok, field.want]).toEqual([true, 'x-api-key: (hidden)']);
+    const other = ask({ query: [{ name: 'token', want }] }, { query: 'token=x' });
+    expect([other.ok, other.want]).toEqual([false, 'token=(hidden)']);
+  }
+});
+
 tap.test('long values are cut for showing', async () => {
   expect(header('1', ['x-a', 'x'.repeat(300)]).got).toHaveLength(83);
   expect(parameter('1', `a+b=${'x'.repeat(300)}`).got).toHaveLength(83);

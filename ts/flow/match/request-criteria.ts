@@ -1,6 +1,7 @@
 // What a route asks of a request beyond host and path, one object a criterion.
 
 import { fieldValue } from '../../codec/http-message.js';
+import { isTelling } from '../../config/hide-secrets.js';
 import type { IResolvedMatch, IResolvedPair } from '../../config/resolved.js';
 import type { IRequestFacts } from '../stages.js';
 import { type ICriterion, list, shorten } from './criteria.js';
@@ -35,7 +36,7 @@ function headerCriterion({ name, want }: IResolvedPair): TRequestCriterion {
   return {
     name: 'headers',
     need: 'first-bytes',
-    want: `${name}: ${want}`,
+    want: `${name}: ${shownWant(name, want)}`,
     test({ fields }) {
       const value = fieldValue(fields, name);
       return value !== null && test(value);
@@ -52,7 +53,7 @@ function queryCriterion({ name, want }: IResolvedPair): TRequestCriterion {
   return {
     name: 'query',
     need: 'first-bytes',
-    want: `${name}=${want}`,
+    want: `${name}=${shownWant(name, want)}`,
     test: ({ query }) => query !== '' && parametersOf(query).getAll(name).some(test),
     got({ query }) {
       const values = parametersOf(query).getAll(name);
@@ -60,6 +61,9 @@ function queryCriterion({ name, want }: IResolvedPair): TRequestCriterion {
     },
   };
 }
+
+/** Whoever reads an explanation need not know what a client must know. */
+const shownWant = (name: string, want: string | RegExp): string => (isTelling(name) ? '(hidden)' : String(want));
 
 /** A pattern of our own: the state that a global or sticky one carries from test to test is none of ours. */
 function testOf(want: string | RegExp): (value: string) => boolean {
