@@ -31,7 +31,7 @@ const table: Readonly<Record<string, IRow>> = {
   admin: { imports: ['base'] },
   // Counts that are kept once for all processes, and figures that are added up, are those of a single process.
   workers: {
-    imports: ['base', 'config', 'flow/guard', 'observe', 'smart-proxy.ts'],
+    imports: [...['base', 'codec', 'config', 'flow/guard', 'observe', 'admin'], 'admin-figures.ts', 'smart-proxy.ts'],
     types: ['flow', 'certs', 'nftables', 'group-parts.ts', 'host-parts.ts'],
   },
   // Thin adapters: nothing but the entry imports them.
@@ -48,7 +48,10 @@ const table: Readonly<Record<string, IRow>> = {
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
   'admin-events.ts': { imports: parts },
   'admin-figures.ts': { imports: parts },
-  'admin-side.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'] },
+  'admin-side.ts': {
+    imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'],
+    types: ['group-parts.ts'],
+  },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
   'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-side.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
