@@ -13,6 +13,7 @@ interface IRow {
 
 const stages = ['flow/listen', 'flow/peek', 'flow/match', 'flow/guard', 'flow/forward'];
 const upToFlow = ['base', 'codec', 'config', 'flow'];
+const adminParts = ['admin-events.ts', 'admin-figures.ts'];
 const parts = [...upToFlow, ...stages, 'http', 'certs', 'nftables', 'observe', 'admin', 'workers'];
 
 /** What each folder may import, besides itself and plugins.ts. */
@@ -48,10 +49,7 @@ const table: Readonly<Record<string, IRow>> = {
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
   'admin-events.ts': { imports: parts },
   'admin-figures.ts': { imports: parts },
-  'admin-side.ts': {
-    imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'],
-    types: ['group-parts.ts'],
-  },
+  'admin-side.ts': { imports: [...parts, 'group-parts.ts', 'host-parts.ts', 'proxy-parts.ts', ...adminParts] },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
   'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-side.ts'] },
   'http-proxy.ts': { imports: ['base', 'config', 'flow', 'host-parts.ts', 'smart-proxy.ts'] },
