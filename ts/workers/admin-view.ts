@@ -16,7 +16,7 @@ import { ConfigError, messageOf } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import { finishFaults } from '../config/faults.js';
 import { resolveConfig } from '../config/resolve.js';
-import type { IRouteConfig } from '../config/types.js';
+import type { IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import { WrittenRoutes } from '../config/written-routes.js';
 import type { IPlan, IUpdateOptions } from '../flow/plan.js';
 import type { IRestoredRoutes } from '../group-parts.js';
@@ -60,6 +60,7 @@ export class GroupView implements IAdminView {
   readonly #shown = new WrittenRoutes();
   readonly #startedAt = systemClock.wallMs();
   readonly #startedMs = systemClock.nowMs();
+  readonly #keys = new WeakMap<TConfigSource, readonly (string | null)[]>();
   #updates = 0;
   #since = systemClock.wallMs();
   #routeCount = 0;
@@ -113,8 +114,9 @@ export class GroupView implements IAdminView {
     const source = this.#parts.source();
     if ('module' in source) return (await this.#parts.asking.first((worker) => askView(worker, 'routes'))).answer;
     const { routes } = source.options;
-    const keys = new Map(resolveConfig(source.options).routes.map(({ index, key }) => [index, key]));
-    return { routes: this.#shown.show(routes), keys: routes.map((_, index) => keys.get(index) ?? null) };
+    const keys = this.#keys.get(source) ?? keysOf(source.options);
+    this.#keys.set(source, keys);
+    return { routes: this.#shown.show(routes), keys };
   }
 
   async connections(filter: IConnectionFilter) {
@@ -225,4 +227,9 @@ export class GroupView implements IAdminView {
     }
     return [...this.#cpuSeconds.values()].reduce((sum, each) => sum + each, cpuSeconds() + this.#cpuSecondsOfGone);
   }
+}
+
+function keysOf(options: ISmartProxyOptions): readonly (string | null)[] {
+  const keys = new Map(resolveConfig(options).routes.map(({ index, key }) => [index, key]));
+  return options.routes.map((_, index) => keys.get(index) ?? null);
 }

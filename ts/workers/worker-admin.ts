@@ -47,7 +47,8 @@ export class WorkerAdmin {
       this.#hearing.delete(kind);
       stop();
     }
-    for (const kind of kinds) if (!this.#hearing.has(kind)) await this.#listen(kind);
+    // All at once: the next wish may come before these are heard of.
+    await Promise.all(kinds.map((kind) => this.#hearing.has(kind) || this.#listen(kind)));
     return undefined;
   }
 
