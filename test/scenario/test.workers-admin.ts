@@ -207,8 +207,12 @@ tap.test('one interface shows and does what all workers are and do, also while o
   const hanging = group.pids[1] ?? 0;
   process.kill(hanging, 'SIGSTOP');
   try {
-    const partly = await json<IAdminStatus>('GET', '/api/status');
-    expect(partly.workers?.map(({ memory }) => memory !== null)).toEqual([true, false]);
+    const answering = async () =>
+      (await json<IAdminStatus>('GET', '/api/status')).workers?.map(({ memory }) => memory !== null);
+    let answers = await answering();
+    // The other one may be slow, too, where the machine is.
+    for (let more = 0; more < 3 && answers?.[0] === false; more++) answers = await answering();
+    expect(answers).toEqual([true, false]);
   } finally {
     process.kill(hanging, 'SIGCONT');
   }

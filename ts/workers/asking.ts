@@ -8,7 +8,7 @@ import { WireError } from './wire.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** People wait for it. Whoever hangs says nothing, however long. */
-export const answerWithinMs = 3_000;
+export const answerWithinMs = 5_000;
 /** Workers that are asked, one after the other, until one answers. */
 const mostTried = 3;
 
