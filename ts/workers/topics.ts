@@ -64,7 +64,7 @@ export type TViewCall = Exclude<keyof IGroupView, 'restore' | 'subscribe'>;
 export interface IEventBatch {
   /** JSON of `IAdminEvent[]`. */
   readonly events: string;
-  /** Events that were lost before these, by their kinds. */
+  /** Events that were lost after these, by their kinds. */
   readonly dropped: readonly (readonly [TAdminEventKind, number])[];
 }
 
