@@ -25,7 +25,6 @@ const bounds = {
 export function figuresOf(metrics: Pick<Metrics, 'getMetrics' | 'histograms'>, maxConnections: number): IAdminFigures {
   const known = metrics.getMetrics();
   const { connections, totals, requests, ends, refused, kernel } = known;
-  const { user, system } = plugins.process.cpuUsage();
   const { rss, heapUsed } = plugins.process.memoryUsage();
   const { active, connections: sent, refused: denied, limited, dropped, bytesIn, bytesOut } = kernel;
   return {
@@ -42,8 +41,14 @@ export function figuresOf(metrics: Pick<Metrics, 'getMetrics' | 'histograms'>, m
     routes: routesOf(known),
     kernel: { active, connections: sent, refused: denied, limited, dropped, bytesIn, bytesOut },
     ...metrics.histograms(bounds),
-    process: { cpuSeconds: (user + system) / 1_000_000, residentBytes: rss, heapBytes: heapUsed },
+    process: { cpuSeconds: cpuSeconds(), residentBytes: rss, heapBytes: heapUsed },
   };
+}
+
+/** Of this process, since it began. */
+export function cpuSeconds(): number {
+  const { user, system } = plugins.process.cpuUsage();
+  return (user + system) / 1_000_000;
 }
 
 const occurred = (counts: Readonly<Record<string, number>>): Record<string, number> =>

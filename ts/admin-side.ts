@@ -14,17 +14,18 @@ import type {
   IConnectionList,
 } from './admin/view.js';
 import { type IEventSource, subscribe } from './admin-events.js';
-import { figuresOf } from './admin-figures.js';
+import { cpuSeconds, figuresOf } from './admin-figures.js';
 import { ConfigError, messageOf, ProxyError } from './base/errors.js';
 import { foldAddress, limitKey } from './codec/address.js';
 import { copyPlain } from './config/copy.js';
-import { finishFaults, type IPathFault } from './config/faults.js';
+import { finishFaults, type IPathFault, type TKey } from './config/faults.js';
 import type { IResolvedAdmin } from './config/resolved.js';
 import type { IRouteConfig } from './config/types.js';
 import { WrittenRoutes } from './config/written-routes.js';
 import { formatExplanation, type IExplainQuery, type IExplanation } from './flow/explain.js';
 import type { IPlan, IUpdateOptions } from './flow/plan.js';
 import type { ISnapshot } from './flow/snapshot.js';
+import type { IGroupParts, IGroupView, IRestoredRoutes } from './group-parts.js';
 import type { IHostControl, IStopOptions } from './host-parts.js';
 import type { INfTablesStatus } from './nftables/kernel-status.js';
 import * as plugins from './plugins.js';
@@ -42,7 +43,10 @@ export interface IAdminSubject extends IEventSource {
 }
 
 export interface IAdminSideParts {
-  readonly config: IResolvedAdmin;
+  /** null: without a server. */
+  readonly config: IResolvedAdmin | null;
+  /** Of which this is one process: the primary has the server for all, and asks each. */
+  readonly group: IGroupParts | undefined;
   readonly proxy: IAdminSubject;
   readonly parts: IProxyParts;
   readonly control: IHostControl | undefined;
@@ -50,18 +54,15 @@ export interface IAdminSideParts {
   readonly state: () => 'new' | 'running' | 'stopped';
 }
 
-interface IRestoredRoutes {
-  readonly routes: readonly IRouteConfig[];
-  /** Functions that are not among them any more. */
-  readonly lost: readonly string[];
+interface IPutRoutes extends IRestoredRoutes {
   /** Whoever may change routes may not run what he likes. */
   readonly programs: readonly IPathFault[];
 }
 
 const states = { new: 'starting', running: 'running', stopped: 'draining' } as const;
 
-export class AdminSide implements IAdminView {
-  readonly server: AdminServer;
+export class AdminSide implements IAdminView, IGroupView {
+  readonly server: AdminServer | null;
   readonly reload: (() => Promise<object>) | null;
   readonly #given: IAdminSideParts;
   readonly #shown = new WrittenRoutes();
@@ -75,25 +76,17 @@ export class AdminSide implements IAdminView {
   #since = 0;
 
   constructor(given: IAdminSideParts) {
-    const { config, parts, control } = given;
+    const { config, control, group, parts } = given;
     this.#given = given;
     this.#startedAt = parts.clock.wallMs();
     this.#startedMs = parts.clock.nowMs();
     const reload = control?.reload?.bind(control);
     this.reload = reload ?? null;
     const { clock, logger } = parts;
-    const { host, port, hosts, token } = config;
-    const keyOf = limitKey;
-    this.server = new AdminServer({
-      view: this,
-      host,
-      port,
-      hosts,
-      token: token?.reveal() ?? null,
-      clock,
-      logger,
-      keyOf,
-    });
+    const own = { view: this, clock, logger, keyOf: limitKey };
+    const isServed = config !== null && group === undefined;
+    this.server = isServed ? new AdminServer({ ...own, ...config, token: config.token?.reveal() ?? null }) : null;
+    group?.admin.attach(this);
   }
 
   /**
@@ -101,11 +94,11 @@ export class AdminSide implements IAdminView {
    * @throws ProxyError LISTEN_FAILED, and what `open` throws: the interface is closed again then
    */
   async openAround(open: () => Promise<void>): Promise<void> {
-    await this.server.open();
+    await this.server?.open();
     try {
       await open();
     } catch (error) {
-      await this.server.close();
+      await this.server?.close();
       throw error;
     }
   }
@@ -117,6 +110,7 @@ export class AdminSide implements IAdminView {
    */
   copy(routes: readonly IRouteConfig[]): readonly IRouteConfig[] {
     this.#judges.get(routes)?.();
+    if (this.#given.group?.admin.keepsWritten === false) return [];
     return (copyPlain({ routes }).value as { readonly routes: readonly IRouteConfig[] }).routes;
   }
 
@@ -143,6 +137,7 @@ export class AdminSide implements IAdminView {
       maxConnections: parts.connections.maxConnections,
       config: { updates: this.#updates, since: this.#since, reloadable: this.reload !== null },
       memory: { rss, heapUsed },
+      cpuSeconds: cpuSeconds(),
     };
   }
 
@@ -213,15 +208,22 @@ export class AdminSide implements IAdminView {
   }
 
   async updateRoutes(given: unknown, { force, closeRemoved }: IAdminUpdate): Promise<object> {
-    const judged = (): IRestoredRoutes => {
-      const restored = this.#restore(given);
-      if (restored.programs.length > 0) throw new ConfigError(finishFaults(restored.programs));
-      if (restored.lost.length > 0 && !force) throw lossOf(restored.lost);
+    const judged = (): IPutRoutes => {
+      const restored = this.#restoreForUse(given);
+      if (!force) refuseLoss(restored.lost, 'send what GET /api/routes shows of them, or "force": true');
       return restored;
     };
     const { routes, lost } = judged();
     this.#judges.set(routes, judged);
     return { ...(await this.#given.proxy.updateRoutes(routes, { closeRemoved })), lost };
+  }
+
+  async restore(given: unknown, { force }: IAdminUpdate): Promise<IRestoredRoutes> {
+    const { routes, lost } = this.#restoreForUse(given);
+    const faults = functionFaults(routes, ['routes']);
+    if (faults.length > 0) throw new ConfigError(finishFaults(faults));
+    if (!force) refuseLoss(lost, 'change the module and have it read again, or "force": true');
+    return { routes, lost };
   }
 
   async endConnection(id: string): Promise<boolean> {
@@ -245,19 +247,38 @@ export class AdminSide implements IAdminView {
     return subscribe(proxy, kinds, (kind, data) => hear({ kind, at: parts.clock.wallMs(), data }));
   }
 
+  /** @throws ConfigError as `#restore`, and for programs that were not there before */
+  #restoreForUse(given: unknown): IPutRoutes {
+    const restored = this.#restore(given);
+    if (restored.programs.length > 0) throw new ConfigError(finishFaults(restored.programs));
+    return restored;
+  }
+
   /** @throws ConfigError where something is referred to that is not there */
-  #restore(given: unknown): IRestoredRoutes {
+  #restore(given: unknown): IPutRoutes {
     const { routes, faults, ...more } = this.#shown.restore(given, this.#written);
     if (faults.length > 0) throw new ConfigError(finishFaults(faults));
     return { ...more, routes: routes as readonly IRouteConfig[] };
   }
 }
 
-function lossOf(lost: readonly string[]): ProxyError {
+/** @throws ProxyError HANDLERS_LOST */
+function refuseLoss(lost: readonly string[], how: string): void {
+  if (lost.length === 0) return;
   const what = lost.slice(0, 10).join(', ');
   const more = lost.length > 10 ? ` and ${lost.length - 10} more` : '';
-  const how = 'send what GET /api/routes shows of them, or "force": true';
-  return new ProxyError('HANDLERS_LOST', `these functions of the program would be lost: ${what}${more}; ${how}`);
+  throw new ProxyError('HANDLERS_LOST', `these functions of the program would be lost: ${what}${more}; ${how}`);
+}
+
+/** Each process has functions of its own, which no message brings to another. */
+function functionFaults(value: unknown, path: readonly TKey[]): IPathFault[] {
+  if (typeof value === 'function') {
+    const want = 'plain data: a function of the module changes with the module, which is read again by a reload';
+    return [{ path, want, got: 'a function' }];
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
+  if (Array.isArray(value)) return value.flatMap((entry, index) => functionFaults(entry, [...path, index]));
+  return Object.entries(value).flatMap(([key, inner]) => functionFaults(inner, [...path, key]));
 }
 
 const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);

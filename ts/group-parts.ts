@@ -1,7 +1,9 @@
 // What a proxy that is one process of several shares with the others. workers/ gives it; nobody else needs it.
 
+import type { IAdminUpdate, IAdminView } from './admin/view.js';
 import type { IChallengeRelay } from './certs/challenge-relay.js';
 import type { IListeningPoint } from './config/change.js';
+import type { IRouteConfig } from './config/types.js';
 import type { ISharedCounts } from './flow/guard/shared-counts.js';
 import type { THandOver, TSharePort } from './flow/listen/listener.js';
 import type { TKernelPart } from './kernel-side.js';
@@ -21,6 +23,30 @@ export interface IGroupParts {
   readonly agreed: () => Promise<void>;
   /** Called once, as the proxy is made. */
   readonly attach: (inside: IGroupInside) => void;
+  readonly admin: IGroupAdmin;
+}
+
+/** The admin interface of a group is the primary's, which asks each proxy. */
+export interface IGroupAdmin {
+  /** Whether routes are kept as they were written, for `routes` and `restore`. */
+  readonly keepsWritten: boolean;
+  /** Called once, as the proxy is made. */
+  readonly attach: (view: IGroupView) => void;
+}
+
+/** What this process alone knows and does. */
+export interface IGroupView extends Omit<IAdminView, 'reload' | 'stop' | 'updateRoutes'> {
+  /**
+   * Routes for all processes: puts back what `given` refers to.
+   * @throws ConfigError also for functions, which cannot pass; ProxyError HANDLERS_LOST
+   */
+  restore(given: unknown, options: IAdminUpdate): Promise<IRestoredRoutes>;
+}
+
+export interface IRestoredRoutes {
+  readonly routes: readonly IRouteConfig[];
+  /** Functions that are not among them, by their places. */
+  readonly lost: readonly string[];
 }
 
 /** What others of the group may ask of this proxy. */

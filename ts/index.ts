@@ -7,6 +7,7 @@ export type {
   IAdminRoutes,
   IAdminStatus,
   IAdminTarget,
+  IAdminWorker,
   IConnectionList,
   TAdminEventKind,
 } from './admin/view.js';

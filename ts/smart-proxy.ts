@@ -52,9 +52,9 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     const snapshot = () => this.#snapshot;
     this.#parts = makeProxyParts({ config, logger: options.logger, host: parts, emitter: this, snapshot });
     this.#snapshot = takeSnapshot(config, this.#parts.forward);
-    const own = { proxy: this, parts: this.#parts, snapshot, state: () => this.#state, control: parts.control };
-    // Of several processes the primary has one for all.
-    this.#admin = parts.group === undefined && config.admin ? new AdminSide({ ...own, config: config.admin }) : null;
+    const { control, group } = parts;
+    const own = { proxy: this, parts: this.#parts, snapshot, state: () => this.#state, control, group };
+    this.#admin = group || config.admin ? new AdminSide({ ...own, config: config.admin }) : null;
     this.#admin?.took(this.#admin.copy(options.routes));
   }
 
@@ -186,7 +186,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
 
   /** Where the admin interface listens; null while it does not. */
   get adminAddress(): { readonly address: string; readonly port: number } | null {
-    return this.#admin?.server.address ?? null;
+    return this.#admin?.server?.address ?? null;
   }
 
   /** Its port, a free one as it turned out; null while there is none. */
@@ -278,7 +278,7 @@ export class SmartProxy extends plugins.events.EventEmitter<ISmartProxyEvents> {
     await this.#parts.certificates.contexts.cleanup();
     await this.#parts.registry.cleanup();
     await this.#parts.ownResolver?.cleanup();
-    await this.#admin?.server.close();
+    await this.#admin?.server?.close();
   }
 
   #snapshotOf(routes: readonly IRouteConfig[]): ISnapshot {

@@ -44,4 +44,40 @@ tap.test('code runs in each worker, SIGHUP reloads all, SIGTERM to the group end
   expect(running.output()).toMatch(/^stopped$/m);
 });
 
+tap.test('one admin interface for all workers, which the commands for running proxies ask', async () => {
+  await using folder = await makeFolder();
+  const file = join(folder.path, 'proxy.yaml');
+  const data = (body: string) => `listenAddress: 127.0.0.1
+routes:
+  - name: page
+    match: { ports: 0, domains: a.test }
+    action: { type: respond, respond: { status: 200, body: ${body} } }
+`;
+  await writeFile(file, data('one'));
+  await using running = await startCli(['run', '--config', file, '--workers', '2', '--admin', '127.0.0.1:0']);
+  const place = /^admin interface on http:\/\/(127\.0\.0\.1:\d+)\//m;
+  await until(
+    () => place.test(running.output()),
+    10_000,
+    () => running.output(),
+  );
+  const admin = ['--admin', place.exec(running.output())?.[1] ?? ''];
+  const good = async (...args: string[]) => {
+    const { code, out, err } = await runCli([...args, ...admin]);
+    if (code !== 0) throw new Error(`${args[0]}: ${code}: ${err}`);
+    return out;
+  };
+  expect(await good('status')).toMatch(
+    /: running for .*\n1 route; [\s\S]*worker 1 in process \d+: 0 connections, [\s\S]*worker 2/,
+  );
+  expect(await good('connections')).toMatch(/^0 live connections, 0 shown/);
+  expect(await good('metrics')).toMatch(/^smartproxy_ready 1$/m);
+  await writeFile(file, data('two'));
+  expect(await good('plan', '--config', file)).toMatch(/~ route page: action/);
+  expect(await good('reload')).toMatch(/0 added, 1 changed/);
+  expect(String((await fetchThrough(running.port, '/', { headers: { Host: 'a.test' } })).body)).toEqual('two');
+  await good('stop');
+  expect(await running.ended).toEqual(0);
+});
+
 export default tap.start();

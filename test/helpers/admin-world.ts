@@ -50,6 +50,7 @@ export const someStatus: IAdminStatus = {
   maxConnections: 100,
   config: { updates: 1, since: 1_700_000_001_000, reloadable: true },
   memory: { rss: 1, heapUsed: 1 },
+  cpuSeconds: 1.5,
 };
 
 const histogram = { bounds: [1, 3], counts: [1, 2], count: 3, sum: 12 };
@@ -69,7 +70,7 @@ export const someFigures = {
 
 export function makeFakeView(own: Partial<IAdminView> = {}): IFakeView {
   const calls: (readonly [string, ...unknown[]])[] = [];
-  const hearing = new Map<TAdminEventKind, Set<(event: IAdminEvent) => void>>();
+  const hearing = new Map<IAdminEvent['kind'], Set<(event: IAdminEvent) => void>>();
   const note =
     <T>(name: string, answer: T) =>
     async (...args: unknown[]): Promise<T> => {

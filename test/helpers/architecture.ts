@@ -13,6 +13,7 @@ interface IRow {
 
 const stages = ['flow/listen', 'flow/peek', 'flow/match', 'flow/guard', 'flow/forward'];
 const upToFlow = ['base', 'codec', 'config', 'flow'];
+const adminParts = ['admin-events.ts', 'admin-figures.ts'];
 const parts = [...upToFlow, ...stages, 'http', 'certs', 'nftables', 'observe', 'admin', 'workers'];
 
 /** What each folder may import, besides itself and plugins.ts. */
@@ -31,10 +32,9 @@ const table: Readonly<Record<string, IRow>> = {
   admin: { imports: ['base'] },
   // Counts that are kept once for all processes, and figures that are added up, are those of a single process.
   workers: {
-    imports: ['base', 'config', 'flow/guard', 'observe', 'smart-proxy.ts'],
+    imports: [...['base', 'codec', 'config', 'flow/guard', 'observe', 'admin'], 'admin-figures.ts', 'smart-proxy.ts'],
     types: ['flow', 'certs', 'nftables', 'group-parts.ts', 'host-parts.ts'],
   },
-  // Thin adapters: nothing but the entry imports them.
   compat: { imports: [...parts, 'smart-proxy.ts'], types: ['http-proxy.ts'] },
   // Like the command line, a user of the public interface; it reads what comes back by our codecs.
   attack: { imports: ['base', 'codec', 'index.ts'] },
@@ -48,7 +48,7 @@ const table: Readonly<Record<string, IRow>> = {
   'proxy-parts.ts': { imports: [...parts, 'host-parts.ts', 'kernel-side.ts', 'certificate-side.ts'] },
   'admin-events.ts': { imports: parts },
   'admin-figures.ts': { imports: parts },
-  'admin-side.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'admin-events.ts', 'admin-figures.ts'] },
+  'admin-side.ts': { imports: [...parts, 'group-parts.ts', 'host-parts.ts', 'proxy-parts.ts', ...adminParts] },
   'certificate-desk.ts': { imports: [...parts, 'proxy-parts.ts'] },
   'explain-view.ts': { imports: [...parts, 'proxy-parts.ts'] },
   'smart-proxy.ts': { imports: [...parts, 'host-parts.ts', 'proxy-parts.ts', 'explain-view.ts', 'admin-side.ts'] },

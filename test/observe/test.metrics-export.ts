@@ -5,6 +5,7 @@ import {
   addRetired,
   type IMetricsExport,
   retired,
+  sumBoundCounts,
   sumMetrics,
   sumStatistics,
 } from '../../ts/observe/metrics-export.js';
@@ -100,6 +101,21 @@ tap.test('rates of a moment and of seconds are added; samples join those nearest
   expect(sum?.history(60).map((point) => point.in)).toEqual([1, 12, 23]);
   expect(sum?.custom(2)).toEqual({ in: 17.5, out: 0 });
   expect([...(sum?.byRoute() ?? [])]).toEqual([['web', { in: 2, out: 2 }]]);
+});
+
+tap.test('values are counted up to bounds, and added up, over processes and those that are gone', () => {
+  const one = exported(
+    [
+      [200, 3],
+      [200, 1_000],
+    ],
+    1,
+  );
+  const gone = addRetired(retired(exported([[200, 3]], 0)), retired(exported([[500, 100]], 0)));
+  const bounds = { connectionDuration: [1], bytesTransferred: [1], requestDuration: [3, 127] };
+  const { requestDuration } = sumBoundCounts([one, gone], bounds);
+  expect(requestDuration).toEqual({ bounds: [3, 127], counts: [2, 3], count: 4, sum: 1_106 });
+  expect(sumBoundCounts([], bounds).connectionDuration).toEqual({ bounds: [1], counts: [0], count: 0, sum: 0 });
 });
 
 export default tap.start();

@@ -51,8 +51,24 @@ export interface IAdminStatus {
     /** Whether `reload` can be asked for. */
     readonly reloadable: boolean;
   };
-  /** Bytes. */
+  /** Bytes; of a group: of all its processes. */
   readonly memory: { readonly rss: number; readonly heapUsed: number };
+  /** Seconds of processor time since the start; of a group: of all its processes. */
+  readonly cpuSeconds: number;
+  /** Of a group of processes, of which `pid` is the one that minds the others; those that are there now. */
+  readonly workers?: readonly IAdminWorker[];
+}
+
+export interface IAdminWorker {
+  readonly number: number;
+  readonly pid: number;
+  /** Whether it serves. */
+  readonly isReady: boolean;
+  readonly connections: number;
+  /** How often its place was filled anew. */
+  readonly restarts: number;
+  /** What it said of itself; null: it did not answer in time. */
+  readonly memory: IAdminStatus['memory'] | null;
 }
 
 export interface IAdminRoutes {
@@ -198,7 +214,8 @@ export const adminEventKinds = [
 export type TAdminEventKind = (typeof adminEventKinds)[number];
 
 export interface IAdminEvent {
-  readonly kind: TAdminEventKind;
+  /** `dropped`: `count` of them were lost on their way here. */
+  readonly kind: TAdminEventKind | 'dropped';
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly data: object;

@@ -35,6 +35,7 @@ export async function adminStatus(given: IJsonArguments, host: IHost): Promise<v
     `${status.connections} of ${countOf(status.maxConnections, 'connection')}; ${ratesText(statistics)}`,
     ...targetLines(targets),
     ...certificateLines(certificates),
+    ...workerLines(status),
   ];
   host.out(printable(lines.join('\n')));
 }
@@ -46,6 +47,14 @@ function statusLines({ version, pid, node, state, uptimeMs, ports, routes, confi
     `smartproxy ${version} in process ${pid} on Node ${node}: ${state} for ${durationText(uptimeMs)}`,
     `${countOf(routes, 'route')}${updates}; listening on ${portsText(ports) || 'no port'}`,
   ];
+}
+
+function workerLines({ workers = [] }: IAdminStatus): string[] {
+  return workers.map(({ number, pid, isReady, connections, restarts, memory }) => {
+    const state = !isReady ? 'starting' : memory === null ? 'does not answer' : bytesText(memory.rss);
+    const again = restarts === 0 ? '' : `, restarted ${countOf(restarts, 'time')}`;
+    return `worker ${number} in process ${pid}: ${countOf(connections, 'connection')}, ${state}${again}`;
+  });
 }
 
 const ratesText = ({ bytesInPerSecond, bytesOutPerSecond, requestsPerSecond }: IStatistics): string =>

@@ -40,11 +40,9 @@ export async function run(
   const count = workerCount(workers);
   const config = await readConfigFile(file);
   const options = await withAdmin(config.options, more, host);
-  if (count > 1 && options.admin !== undefined) {
-    throw new CommandError(1, '--workers: the admin interface shows one process');
-  }
   const control: IHostControl = { reload: () => reloader.reloadAndTell() };
-  const several = count > 1 ? await makeWorkers(config, count, more.logLevel) : null;
+  const several =
+    count > 1 ? await makeWorkers({ ...config, options }, { workers: count, control, logLevel: more.logLevel }) : null;
   const proxy = several?.proxy ?? new SmartProxy(await withLog(options, more.logLevel), { control });
   const report = new Report({ host, json: more.json ?? false });
   const reloadable = several?.reloadable ?? (proxy as SmartProxy);

@@ -34,7 +34,7 @@ export async function serve({ proxy, host, report, what, onHangup, control = {} 
   control.stop = (graceMs) => stop.begin(graceMs === null ? {} : { graceMs });
   try {
     await proxy.start();
-    report.listening(proxy.getListeningPorts(), what, proxy instanceof ProxyWorkers ? null : proxy.adminAddress);
+    report.listening(proxy.getListeningPorts(), what, proxy.adminAddress);
     await Promise.race([stop.done, ...(proxy instanceof ProxyWorkers ? [noneLeft(proxy)] : [])]);
     report.stopped();
   } finally {

@@ -1,6 +1,6 @@
 // `run --workers`: the same file, served by several processes.
 
-import { ProxyWorkers } from '../index.js';
+import { type IHostControl, ProxyWorkers } from '../index.js';
 import * as plugins from '../plugins.js';
 import { type IConfigFile, isCodeFile } from './config-file.js';
 import { CommandError } from './host.js';
@@ -21,16 +21,23 @@ export interface IWorkersOfFile {
   readonly reloadable: IReloadable;
 }
 
+export interface IWorkersWish {
+  readonly workers: number;
+  readonly control: IHostControl;
+  readonly logLevel: TLogLevel;
+}
+
 /** Data is handed to the workers; code is run by each of them. */
 export async function makeWorkers(
   { file, options }: IConfigFile,
-  workers: number,
-  logLevel: TLogLevel,
+  { workers, control, logLevel }: IWorkersWish,
 ): Promise<IWorkersOfFile> {
   const isCode = isCodeFile(file);
   const proxy = new ProxyWorkers({
     config: isCode ? file : options,
     workers,
+    control,
+    ...(options.admin === undefined ? {} : { admin: options.admin }),
     logger: await makeLog(logLevel),
     logLevel: logLevel === 'silent' ? 'error' : logLevel,
     workerFile: new URL('./worker.js', import.meta.url),

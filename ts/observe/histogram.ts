@@ -36,6 +36,10 @@ export class Histogram {
     return this.#count;
   }
 
+  get sum(): number {
+    return this.#sum;
+  }
+
   /** A fraction is rounded; what is below 0 or not a number is 0. */
   record(value: number): void {
     const whole = Math.min(Math.max(0, Math.round(value) || 0), Number.MAX_SAFE_INTEGER);

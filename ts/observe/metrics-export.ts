@@ -1,7 +1,7 @@
 // What one process counted, as plain data, and the sum of several.
 
 import { endWords } from '../flow/ends.js';
-import { Histogram } from './histogram.js';
+import { Histogram, type IBoundCounts } from './histogram.js';
 import type {
   IConnectionMetrics,
   IKernelCounters,
@@ -39,6 +39,8 @@ export interface IMetricsExport {
   readonly totals: ITotalMetrics;
   /** Counts of `Histogram`. */
   readonly histograms: Readonly<Record<THistogramName, readonly number[]>>;
+  /** Of the values that they counted. */
+  readonly sums: Readonly<Record<THistogramName, number>>;
   readonly ends: TEndCounts;
   readonly refused: TEndCounts;
   readonly kernel: IKernelCounters & { readonly active: number; readonly byRoute: TEntries<IKernelCounters> };
@@ -65,6 +67,11 @@ export function exportOf(
       connectionDuration: histograms.connectionDuration.counts(),
       bytesTransferred: histograms.bytesTransferred.counts(),
       requestDuration: histograms.requestDuration.counts(),
+    },
+    sums: {
+      connectionDuration: histograms.connectionDuration.sum,
+      bytesTransferred: histograms.bytesTransferred.sum,
+      requestDuration: histograms.requestDuration.sum,
     },
     ends,
     refused,
@@ -148,6 +155,16 @@ export function sumMetrics(parts: readonly IMetricsExport[]): IMetrics {
   };
 }
 
+/** All values, counted up to fixed bounds. */
+export const sumBoundCounts = (
+  parts: readonly IMetricsExport[],
+  bounds: Readonly<Record<THistogramName, readonly number[]>>,
+): Record<THistogramName, IBoundCounts> => ({
+  connectionDuration: histogramOf(parts, 'connectionDuration').countsUpTo(bounds.connectionDuration),
+  bytesTransferred: histogramOf(parts, 'bytesTransferred').countsUpTo(bounds.bytesTransferred),
+  requestDuration: histogramOf(parts, 'requestDuration').countsUpTo(bounds.requestDuration),
+});
+
 /** `uptimeMs`: of all of them together. */
 export const sumStatistics = (parts: readonly IMetricsExport[], uptimeMs: number): IStatistics =>
   statisticsOf(sumMetrics(parts), uptimeMs);
@@ -206,7 +223,7 @@ const sumHistograms = (parts: readonly IMetricsExport[], name: THistogramName) =
 
 function histogramOf(parts: readonly IMetricsExport[], name: THistogramName): Histogram {
   const sum = new Histogram();
-  for (const { histograms } of parts) sum.add(histograms[name]);
+  for (const { histograms, sums } of parts) sum.add(histograms[name], sums[name]);
   return sum;
 }
 

@@ -29,10 +29,10 @@ export class Figures {
   }
 
   /** A worker that does not answer in time is in it as it was last. */
-  async collect(history: boolean): Promise<IFigures> {
+  async collect(history: boolean, withinMs = askWithinMs): Promise<IFigures> {
     await Promise.all(
       this.#ready().map(async (worker) => {
-        const metrics = await worker.wire.ask('metrics', { history }, askWithinMs).catch(() => null);
+        const metrics = await worker.wire.ask('metrics', { history }, withinMs).catch(() => null);
         if (metrics !== null && worker.isReady) this.#last.set(worker, metrics);
       }),
     );
@@ -46,8 +46,8 @@ export class Figures {
     return sumMetrics((await this.collect(true)).all);
   }
 
-  async statistics(): Promise<IWorkersStatistics> {
-    const { each, all } = await this.collect(false);
+  async statistics(withinMs = askWithinMs): Promise<IWorkersStatistics> {
+    const { each, all } = await this.collect(false, withinMs);
     const workers = each.map(({ worker, metrics }) => ({ ...sumStatistics([metrics], metrics.uptimeMs), worker }));
     return { ...sumStatistics(all, performance.now() - this.#startedMs), workers };
   }

@@ -4,7 +4,7 @@ import type { ILogger } from '../base/logger.js';
 import type { IHandle } from './handles.js';
 import type { PrimaryCounts } from './primary-counts.js';
 import type { SharedPorts } from './shared-ports.js';
-import type { IToPrimary, IToWorker, TWorkerEvent } from './topics.js';
+import type { IEventBatch, IToPrimary, IToWorker, TWorkerEvent } from './topics.js';
 import { type THandlers, WithHandle } from './wire.js';
 import { revivedFields } from './worker-log.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -22,6 +22,7 @@ export interface IPrimary {
   readonly status: (worker: WorkerProcess, live: number) => void;
   readonly handOver: (worker: WorkerProcess, port: number, live: number, handle: IHandle) => void;
   readonly event: (worker: WorkerProcess, event: TWorkerEvent) => void;
+  readonly heard: (batch: IEventBatch) => void;
 }
 
 /** One worker that does not answer must not keep an authority waiting for all. */
@@ -70,6 +71,10 @@ export function primaryHandlers(worker: WorkerProcess, primary: IPrimary): THand
     },
     event: (event) => {
       primary.event(worker, event);
+      return undefined;
+    },
+    heard: (batch) => {
+      primary.heard(batch);
       return undefined;
     },
   };

@@ -4,32 +4,30 @@ import { AsyncMutex } from '../base/async-utils.js';
 import { systemClock } from '../base/clock.js';
 import { messageOf, ProxyError } from '../base/errors.js';
 import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
-import type { ICertificateStatus } from '../certs/manager/manager-types.js';
 import type { IRouteConfig } from '../config/types.js';
-import type { IConnectionRecord } from '../flow/connection.js';
 import type { IPlan, IUpdateOptions } from '../flow/plan.js';
 import type { IStopOptions } from '../host-parts.js';
-import type { INfTablesStatus } from '../nftables/kernel-status.js';
 import type { IMetrics } from '../observe/metrics-types.js';
 import * as plugins from '../plugins.js';
+import { AskedWorkers } from './asked-workers.js';
+import { Asking, answerWithinMs } from './asking.js';
 import { Crew, setQuota } from './crew.js';
 import { Figures } from './figures.js';
+import { GroupAdmin } from './group-admin.js';
 import { PrimaryCounts } from './primary-counts.js';
 import { type IPrimary, primaryHandlers } from './primary-handlers.js';
 import { WorkersReporter } from './reporter.js';
 import { SharedPorts } from './shared-ports.js';
-import { sourceOf, withRoutes, workersOf } from './source.js';
+import { adminOf, sourceOf, withRoutes, workersOf } from './source.js';
 import { partsOf } from './spread.js';
 import { TicketSecret } from './ticket-secret.js';
 import type { TConfigSource, TWorkerEvent } from './topics.js';
-import type { IProxyWorkersEvents, IProxyWorkersOptions, IWorkerInfo, IWorkersStatistics } from './types.js';
+import type { IProxyWorkersOptions, IWorkerInfo, IWorkersStatistics } from './types.js';
 import { pointsOf, updateAll } from './update.js';
 import type { WorkerProcess } from './worker-process.js';
 
 const defaults = { hangTimeout: 30_000, startTimeout: 60_000, maxRestarts: 10 } as const;
 const askWithinMs = 10_000;
-/** Authorities take their time. */
-const orderWithinMs = 900_000;
 
 /** Unique among those of this process. */
 let made = 0;
@@ -38,7 +36,7 @@ let made = 0;
  * A proxy on several cores: construct it, `start` it, `stop` it, once each. Its methods are those of SmartProxy, by promises. Workers
  * are processes; if this one dies, they let their connections end and go.
  */
-export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvents> {
+export class ProxyWorkers extends AskedWorkers {
   readonly #options: IProxyWorkersOptions;
   readonly #logger: ILogger;
   readonly #reporter: WorkersReporter;
@@ -60,12 +58,15 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     for (const { wire } of this.#crew.ready) wire.tell('ticketSecret', secret);
   });
   readonly #figures: Figures;
+  protected readonly asking = new Asking(() => this.#crew.all.filter(({ isReady }) => isReady));
+  readonly #admin: GroupAdmin;
 
   /** @throws ConfigError with every fault of a configuration that is data; that of a module shows at `start`. */
   constructor(options: IProxyWorkersOptions) {
     super();
     this.#options = options;
     this.#source = sourceOf(options.config);
+    const admin = adminOf(options);
     this.#count = workersOf(options.workers);
     this.#startWithinMs = options.startTimeout ?? defaults.startTimeout;
     const { config } = options;
@@ -83,6 +84,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       status: (worker, live) => this.#crew.told(worker, live),
       handOver: (worker, port, live, handle) => this.#crew.place(worker, port, live, handle),
       event: (worker, event) => this.#event(worker, event),
+      heard: (batch) => this.#admin.heard(batch),
     };
     this.#crew = new Crew({
       entry: entry instanceof URL ? plugins.url.fileURLToPath(entry) : entry,
@@ -100,6 +102,12 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       onGaveUp: (info) => this.#reporter.gaveUp(info),
     });
     this.#figures = new Figures(() => this.#crew.ready);
+    this.#admin = new GroupAdmin({
+      ...{ proxy: this, crew: this.#crew, asking: this.asking, figures: this.#figures, logger: this.#logger },
+      ...{ options: admin, control: options.control, source: () => this.#source },
+      isStopping: () => this.#stopping !== null,
+      isStarted: () => this.#crew.replaces,
+    });
   }
 
   /**
@@ -163,6 +171,22 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     return this.#crew.infos;
   }
 
+  /** Where the admin interface of all workers listens; null while it does not. */
+  get adminAddress(): { readonly address: string; readonly port: number } | null {
+    return this.#admin.address;
+  }
+
+  /** Its port, a free one as it turned out; null while there is none. */
+  get adminPort(): number | null {
+    return this.adminAddress?.port ?? null;
+  }
+
+  /** What `updateRoutes` would do now, without doing it. @throws ConfigError as it; ProxyError NOT_RUNNING */
+  async plan(routes: readonly IRouteConfig[], options: IUpdateOptions = {}): Promise<IPlan> {
+    const wish = { routes: withRoutes(this.#source, routes).routes, options };
+    return await this.asking.plan(({ wire }) => wire.ask('plan', wish, answerWithinMs), options);
+  }
+
   /** The sums of all workers; of those that are gone, what was known last. */
   async getMetrics(): Promise<IMetrics> {
     return await this.#figures.metrics();
@@ -173,37 +197,11 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     return await this.#figures.statistics();
   }
 
-  /** Snapshots of the live connections of all workers. */
-  async getConnections(): Promise<IConnectionRecord[]> {
-    const lists = await Promise.all(
-      this.#crew.ready.map(({ wire }) => wire.ask('connections', null, askWithinMs).catch(() => [])),
-    );
-    return lists.flat();
-  }
-
-  /** As the first worker sees it. @throws as `SmartProxy.getCertificateStatus` */
-  async getCertificateStatus(route: string): Promise<readonly ICertificateStatus[]> {
-    return await this.#first.wire.ask('certificateStatus', route, askWithinMs);
-  }
-
-  /** One worker orders, all serve. @throws as `SmartProxy.provisionCertificate` */
-  async provisionCertificate(route: string): Promise<void> {
-    await this.#first.wire.ask('orderCertificate', { route, anew: false }, orderWithinMs);
-  }
-
-  /** @throws as `SmartProxy.renewCertificate` */
-  async renewCertificate(route: string): Promise<void> {
-    await this.#first.wire.ask('orderCertificate', { route, anew: true }, orderWithinMs);
-  }
-
-  /** What the kernel forwards, asked just now. @throws as `SmartProxy.getNfTablesStatus` */
-  async getNfTablesStatus(): Promise<INfTablesStatus> {
-    return await this.#first.wire.ask('nfTablesStatus', null, askWithinMs);
-  }
-
   async #startAll(): Promise<void> {
+    await this.#admin.open();
     const first = this.#crew.spawn(1);
     const started = await first.start(this.#wish(1, null), this.#startWithinMs);
+    await this.#admin.learn(started.admin);
     this.#kernelFallsBack = started.kernelFallsBack;
     this.#graceMs = started.gracefulShutdownTimeout ?? this.#graceMs;
     this.#crew.limit = started.maxConnections;
@@ -228,6 +226,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
 
   #online(worker: WorkerProcess): void {
     this.#crew.spread();
+    this.#admin.online(worker);
     this.#reporter.emit('worker-online', this.#crew.infoOf(worker));
   }
 
@@ -254,6 +253,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       logLevel: this.#options.logLevel ?? 'info',
       kernelTable: number === 1 ? this.#kernelTable : null,
       kernelFallsBack: this.#kernelFallsBack,
+      showsRoutes: adminOf(this.#options) !== null,
     };
   }
 
@@ -265,6 +265,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
         const { plan, points, kernelFallsBack } = await updateAll({ routes, options }, parts);
         this.#source = source;
         this.#kernelFallsBack = kernelFallsBack;
+        this.#admin.took();
         this.#ports.keep(points);
         this.#reporter.emit('route-update', plan);
         return plan;
@@ -281,6 +282,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     for (const part of [this.#crew, this.#figures, this.#tickets]) part.close();
     this.#ports.keep([]);
     await this.#crew.stop(graceMs, (worker, metrics) => this.#figures.last(worker, metrics));
+    await this.#admin.close();
   }
 
   #event(worker: WorkerProcess, event: TWorkerEvent): void {
@@ -289,11 +291,5 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       for (const { wire } of this.#primary.others(worker)) wire.tell('refreshCertificates', null);
     }
     this.#reporter.workerEvent(worker.number, event);
-  }
-
-  get #first(): WorkerProcess {
-    const [first] = this.#crew.ready.sort((a, b) => a.number - b.number);
-    if (first === undefined) throw new ProxyError('NOT_RUNNING', 'no worker runs');
-    return first;
   }
 }

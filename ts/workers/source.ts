@@ -1,10 +1,11 @@
 // What users give as configuration, in a form that passes from process to process.
 
 import { ConfigError, messageOf } from '../base/errors.js';
-import type { IRouteConfig, ISmartProxyOptions } from '../config/types.js';
+import type { IAdminOptions, IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import * as plugins from '../plugins.js';
 import { SmartProxy } from '../smart-proxy.js';
 import type { TConfigSource } from './topics.js';
+import type { IProxyWorkersOptions } from './types.js';
 
 /** More processes than that are a mistake. */
 const mostWorkers = 256;
@@ -12,10 +13,19 @@ const mostWorkers = 256;
 /** @throws ConfigError with every fault of what is data */
 export function sourceOf(config: ISmartProxyOptions | string | URL): TConfigSource {
   if (config instanceof URL) return { module: config.href, routes: null };
-  if (typeof config !== 'string') return plainSource(config);
+  if (typeof config !== 'string') {
+    const { admin: _, ...options } = plainSource(config).options;
+    return { options };
+  }
   const isUrl = /^(file|data|node):/.test(config);
   const module = isUrl ? config : plugins.url.pathToFileURL(plugins.path.resolve(config)).href;
   return { module, routes: null };
+}
+
+/** The interface that is asked for outside of a module, which the primary alone has: workers get no token of it. */
+export function adminOf({ admin, config }: IProxyWorkersOptions): IAdminOptions | null {
+  const own = typeof config === 'object' && !(config instanceof URL) ? config.admin : undefined;
+  return admin ?? own ?? null;
 }
 
 /** The same with other routes. @throws ConfigError as `plainSource` */

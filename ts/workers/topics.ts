@@ -1,12 +1,14 @@
 // What the primary and its workers say to each other.
 
+import type { IAdminUpdate, TAdminEventKind } from '../admin/view.js';
 import type { TOwnChallenge, TShownChallenge } from '../certs/challenge-relay.js';
 import type { ICertificateEvent, ICertificateStatus } from '../certs/manager/manager-types.js';
 import type { IListeningPoint } from '../config/change.js';
-import type { IRouteConfig, ISmartProxyOptions } from '../config/types.js';
+import type { IAdminOptions, IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import type { IConnectionRecord } from '../flow/connection.js';
 import type { IRateRule, IRateVerdict } from '../flow/guard/rate-store.js';
 import type { IPlan, IUpdateOptions } from '../flow/plan.js';
+import type { IGroupView, IRestoredRoutes } from '../group-parts.js';
 import type { INfTablesStatus } from '../nftables/kernel-status.js';
 import type { IMetricsExport } from '../observe/metrics-export.js';
 
@@ -28,6 +30,8 @@ export interface IStartWish {
   /** The table of the worker that brings routes into the kernel; null: another one does. */
   readonly kernelTable: string | null;
   readonly kernelFallsBack: boolean;
+  /** The primary's admin interface shows routes, whatever the configuration says. */
+  readonly showsRoutes: boolean;
   /** Connections at a time; null: as the configuration has it. */
   readonly quota: number | null;
 }
@@ -38,6 +42,8 @@ export interface IStarted {
   readonly gracefulShutdownTimeout: number | undefined;
   readonly kernelFallsBack: boolean;
   readonly points: readonly IListeningPoint[];
+  /** The interface that a module asks for; null: none. */
+  readonly admin: IAdminOptions | null;
 }
 
 export interface IUpdateWish {
@@ -50,6 +56,16 @@ export interface IUpdateWish {
 export interface ICommitted {
   readonly plan: IPlan;
   readonly points: readonly IListeningPoint[];
+}
+
+/** What the admin interface asks of a worker as JSON: whatever it holds, it passes. */
+export type TViewCall = Exclude<keyof IGroupView, 'restore' | 'subscribe'>;
+
+export interface IEventBatch {
+  /** JSON of `IAdminEvent[]`. */
+  readonly events: string;
+  /** Events that were lost after these, by their kinds. */
+  readonly dropped: readonly (readonly [TAdminEventKind, number])[];
 }
 
 /** [operation, scope, key, limit] */
@@ -66,6 +82,18 @@ export interface IToWorker {
   readonly points: { readonly in: null; readonly out: readonly IListeningPoint[] };
   /** `history`: with the samples of throughput. */
   readonly metrics: { readonly in: { readonly history: boolean }; readonly out: IMetricsExport };
+  /** `args` and the answer are JSON. */
+  readonly view: { readonly in: { readonly name: TViewCall; readonly args: string }; readonly out: string };
+  readonly plan: {
+    readonly in: { readonly routes: readonly IRouteConfig[]; readonly options: IUpdateOptions };
+    readonly out: IPlan;
+  };
+  readonly restore: {
+    readonly in: { readonly given: unknown; readonly options: IAdminUpdate };
+    readonly out: IRestoredRoutes;
+  };
+  /** Events of these kinds are told from now on, of others none. */
+  readonly hear: { readonly in: readonly TAdminEventKind[]; readonly out: undefined };
   readonly connections: { readonly in: null; readonly out: readonly IConnectionRecord[] };
   readonly certificateStatus: { readonly in: string; readonly out: readonly ICertificateStatus[] };
   readonly orderCertificate: {
@@ -121,4 +149,6 @@ export interface IToPrimary {
   readonly handOver: { readonly in: { readonly port: number; readonly live: number }; readonly out: undefined };
   readonly log: { readonly in: ILogLine; readonly out: undefined };
   readonly event: { readonly in: TWorkerEvent; readonly out: undefined };
+  /** Answered when they were taken: until then the worker sends no more. */
+  readonly heard: { readonly in: IEventBatch; readonly out: undefined };
 }

@@ -3,8 +3,9 @@
 import type { ProxyError } from '../base/errors.js';
 import type { ILogger } from '../base/logger.js';
 import type { ICertificateEvent } from '../certs/manager/manager-types.js';
-import type { ISmartProxyOptions } from '../config/types.js';
+import type { IAdminOptions, ISmartProxyOptions } from '../config/types.js';
 import type { IPlan } from '../flow/plan.js';
+import type { IHostControl } from '../host-parts.js';
 import type { IStatistics } from '../observe/statistics.js';
 
 export interface IProxyWorkersOptions {
@@ -26,6 +27,10 @@ export interface IProxyWorkersOptions {
   readonly startTimeout?: number;
   /** Times that a worker may die soon after it was started, one after the other, before its place stays empty. Default 10. */
   readonly maxRestarts?: number;
+  /** The admin interface, which the primary has for all workers. Default: the configuration's `admin`, also that of a module. */
+  readonly admin?: IAdminOptions;
+  /** What it may ask of the program. Default: it reloads a module, nothing else, and stops the workers alone. */
+  readonly control?: IHostControl;
   /** What each worker runs: a module that calls `runWorker`. Default: one that only does that. */
   readonly workerFile?: string | URL;
   /** Arguments of Node for the workers. Default: those of this process. */

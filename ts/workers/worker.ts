@@ -12,6 +12,7 @@ import { type IHandle, socketOf, takeHandle } from './handles.js';
 import type { ICommitted, IStarted, IStartWish, IToPrimary, IToWorker, IUpdateWish } from './topics.js';
 import { Vote } from './vote.js';
 import { type IWireEnd, plainError, Wire } from './wire.js';
+import { adminOf, WorkerAdmin } from './worker-admin.js';
 import { WorkerChallenges } from './worker-challenges.js';
 import { WorkerCounts } from './worker-counts.js';
 import { workerLogger } from './worker-log.js';
@@ -39,6 +40,7 @@ export class Worker {
   readonly wire: TToPrimaryWire;
   readonly #load: IWorkerParts['load'];
   readonly #challenges: WorkerChallenges;
+  readonly #admin: WorkerAdmin;
   #proxy: SmartProxy | null = null;
   #inside: IGroupInside | null = null;
   #wish: IStartWish | null = null;
@@ -58,6 +60,7 @@ export class Worker {
     this.#load = load;
     this.wire = new Wire<IToPrimary, IToWorker>(end, this.#handlers());
     this.#challenges = new WorkerChallenges(this.wire);
+    this.#admin = new WorkerAdmin(this.wire);
   }
 
   /** Tells the primary that this process is there. */
@@ -89,6 +92,10 @@ export class Worker {
       hurry: () => void this.#proxy?.stop({ graceMs: 0 }),
       points: () => this.#insides.points(),
       metrics: ({ history }) => withoutHistory(this.#insides.metrics(), history),
+      view: (call) => this.#admin.answer(call),
+      restore: ({ given, options }) => this.#admin.restore(given, options),
+      hear: (kinds) => this.#admin.hear(kinds),
+      plan: ({ routes, options }) => running().plan(routes, options),
       connections: () => running().getConnections(),
       certificateStatus: (route) => running().getCertificateStatus(route),
       orderCertificate: async ({ route, anew }) => {
@@ -132,7 +139,7 @@ export class Worker {
       rateLimits: counts,
       ...parts,
       idPrefix: wish.idPrefix,
-      group: this.#group(counts, wish.kernelTable),
+      group: this.#group(counts, wish, options),
     };
     const proxy = new SmartProxy({ ...options, logger }, host);
     this.#proxy = proxy;
@@ -141,7 +148,9 @@ export class Worker {
     if (wish.quota !== null) this.#limit(wish.quota);
     const { maxConnections = null, gracefulShutdownTimeout } = options;
     const { points, fallsBack } = this.#insides;
-    return { maxConnections, gracefulShutdownTimeout, points: points(), kernelFallsBack: fallsBack() };
+    const kernelFallsBack = fallsBack();
+    const admin = 'module' in wish.source ? adminOf(options) : null;
+    return { maxConnections, gracefulShutdownTimeout, points: points(), kernelFallsBack, admin };
   }
 
   async #configuration({ source }: IStartWish): Promise<ILoaded> {
@@ -150,7 +159,11 @@ export class Worker {
     return source.routes === null ? loaded : { ...loaded, options: { ...loaded.options, routes: [...source.routes] } };
   }
 
-  #group(counts: WorkerCounts, kernelTable: string | null): IGroupParts {
+  #group(
+    counts: WorkerCounts,
+    { kernelTable, showsRoutes, source }: IStartWish,
+    options: ISmartProxyOptions,
+  ): IGroupParts {
     return {
       share: async (address, port) => {
         const { data, handle } = await this.wire.askForHandle('share', { address, port }, shareWithinMs);
@@ -165,6 +178,11 @@ export class Worker {
       agreed: async () => await this.#vote?.agreed(),
       attach: (inside) => {
         this.#inside = inside;
+      },
+      admin: {
+        // What is data the primary has.
+        keepsWritten: 'module' in source && (showsRoutes || options.admin !== undefined),
+        attach: (view) => this.#admin.attach(view),
       },
     };
   }
