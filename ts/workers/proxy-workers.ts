@@ -3,7 +3,7 @@
 import { AsyncMutex } from '../base/async-utils.js';
 import { systemClock } from '../base/clock.js';
 import { messageOf, ProxyError } from '../base/errors.js';
-import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
+import type { ILogger } from '../base/logger.js';
 import type { ICertificateStatus } from '../certs/manager/manager-types.js';
 import type { IRouteConfig } from '../config/types.js';
 import type { IConnectionRecord } from '../flow/connection.js';
@@ -13,12 +13,14 @@ import type { INfTablesStatus } from '../nftables/kernel-status.js';
 import type { IMetrics } from '../observe/metrics-types.js';
 import * as plugins from '../plugins.js';
 import { Crew, setQuota } from './crew.js';
+import { programOf } from './exec-argv.js';
 import { Figures } from './figures.js';
+import { PrimaryChallenges } from './primary-challenges.js';
 import { PrimaryCounts } from './primary-counts.js';
 import { type IPrimary, primaryHandlers } from './primary-handlers.js';
 import { WorkersReporter } from './reporter.js';
 import { SharedPorts } from './shared-ports.js';
-import { sourceOf, withRoutes, workersOf } from './source.js';
+import { loggerOf, sourceOf, withRoutes, workersOf } from './source.js';
 import { partsOf } from './spread.js';
 import { TicketSecret } from './ticket-secret.js';
 import type { TConfigSource, TWorkerEvent } from './topics.js';
@@ -68,25 +70,19 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     this.#source = sourceOf(options.config);
     this.#count = workersOf(options.workers);
     this.#startWithinMs = options.startTimeout ?? defaults.startTimeout;
-    const { config } = options;
-    const own = typeof config === 'object' && !(config instanceof URL) ? config.logger : undefined;
-    const logger = options.logger ?? own;
-    this.#logger = logger === undefined ? silentLogger : guardLogger(logger);
+    this.#logger = loggerOf(options);
     this.#reporter = new WorkersReporter(this, this.#logger);
-    const entry = options.workerFile ?? new URL('./worker-entry.js', import.meta.url);
     this.#primary = {
       ports: this.#ports,
       counts: this.#counts,
-      challenges: new Map(),
+      challenges: new PrimaryChallenges(() => this.#crew.ready),
       logger: this.#logger,
-      others: (than) => this.#crew.ready.filter((worker) => worker !== than),
       status: (worker, live) => this.#crew.told(worker, live),
-      handOver: (worker, port, live, handle) => this.#crew.place(worker, port, live, handle),
+      handOver: (worker, handed, handle) => this.#crew.place(worker, handed, handle),
       event: (worker, event) => this.#event(worker, event),
     };
     this.#crew = new Crew({
-      entry: entry instanceof URL ? plugins.url.fileURLToPath(entry) : entry,
-      execArgv: options.execArgv,
+      ...programOf(options),
       logger: this.#logger,
       hangMs: options.hangTimeout ?? defaults.hangTimeout,
       mostInARow: options.maxRestarts ?? defaults.maxRestarts,
@@ -94,6 +90,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       refill: (number) => void this.#turn.runExclusive(() => this.#refill(number)),
       onExit: (worker, how) => {
         this.#counts.forget(worker.pid);
+        this.#primary.challenges.ended(worker);
         this.#figures.ended(worker);
         this.#reporter.emit('worker-exit', this.#crew.infoOf(worker), how, worker.isStopping);
       },
@@ -117,7 +114,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
         await this.#end(0);
         throw error;
       }
-      this.#crew.replaces = true;
+      this.#crew.replace();
       this.#reporter.emit('listening', this.getListeningPorts());
     });
   }
@@ -198,7 +195,9 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
 
   /** What the kernel forwards, asked just now. @throws as `SmartProxy.getNfTablesStatus` */
   async getNfTablesStatus(): Promise<INfTablesStatus> {
-    return await this.#first.wire.ask('nfTablesStatus', null, askWithinMs);
+    const first = this.#first;
+    if (first.number !== 1) throw new ProxyError('NOT_RUNNING', 'worker 1, which has the rules, is being replaced');
+    return await first.wire.ask('nfTablesStatus', null, askWithinMs);
   }
 
   async #startAll(): Promise<void> {
@@ -221,8 +220,10 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     worker.quota = quota;
     const started = await worker.start(this.#wish(worker.number, quota), this.#startWithinMs);
     if (worker.number === 1) this.#kernelFallsBack = started.kernelFallsBack;
-    const shown = [...this.#primary.challenges.values()];
-    await Promise.all(shown.map((each) => worker.wire.ask('showChallenge', each, askWithinMs).catch(() => {})));
+    await this.#primary.challenges.showTo(worker);
+    // What changed while it started, it may have read before.
+    worker.wire.tell('ticketSecret', this.#tickets.present);
+    worker.wire.tell('refreshCertificates', null);
     this.#online(worker);
   }
 
@@ -234,12 +235,11 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
   /** Under the lock of updates: it begins with what is in force. */
   async #refill(number: number): Promise<void> {
     if (this.#state !== 'running' || !this.#crew.replaces) return;
+    const quota = this.#crew.freeQuota;
     const worker = this.#crew.spawn(number);
     try {
-      const { limit } = this.#crew;
-      const others = this.#crew.all.reduce((sum, { quota }) => sum + (quota ?? 0), 0);
-      await this.#startOne(worker, limit === null ? null : Math.max(1, limit - others));
-      if (limit !== null) await this.#crew.shareLimit();
+      await this.#startOne(worker, quota);
+      if (quota !== null) await this.#crew.shareLimit();
     } catch (error) {
       this.#reporter.failed(`worker ${number} does not start: ${messageOf(error)}`, error, number);
       worker.kill();
@@ -262,7 +262,10 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
       if (this.#state !== 'running') throw new ProxyError('NOT_RUNNING', 'the workers do not run');
       const parts = { workers: this.#crew.ready, logger: this.#logger, withinMs: this.#startWithinMs };
       try {
-        const { plan, points, kernelFallsBack } = await updateAll({ routes, options }, parts);
+        const { plan, points, kernelFallsBack } = await updateAll(
+          { routes, options, kernelFallsBack: this.#kernelFallsBack },
+          parts,
+        );
         this.#source = source;
         this.#kernelFallsBack = kernelFallsBack;
         this.#ports.keep(points);
@@ -286,7 +289,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
   #event(worker: WorkerProcess, event: TWorkerEvent): void {
     const kind = event.name === 'certificate' ? event.event.kind : null;
     if (kind === 'issued' || kind === 'renewed') {
-      for (const { wire } of this.#primary.others(worker)) wire.tell('refreshCertificates', null);
+      for (const other of this.#crew.ready) if (other !== worker) other.wire.tell('refreshCertificates', null);
     }
     this.#reporter.workerEvent(worker.number, event);
   }
