@@ -64,7 +64,9 @@ export class Crew {
   /** From now on whoever ends is replaced, those included that have ended already. */
   replace(): void {
     this.#replaces = true;
-    for (const { worker, number } of this.#places.values()) if (worker === null) this.#parts.refill(number);
+    for (const place of this.#places.values()) {
+      if (place.worker === null) place.timer = setTimeout(() => this.#parts.refill(place.number), 0);
+    }
   }
 
   /** Those that serve. */

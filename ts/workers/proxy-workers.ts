@@ -99,10 +99,7 @@ export class ProxyWorkers extends plugins.events.EventEmitter<IProxyWorkersEvent
     this.#figures = new Figures(() => this.#crew.ready);
   }
 
-  /**
-   * Resolves when all workers serve.
-   * @throws ConfigError, ProxyError LISTEN_FAILED and others; no process is left then
-   */
+  /** Resolves when all workers serve. @throws ConfigError, ProxyError LISTEN_FAILED and others; no process is left then */
   async start(): Promise<void> {
     await this.#turn.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'workers are started once; make new ones');
