@@ -14,6 +14,9 @@ import { expect, tap } from '../helpers/tapbundle.js';
 import { moduleUrl, nodeArgs } from '../helpers/this-run.js';
 import { until } from '../helpers/until.js';
 
+// Each process that is started takes a starved machine many seconds.
+tap.timeout(150_000);
+
 const echoRoutes = (port: number): IRouteConfig[] => [
   { name: 'echo', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port } } },
 ];

@@ -87,6 +87,9 @@ tap.test('updates fail no request, and are of all workers or of none', async () 
   const file = join(folder.path, 'routes.mjs');
   const code = (body: string, first = '') => `
 import { mkdirSync } from 'node:fs';
+
+// Each process that is started takes a starved machine many seconds.
+tap.timeout(150_000);
 export default () => {
   ${first}
   return { listenAddress: '127.0.0.1', routes: [{ name: 'page', match: { ports: 0, domains: 'a.test' },
