@@ -12,6 +12,9 @@ import { startWorkers } from '../helpers/start-workers.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
+// Each process that is started takes a starved machine many seconds.
+tap.timeout(150_000);
+
 const loopback = { listenAddress: '127.0.0.1' } as const;
 
 const respond = (body: string, more: Partial<IRouteConfig> = {}): IRouteConfig => ({
@@ -87,9 +90,6 @@ tap.test('updates fail no request, and are of all workers or of none', async () 
   const file = join(folder.path, 'routes.mjs');
   const code = (body: string, first = '') => `
 import { mkdirSync } from 'node:fs';
-
-// Each process that is started takes a starved machine many seconds.
-tap.timeout(150_000);
 export default () => {
   ${first}
   return { listenAddress: '127.0.0.1', routes: [{ name: 'page', match: { ports: 0, domains: 'a.test' },
