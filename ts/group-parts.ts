@@ -1,5 +1,6 @@
 // What a proxy that is one process of several shares with the others. workers/ gives it; nobody else needs it.
 
+import type { Socket } from 'node:net';
 import type { IAdminUpdate, IAdminView } from './admin/view.js';
 import type { IChallengeRelay } from './certs/challenge-relay.js';
 import type { IListeningPoint } from './config/change.js';
@@ -62,4 +63,6 @@ export interface IGroupInside {
   readonly fallsBack: () => boolean;
   /** Where it listens, as `share` was asked for it. */
   readonly points: () => readonly IListeningPoint[];
+  /** Serves an unread socket that another process accepted at this point; false where nothing listens any more. */
+  readonly serve: (socket: Socket, address: string | null, port: number) => boolean;
 }

@@ -115,6 +115,7 @@ export function makeProxyParts({ config, host, emitter, snapshot, ...wish }: IPr
     },
     metrics: () => metrics.exportMetrics(),
     fallsBack: () => kernel.fallsBack,
+    serve: (socket, address, port) => !socket.destroyed && ports.passAt(socket, address, port),
     points: () => ports.points.map(({ address, port }) => ({ address: address ?? config.listenAddress, port })),
   });
   const own = { kernel, forward, ownResolver, certificates, agreed: group?.agreed ?? (async () => {}) };

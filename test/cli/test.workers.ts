@@ -9,6 +9,9 @@ import { runCli, startCli } from '../helpers/run-cli.js';
 import { expect, tap } from '../helpers/tapbundle.js';
 import { until } from '../helpers/until.js';
 
+// Each process that is started takes a starved machine many seconds.
+tap.timeout(150_000);
+
 tap.test('a number or auto; anything else is the user’s fault', async () => {
   expect([workerCount(undefined), workerCount('1'), workerCount('16')]).toEqual([1, 1, 16]);
   expect(workerCount('auto')).toBeGreaterThan(0);

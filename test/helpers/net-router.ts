@@ -7,11 +7,14 @@ import {
   type ISmartProxyOptions,
   type IUpdateOptions,
   NfTablesProxy,
+  ProxyWorkers,
   SmartProxy,
 } from '../../ts/index.js';
+import { workerRun } from './start-workers.js';
 
 let proxy: SmartProxy | null = null;
 let alone: NfTablesProxy | null = null;
+let workers: ProxyWorkers | null = null;
 const ended: string[] = [];
 const clients: string[] = [];
 
@@ -44,6 +47,19 @@ const operations: Record<string, (wish: never) => unknown> = {
     await proxy?.stop({ graceMs });
     proxy = null;
   },
+  async startWorkers(config: ISmartProxyOptions) {
+    workers = new ProxyWorkers({ config, workers: 2, ...workerRun });
+    await workers.start();
+    return workers.getListeningPorts();
+  },
+  updateWorkers: async ({ routes }: { routes: IRouteConfig[] }) => await workers?.updateRoutes(routes),
+  workers: () => workers?.getWorkers().filter(({ isReady }) => isReady),
+  killWorker: ({ number }: { number: number }) => {
+    const found = workers?.getWorkers().find((worker) => worker.number === number);
+    if (found !== undefined) process.kill(found.pid, 'SIGKILL');
+  },
+  workersStatus: async () => await workers?.getNfTablesStatus(),
+  stopWorkers: async () => await workers?.stop({ graceMs: 0 }),
   /** Ends the process as a program would that nobody taught to stop. */
   exit: () => void setTimeout(() => process.exit(), 10),
 };

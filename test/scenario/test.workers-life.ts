@@ -14,6 +14,9 @@ import { expect, tap } from '../helpers/tapbundle.js';
 import { moduleUrl, nodeArgs } from '../helpers/this-run.js';
 import { until } from '../helpers/until.js';
 
+// Each process that is started takes a starved machine many seconds.
+tap.timeout(150_000);
+
 const echoRoutes = (port: number): IRouteConfig[] => [
   { name: 'echo', match: { ports: 0 }, action: { type: 'forward', target: { host: '127.0.0.1', port } } },
 ];
@@ -32,62 +35,75 @@ async function openMany(port: number, count = 40): Promise<IClient[]> {
   return clients;
 }
 
-tap.test('a worker that is killed loses its own connections, and nobody else notices', async () => {
-  await using echo = await startEcho();
-  await using group = await startWorkers({ config: { listenAddress: '127.0.0.1', routes: echoRoutes(echo.port) } });
-  const { workers } = group;
-  const clients = await openMany(group.port);
-  const records = await workers.getConnections();
-  const victim = workers.getWorkers()[1] as IWorkerInfo;
-  const lost = records.filter(({ id }) => id.startsWith(`w${victim.number}.`)).length;
-  const before = await workers.getStatistics();
-  const back = once(workers, 'worker-online') as Promise<[IWorkerInfo]>;
-  const gone = once(workers, 'worker-exit');
-  process.kill(victim.pid, 'SIGKILL');
-  await gone;
-  // The port stays open all the while.
-  const meanwhile: IClient[] = [];
-  for (let i = 0; i < 20; i++) meanwhile.push(await open(group.port));
-  const [replacement] = await back;
-  expect([replacement.number, replacement.restarts]).toEqual([victim.number, 1]);
-  let alive = 0;
-  for (const client of clients) {
-    if (client.socket.destroyed) continue;
-    client.send('y');
-    if (await client.receive(2).then(String, () => null)) alive++;
-  }
-  expect(alive).toEqual(clients.length - lost);
-  expect(lost).toBeGreaterThan(0);
-  const after = await workers.getStatistics();
-  expect(after.connectionsTotal).toBeGreaterThan(before.connectionsTotal - 1);
-  expect(after.ends.internal_error).toEqual(lost);
-  expect(group.log.some(({ message }) => message === 'a worker ended: another takes its place')).toBeTrue();
-  // The new one takes its part again, and knows what is in force.
-  const late = await openMany(group.port, 60);
-  const { workers: each } = await workers.getStatistics();
-  expect(each.every(({ connectionsTotal }) => connectionsTotal > 0)).toBeTrue();
-  for (const client of [...clients, ...meanwhile, ...late]) client.socket.destroy();
-});
-
-tap.test('a worker that hangs is killed and replaced, while others serve', async () => {
-  await using echo = await startEcho();
-  await using group = await startWorkers({
-    config: { listenAddress: '127.0.0.1', routes: echoRoutes(echo.port) },
-    hangTimeout: 4_000,
-  });
-  const { workers } = group;
-  const hanging = workers.getWorkers()[0] as IWorkerInfo;
-  const back = new Promise<void>((resolve) => {
-    workers.on('worker-online', ({ number }) => {
-      if (number === hanging.number) resolve();
+tap.test(
+  'a worker that is killed loses its own connections; one that hangs is killed; a stop lets the others end',
+  async () => {
+    await using echo = await startEcho();
+    await using group = await startWorkers({
+      config: { listenAddress: '127.0.0.1', routes: echoRoutes(echo.port) },
+      hangTimeout: 5_000,
     });
-  });
-  process.kill(hanging.pid, 'SIGSTOP');
-  const client = await open(group.port);
-  await back;
-  expect(isRunning(hanging.pid)).toBeFalse();
-  client.socket.destroy();
-});
+    const { port } = group;
+    const { workers } = group;
+    const clients = await openMany(group.port);
+    const records = await workers.getConnections();
+    const victim = workers.getWorkers()[1] as IWorkerInfo;
+    const lost = records.filter(({ id }) => id.startsWith(`w${victim.number}.`)).length;
+    const before = await workers.getStatistics();
+    const back = once(workers, 'worker-online') as Promise<[IWorkerInfo]>;
+    const gone = once(workers, 'worker-exit');
+    process.kill(victim.pid, 'SIGKILL');
+    await gone;
+    // The port stays open all the while.
+    const meanwhile: IClient[] = [];
+    for (let i = 0; i < 20; i++) meanwhile.push(await open(group.port));
+    const [replacement] = await back;
+    expect([replacement.number, replacement.restarts]).toEqual([victim.number, 1]);
+    let alive = 0;
+    for (const client of clients) {
+      if (client.socket.destroyed) continue;
+      client.send('y');
+      if (await client.receive(2).then(String, () => null)) alive++;
+    }
+    expect(alive).toEqual(clients.length - lost);
+    expect(lost).toBeGreaterThan(0);
+    const after = await workers.getStatistics();
+    expect(after.connectionsTotal).toBeGreaterThan(before.connectionsTotal - 1);
+    expect(after.ends.internal_error).toEqual(lost);
+    expect(group.log.some(({ message }) => message === 'a worker ended: another takes its place')).toBeTrue();
+    // The new one takes its part again, and knows what is in force.
+    const late = await openMany(group.port, 60);
+    const { workers: each } = await workers.getStatistics();
+    expect(each.every(({ connectionsTotal }) => connectionsTotal > 0)).toBeTrue();
+    for (const client of [...clients, ...meanwhile, ...late]) client.socket.destroy();
+
+    const hanging = workers.getWorkers()[0] as IWorkerInfo;
+    const replaced = new Promise<void>((resolve) => {
+      workers.on('worker-online', ({ number }) => {
+        if (number === hanging.number) resolve();
+      });
+    });
+    process.kill(hanging.pid, 'SIGSTOP');
+    const client = await open(port);
+    await replaced;
+    expect(isRunning(hanging.pid)).toBeFalse();
+    client.socket.destroy();
+
+    const { pids } = group;
+    const last = await openMany(port, 20);
+    const stopped = workers.stop();
+    await until(
+      () => workers.getListeningPorts().length === 0,
+      5_000,
+      () => 'no port',
+    );
+    for (const one of last) one.send('y');
+    for (const one of last) expect(await one.receive(2)).toEqual('xy');
+    for (const one of last) one.socket.end();
+    await stopped;
+    expect(pids.filter(isRunning)).toEqual([]);
+  },
+);
 
 tap.test('a place that cannot be filled is given up, and said so', async () => {
   await using folder = await makeFolder();
@@ -129,30 +145,38 @@ tap.test('a start that fails leaves no process and no port', async () => {
   expect(again.code).toEqual('NOT_RUNNING');
 });
 
-tap.test('a stop lets connections end by themselves, and a second one does not', async () => {
+tap.test('one that dies while others start is replaced; a second stop ends what the first one waits for', async () => {
   await using echo = await startEcho();
   const config = { listenAddress: '127.0.0.1', routes: echoRoutes(echo.port) };
-  for (const second of [false, true]) {
-    await using group = await startWorkers({ config });
-    const { workers, pids, port } = group;
-    const clients = await openMany(port, 20);
-    const stopped = workers.stop();
-    await until(
-      () => workers.getListeningPorts().length === 0,
-      5_000,
-      () => 'no port',
-    );
-    for (const client of clients) client.send('y');
-    for (const client of clients) expect(await client.receive(2)).toEqual('xy');
-    if (second) void workers.stop({ graceMs: 0 });
-    else for (const client of clients) client.socket.end();
-    await stopped;
-    expect(pids.filter(isRunning)).toEqual([]);
-    const statistics = await workers.getStatistics();
-    expect(statistics.connectionsTotal).toEqual(20);
-    expect(statistics.ends).toEqual(second ? { shutdown: 20 } : { client_closed: 20 });
-    for (const client of clients) client.socket.destroy();
-  }
+  const workers = new ProxyWorkers({ config, workers: 2, ...workerRun });
+  const online: string[] = [];
+  workers.on('worker-online', ({ number, restarts, pid }) => {
+    online.push(`${number} ${restarts}`);
+    if (number === 1 && restarts === 0) process.kill(pid, 'SIGKILL');
+  });
+  await workers.start();
+  await until(
+    () => online.length === 3,
+    20_000,
+    () => `worker 1 again, has ${online}`,
+  );
+  expect(online).toEqual(['1 0', '2 0', '1 1']);
+  const pids = workers.getWorkers().map(({ pid }) => pid);
+  const clients = await openMany(workers.getListeningPorts()[0] ?? 0, 20);
+  const stopped = workers.stop({ graceMs: Number.POSITIVE_INFINITY });
+  await until(
+    () => workers.getListeningPorts().length === 0,
+    5_000,
+    () => 'no port',
+  );
+  for (const client of clients) client.send('y');
+  for (const client of clients) expect(await client.receive(2)).toEqual('xy');
+  void workers.stop({ graceMs: 0 });
+  await stopped;
+  expect(pids.filter(isRunning)).toEqual([]);
+  const statistics = await workers.getStatistics();
+  expect([statistics.connectionsTotal, statistics.ends]).toEqual([20, { shutdown: 20 }]);
+  for (const client of clients) client.socket.destroy();
 });
 
 tap.test('workers whose primary is gone let connections end, and go; signals of the group are not theirs', async () => {

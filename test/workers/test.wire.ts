@@ -98,4 +98,21 @@ tap.test('whoever is asked too long, or is gone, gives no answer', async () => {
   expect(told).toBeInstanceOf(WireError);
 });
 
+tap.test('what comes after the end is not served, and its handle is closed', () => {
+  const notes: string[] = [];
+  let closed = 0;
+  const handlers: THandlers<Pick<ITopics, 'note'>> = {
+    note: (text) => {
+      notes.push(text);
+      return undefined;
+    },
+  };
+  const wire = new Wire<object, Pick<ITopics, 'note'>>({ send: () => {} }, handlers);
+  const message = [{ kind: 'tell', id: 0, topic: 'note', data: 'late' }];
+  wire.received(message, null);
+  wire.close();
+  wire.received(message, { close: () => closed++ });
+  expect([notes, closed]).toEqual([['late'], 1]);
+});
+
 export default tap.start();

@@ -36,7 +36,10 @@ export class PendingAuth implements IPendingAdmission {
         if (admission === null) return;
         this.#next = admission.pending;
         if (this.#next === null) known(admission);
-        else this.#next.wait(known);
+        else {
+          if (this.#abort.signal.aborted) this.#next.cancel();
+          this.#next.wait(known);
+        }
       },
       (error: unknown) => {
         const { visitor, route } = this.#pending;

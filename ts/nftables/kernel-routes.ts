@@ -230,7 +230,7 @@ export class NFTablesManager extends LifecycleComponent {
       ...this.#signal,
     };
     const isNew = wishes.some((wish) => !this.#prefixes.has(this.#tableOf(wish)));
-    const others = isNew ? await marksInUse(this.#nft, this.#signal) : new Set<number>();
+    const others = isNew ? await marksInUse(this.#nft, this.#signal, this.#ownTable) : new Set<number>();
     const made = await Promise.all(wishes.map(async (wish) => ({ wish, route: await inputOf(wish, parts) })));
     const byTable = new Map(wishes.map((wish) => [this.#tableOf(wish), [] as IKernelRoute[]]));
     for (const { wish, route } of made) byTable.get(this.#tableOf(wish))?.push(route);

@@ -137,15 +137,28 @@ export function difference(model: ITableModel, listing: IListing): string | null
 
 const ownerOf = (listing: IListing) => readOwner(listing.comments.get('owner')?.[0] ?? '');
 
-/** The marks that are not ours to take: of tables of running proxies. @throws NftExecutionError, NftResourceError */
-export const marksInUse = async (nft: Nft, options: IRunOptions = {}): Promise<ReadonlySet<number>> =>
-  new Set((await ownTables(nft, options)).map(({ mark }) => mark));
+/**
+ * The marks that are not ours to take: of tables of proxies. `heir`: a table of which whoever had it and is gone leaves them, as its
+ * connections live on. @throws NftExecutionError, NftResourceError
+ */
+export async function marksInUse(
+  nft: Nft,
+  options: IRunOptions = {},
+  heir: string | null = null,
+): Promise<ReadonlySet<number>> {
+  const others = (await ownTables(nft, options)).filter(({ name, isRunning }) => isRunning || name !== heir);
+  return new Set(others.map(({ mark }) => mark));
+}
 
-/** Removes the tables that processes which are gone have left; gives their names. @throws NftExecutionError, NftResourceError */
-export async function removeLeftovers(nft: Nft, options: IRunOptions = {}): Promise<string[]> {
+/** Removes the tables that processes which are gone have left, but for those that are about to be replaced; gives their names. @throws NftExecutionError, NftResourceError */
+export async function removeLeftovers(
+  nft: Nft,
+  options: IRunOptions = {},
+  replaced: ReadonlySet<string> = new Set(),
+): Promise<string[]> {
   const gone: string[] = [];
   for (const { name, isRunning, listing } of await ownTables(nft, options)) {
-    if (isRunning || listing.handle === null) continue;
+    if (isRunning || listing.handle === null || replaced.has(name)) continue;
     if (await removed(listing.handle, nft, options)) gone.push(name);
   }
   return gone;

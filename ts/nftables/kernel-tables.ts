@@ -42,12 +42,13 @@ export class KernelTables {
 
   /** These and no others. @throws NftBaseError: the rules in force are then those of before */
   async apply(wanted: readonly IKernelTable[], options: IRunOptions): Promise<void> {
+    const names = new Set(wanted.map(({ name }) => name));
     if (!this.#cleaned && wanted.length > 0) {
-      const names = await removeLeftovers(this.#nft, options);
-      if (names.length > 0) this.#logger.info({ tables: names }, 'removed the rules of proxies that are gone');
+      // What is left under the same name is replaced in one step, so that no packet comes between.
+      const removed = await removeLeftovers(this.#nft, options, names);
+      if (removed.length > 0) this.#logger.info({ tables: removed }, 'removed the rules of proxies that are gone');
       this.#cleaned = true;
     }
-    const names = new Set(wanted.map(({ name }) => name));
     const undo: (() => Promise<void>)[] = [];
     try {
       for (const state of wanted) undo.push(await this.#put(state, options));

@@ -1,10 +1,13 @@
 // The processes: who is there, who is replaced and when, and how connections are spread over them.
 
 import type { ILogger } from '../base/logger.js';
+import type { IListeningPoint } from '../config/change.js';
 import type { IMetricsExport } from '../observe/metrics-export.js';
 import type { IHandle } from './handles.js';
+import { HangWatch } from './hang-watch.js';
 import { RestartPolicy } from './restart-policy.js';
 import { ceilingOf, isOtherCeiling, partsOf } from './spread.js';
+import type { IHandedOver } from './topics.js';
 import type { IWorkerInfo } from './types.js';
 import { type IWorkerProcessParts, WorkerProcess } from './worker-process.js';
 
@@ -29,28 +32,41 @@ interface IPlace {
 const quotaWithinMs = 10_000;
 /** Whoever says nothing for that long, though it should each second, gets no connections of others. */
 const livelyMs = 3_000;
-/** As long as the worker lives. */
-const foreverMs = 2 ** 31 - 1;
+/** Beside the time after which a worker that hangs is killed. */
+const givenWithinMs = 10_000;
 /** Beside the grace. */
 const stopWithinMs = 15_000;
 const leaveWithinMs = 5_000;
 
 export class Crew {
-  /** False: whoever ends is not replaced. */
-  replaces = false;
   /** Connections of all together; null: each has its own limit. */
   limit: number | null = null;
   readonly #parts: ICrewParts;
   readonly #places = new Map<number, IPlace>();
+  readonly #hangs: HangWatch;
   readonly #watch: NodeJS.Timeout;
-  #watchedMs = performance.now();
+  #replaces = false;
   #sharing: Promise<void> | null = null;
   #shareAgain = false;
 
   constructor(parts: ICrewParts) {
     this.#parts = parts;
-    this.#watch = setInterval(() => this.#killHanging(), Math.max(50, parts.hangMs / 10));
+    this.#hangs = new HangWatch(parts.hangMs, performance.now());
+    this.#watch = setInterval(() => this.#killHanging(), this.#hangs.everyMs);
     this.#watch.unref();
+  }
+
+  /** False: whoever ends is not replaced. */
+  get replaces(): boolean {
+    return this.#replaces;
+  }
+
+  /** From now on whoever ends is replaced, those included that have ended already. */
+  replace(): void {
+    this.#replaces = true;
+    for (const place of this.#places.values()) {
+      if (place.worker === null) place.timer = setTimeout(() => this.#parts.refill(place.number), 0);
+    }
   }
 
   /** Those that serve. */
@@ -106,7 +122,7 @@ export class Crew {
 
   /** Waits for none that is to be replaced, and watches nobody any more. */
   close(): void {
-    this.replaces = false;
+    this.#replaces = false;
     clearInterval(this.#watch);
     for (const { timer } of this.#places.values()) if (timer !== null) clearTimeout(timer);
   }
@@ -118,24 +134,31 @@ export class Crew {
   }
 
   /** A connection that somebody has too many to keep. */
-  place(from: WorkerProcess, port: number, live: number, handle: IHandle): void {
+  place(from: WorkerProcess, { point, live }: IHandedOver, handle: IHandle): void {
     from.told = live;
-    void this.#give(port, handle);
+    void this.#give(point, handle);
     this.spread();
   }
 
   /** Until somebody has it: a worker may die, or hang, before it says so. */
-  async #give(port: number, handle: IHandle): Promise<void> {
+  async #give(point: IListeningPoint, handle: IHandle): Promise<void> {
+    // Whoever hangs is killed by then, and the next one gets it.
+    const { hangMs, logger } = this.#parts;
+    const withinMs = hangMs + givenWithinMs;
     for (let to = this.#fewest(); to !== null; to = this.#fewest()) {
       to.coming++;
       try {
         // What it tells after its answer has this one in it.
-        await to.wire.ask('connection', { port }, foreverMs, handle);
-        to.coming--;
+        await to.wire.ask('connection', point, withinMs, handle);
         to.told++;
         break;
       } catch {
-        await to.gone;
+        // One that lives may have it, or may have no descriptor for it: to give it to others too would serve it twice.
+        if (to.isGone) continue;
+        logger.warn({ worker: to.number }, 'a worker did not take a connection');
+        break;
+      } finally {
+        to.coming--;
       }
     }
     handle.close();
@@ -185,7 +208,7 @@ export class Crew {
     // Those that are about to come have theirs already.
     const reserved = this.all
       .filter((worker) => !ready.includes(worker))
-      .reduce((sum, { quota }) => sum + (quota ?? 0), 0);
+      .reduce((sum, { quota }) => sum + (quota ?? 0), this.#vacant);
     const parts = partsOf(
       limit - reserved,
       ready.map(({ live }) => live),
@@ -193,7 +216,7 @@ export class Crew {
     const wishes = ready.map((worker, at) => ({ worker, part: parts[at] ?? 0 }));
     const less = wishes.filter(({ worker, part }) => worker.quota === null || part < worker.quota);
     await Promise.all(less.map(({ worker, part }) => setQuota(worker, part)));
-    let left = limit - this.all.reduce((sum, { quota }) => sum + (quota ?? 0), 0);
+    let left = limit - this.all.reduce((sum, { quota }) => sum + (quota ?? 0), this.#vacant);
     const more = wishes.filter(({ worker, part }) => worker.quota !== null && part > worker.quota);
     for (const { worker, part } of more) {
       const given = Math.min(part - (worker.quota ?? 0), left);
@@ -203,29 +226,37 @@ export class Crew {
     }
   }
 
+  /** What a worker that takes an empty place may have: one connection at least. null: no limit is shared. */
+  get freeQuota(): number | null {
+    if (this.limit === null) return null;
+    const given = this.all.reduce((sum, { quota }) => sum + (quota ?? 0), this.#vacant - 1);
+    return Math.max(1, this.limit - given);
+  }
+
+  /** Places that are to be filled again: each begins with one connection at least. */
+  get #vacant(): number {
+    return [...this.#places.values()].filter(({ worker, timer }) => worker === null && timer !== null).length;
+  }
+
   #ended(place: IPlace, worker: WorkerProcess, how: string): void {
     const info = this.infoOf(worker);
     place.worker = null;
+    place.timer = null;
+    const delayMs =
+      this.#replaces && !worker.isStopping ? place.policy.ended(performance.now() - worker.startedMs) : undefined;
+    if (typeof delayMs === 'number') place.timer = setTimeout(() => this.#parts.refill(place.number), delayMs);
     this.#parts.onExit(worker, how);
     this.spread();
-    if (!this.replaces || worker.isStopping) return;
-    const delayMs = place.policy.ended(performance.now() - worker.startedMs);
-    if (delayMs === null) return this.#parts.onGaveUp(info);
-    this.#parts.logger.warn({ worker: place.number, how, delayMs }, 'a worker ended: another takes its place');
-    place.timer = setTimeout(() => this.#parts.refill(place.number), delayMs);
+    if (delayMs === null) this.#parts.onGaveUp(info);
+    else if (delayMs !== undefined)
+      this.#parts.logger.warn({ worker: place.number, how, delayMs }, 'a worker ended: another takes its place');
   }
 
   #killHanging(): void {
     const { hangMs, logger } = this.#parts;
-    const nowMs = performance.now();
-    // This process itself stood still: nobody could be heard.
-    const stood = nowMs - this.#watchedMs > hangMs / 2;
-    this.#watchedMs = nowMs;
-    for (const worker of this.all) {
-      if (stood) worker.heardMs = nowMs;
-      if (nowMs - worker.heardMs < hangMs) continue;
+    // Those that start, and those that stop, have deadlines of their own.
+    for (const worker of this.#hangs.look(performance.now(), this.ready)) {
       logger.error({ worker: worker.number, pid: worker.pid, hangMs }, 'a worker gives no sign of life: it is killed');
-      worker.heardMs = nowMs;
       worker.kill();
     }
   }

@@ -3,7 +3,7 @@
 import { AsyncMutex } from '../base/async-utils.js';
 import { systemClock } from '../base/clock.js';
 import { messageOf, ProxyError } from '../base/errors.js';
-import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
+import type { ILogger } from '../base/logger.js';
 import type { IRouteConfig } from '../config/types.js';
 import type { IPlan, IUpdateOptions } from '../flow/plan.js';
 import type { IStopOptions } from '../host-parts.js';
@@ -12,13 +12,15 @@ import * as plugins from '../plugins.js';
 import { AskedWorkers } from './asked-workers.js';
 import { Asking, answerWithinMs } from './asking.js';
 import { Crew, setQuota } from './crew.js';
+import { programOf } from './exec-argv.js';
 import { Figures } from './figures.js';
 import { GroupAdmin } from './group-admin.js';
+import { PrimaryChallenges } from './primary-challenges.js';
 import { PrimaryCounts } from './primary-counts.js';
 import { type IPrimary, primaryHandlers } from './primary-handlers.js';
 import { WorkersReporter } from './reporter.js';
 import { SharedPorts } from './shared-ports.js';
-import { adminOf, sourceOf, withRoutes, workersOf } from './source.js';
+import { adminOf, loggerOf, sourceOf, withRoutes, workersOf } from './source.js';
 import { partsOf } from './spread.js';
 import { TicketSecret } from './ticket-secret.js';
 import type { TConfigSource, TWorkerEvent } from './topics.js';
@@ -27,7 +29,6 @@ import { pointsOf, updateAll } from './update.js';
 import type { WorkerProcess } from './worker-process.js';
 
 const defaults = { hangTimeout: 30_000, startTimeout: 60_000, maxRestarts: 10 } as const;
-const askWithinMs = 10_000;
 
 /** Unique among those of this process. */
 let made = 0;
@@ -69,26 +70,20 @@ export class ProxyWorkers extends AskedWorkers {
     const admin = adminOf(options);
     this.#count = workersOf(options.workers);
     this.#startWithinMs = options.startTimeout ?? defaults.startTimeout;
-    const { config } = options;
-    const own = typeof config === 'object' && !(config instanceof URL) ? config.logger : undefined;
-    const logger = options.logger ?? own;
-    this.#logger = logger === undefined ? silentLogger : guardLogger(logger);
+    this.#logger = loggerOf(options);
     this.#reporter = new WorkersReporter(this, this.#logger);
-    const entry = options.workerFile ?? new URL('./worker-entry.js', import.meta.url);
     this.#primary = {
       ports: this.#ports,
       counts: this.#counts,
-      challenges: new Map(),
+      challenges: new PrimaryChallenges(() => this.#crew.ready),
       logger: this.#logger,
-      others: (than) => this.#crew.ready.filter((worker) => worker !== than),
       status: (worker, live) => this.#crew.told(worker, live),
-      handOver: (worker, port, live, handle) => this.#crew.place(worker, port, live, handle),
+      handOver: (worker, handed, handle) => this.#crew.place(worker, handed, handle),
       event: (worker, event) => this.#event(worker, event),
       heard: (batch) => this.#admin.heard(batch),
     };
     this.#crew = new Crew({
-      entry: entry instanceof URL ? plugins.url.fileURLToPath(entry) : entry,
-      execArgv: options.execArgv,
+      ...programOf(options),
       logger: this.#logger,
       hangMs: options.hangTimeout ?? defaults.hangTimeout,
       mostInARow: options.maxRestarts ?? defaults.maxRestarts,
@@ -96,6 +91,7 @@ export class ProxyWorkers extends AskedWorkers {
       refill: (number) => void this.#turn.runExclusive(() => this.#refill(number)),
       onExit: (worker, how) => {
         this.#counts.forget(worker.pid);
+        this.#primary.challenges.ended(worker);
         this.#figures.ended(worker);
         this.#reporter.emit('worker-exit', this.#crew.infoOf(worker), how, worker.isStopping);
       },
@@ -110,10 +106,7 @@ export class ProxyWorkers extends AskedWorkers {
     });
   }
 
-  /**
-   * Resolves when all workers serve.
-   * @throws ConfigError, ProxyError LISTEN_FAILED and others; no process is left then
-   */
+  /** Resolves when all workers serve. @throws ConfigError, ProxyError LISTEN_FAILED and others; no process is left then */
   async start(): Promise<void> {
     await this.#turn.runExclusive(async () => {
       if (this.#state !== 'new') throw new ProxyError('NOT_RUNNING', 'workers are started once; make new ones');
@@ -125,7 +118,7 @@ export class ProxyWorkers extends AskedWorkers {
         await this.#end(0);
         throw error;
       }
-      this.#crew.replaces = true;
+      this.#crew.replace();
       this.#reporter.emit('listening', this.getListeningPorts());
     });
   }
@@ -219,8 +212,10 @@ export class ProxyWorkers extends AskedWorkers {
     worker.quota = quota;
     const started = await worker.start(this.#wish(worker.number, quota), this.#startWithinMs);
     if (worker.number === 1) this.#kernelFallsBack = started.kernelFallsBack;
-    const shown = [...this.#primary.challenges.values()];
-    await Promise.all(shown.map((each) => worker.wire.ask('showChallenge', each, askWithinMs).catch(() => {})));
+    await this.#primary.challenges.showTo(worker);
+    // What changed while it started, it may have read before.
+    worker.wire.tell('ticketSecret', this.#tickets.present);
+    worker.wire.tell('refreshCertificates', null);
     this.#online(worker);
   }
 
@@ -233,12 +228,11 @@ export class ProxyWorkers extends AskedWorkers {
   /** Under the lock of updates: it begins with what is in force. */
   async #refill(number: number): Promise<void> {
     if (this.#state !== 'running' || !this.#crew.replaces) return;
+    const quota = this.#crew.freeQuota;
     const worker = this.#crew.spawn(number);
     try {
-      const { limit } = this.#crew;
-      const others = this.#crew.all.reduce((sum, { quota }) => sum + (quota ?? 0), 0);
-      await this.#startOne(worker, limit === null ? null : Math.max(1, limit - others));
-      if (limit !== null) await this.#crew.shareLimit();
+      await this.#startOne(worker, quota);
+      if (quota !== null) await this.#crew.shareLimit();
     } catch (error) {
       this.#reporter.failed(`worker ${number} does not start: ${messageOf(error)}`, error, number);
       worker.kill();
@@ -262,7 +256,10 @@ export class ProxyWorkers extends AskedWorkers {
       if (this.#state !== 'running') throw new ProxyError('NOT_RUNNING', 'the workers do not run');
       const parts = { workers: this.#crew.ready, logger: this.#logger, withinMs: this.#startWithinMs };
       try {
-        const { plan, points, kernelFallsBack } = await updateAll({ routes, options }, parts);
+        const { plan, points, kernelFallsBack } = await updateAll(
+          { routes, options, kernelFallsBack: this.#kernelFallsBack },
+          parts,
+        );
         this.#source = source;
         this.#kernelFallsBack = kernelFallsBack;
         this.#admin.took();
@@ -288,7 +285,7 @@ export class ProxyWorkers extends AskedWorkers {
   #event(worker: WorkerProcess, event: TWorkerEvent): void {
     const kind = event.name === 'certificate' ? event.event.kind : null;
     if (kind === 'issued' || kind === 'renewed') {
-      for (const { wire } of this.#primary.others(worker)) wire.tell('refreshCertificates', null);
+      for (const other of this.#crew.ready) if (other !== worker) other.wire.tell('refreshCertificates', null);
     }
     this.#reporter.workerEvent(worker.number, event);
   }

@@ -1,6 +1,7 @@
 // What users give as configuration, in a form that passes from process to process.
 
 import { ConfigError, messageOf } from '../base/errors.js';
+import { guardLogger, type ILogger, silentLogger } from '../base/logger.js';
 import type { IAdminOptions, IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import * as plugins from '../plugins.js';
 import { SmartProxy } from '../smart-proxy.js';
@@ -72,4 +73,11 @@ export function workersOf(workers: number | 'auto' = 'auto'): number {
   if (workers === 'auto') return plugins.os.availableParallelism();
   if (Number.isInteger(workers) && workers >= 1 && workers <= mostWorkers) return workers;
   throw new ConfigError([{ path: 'workers', want: `'auto' or 1 to ${mostWorkers}`, got: String(workers) }]);
+}
+
+/** Gets the lines of the primary, and of all workers that have none of their own. */
+export function loggerOf({ config, logger }: Pick<IProxyWorkersOptions, 'config' | 'logger'>): ILogger {
+  const own = typeof config === 'object' && !(config instanceof URL) ? config.logger : undefined;
+  const given = logger ?? own;
+  return given === undefined ? silentLogger : guardLogger(given);
 }

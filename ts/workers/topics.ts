@@ -116,7 +116,13 @@ export interface IToWorker {
   /** Connections at a time. Answered with what holds: no fewer than there are. */
   readonly quota: { readonly in: number; readonly out: number };
   /** A connection that another worker accepted, with its handle. */
-  readonly connection: { readonly in: { readonly port: number }; readonly out: undefined };
+  readonly connection: { readonly in: IListeningPoint; readonly out: undefined };
+}
+
+/** A connection, with its handle: where it came to, and how many the worker has. */
+export interface IHandedOver {
+  readonly point: IListeningPoint;
+  readonly live: number;
 }
 
 export interface ILogLine {
@@ -146,7 +152,7 @@ export interface IToPrimary {
   readonly hideChallenge: IToWorker['hideChallenge'];
   /** How many connections it has; also a sign of life. */
   readonly status: { readonly in: { readonly live: number }; readonly out: undefined };
-  readonly handOver: { readonly in: { readonly port: number; readonly live: number }; readonly out: undefined };
+  readonly handOver: { readonly in: IHandedOver; readonly out: undefined };
   readonly log: { readonly in: ILogLine; readonly out: undefined };
   readonly event: { readonly in: TWorkerEvent; readonly out: undefined };
   /** Answered when they were taken: until then the worker sends no more. */

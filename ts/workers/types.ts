@@ -33,7 +33,7 @@ export interface IProxyWorkersOptions {
   readonly control?: IHostControl;
   /** What each worker runs: a module that calls `runWorker`. Default: one that only does that. */
   readonly workerFile?: string | URL;
-  /** Arguments of Node for the workers. Default: those of this process. */
+  /** Arguments of Node for the workers. Default: those of this process, without those for a debugger or for what it runs. */
   readonly execArgv?: readonly string[];
 }
 

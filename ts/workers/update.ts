@@ -24,15 +24,15 @@ export interface IUpdated {
  * A worker that is gone, or does not answer, takes no part: what takes its place begins with what is in force then.
  * @throws what a worker objects; no worker has changed anything then
  */
-export async function updateAll(wish: Omit<IUpdateWish, 'kernelFallsBack'>, parts: IUpdateParts): Promise<IUpdated> {
+export async function updateAll(wish: IUpdateWish, parts: IUpdateParts): Promise<IUpdated> {
   const [first, ...others] = parts.workers;
   if (first === undefined) throw new ProxyError('NOT_RUNNING', 'no worker runs');
   const ready: WorkerProcess[] = [];
   try {
-    // It may have to find out what the kernel can do, which others then go by.
-    const answer = await prepare(first, { ...wish, kernelFallsBack: false }, parts);
+    // Worker 1 finds out what the kernel can do, which others then go by; without it all go by what it found last.
+    const answer = await prepare(first, wish, parts);
     if (answer !== null) ready.push(first);
-    const kernelFallsBack = answer?.kernelFallsBack ?? false;
+    const kernelFallsBack = answer?.kernelFallsBack ?? wish.kernelFallsBack;
     const prepared = await Promise.allSettled(
       others.map(async (worker) => {
         if ((await prepare(worker, { ...wish, kernelFallsBack }, parts)) !== null) ready.push(worker);

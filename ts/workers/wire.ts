@@ -1,5 +1,6 @@
 // Questions, answers and news between two processes. What one turn of the loop has to say goes in one message.
 
+import { maxDelayMs } from '../base/clock.js';
 import { ConfigError, type IFault, messageOf, ProxyError, type TErrorCode } from '../base/errors.js';
 import type { IHandle } from './handles.js';
 
@@ -51,6 +52,7 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
   #flushing: NodeJS.Immediate | null = null;
   #lastId = 0;
   #closed = false;
+  #unsent = 0;
 
   constructor(end: IWireEnd, handlers: THandlers<In>) {
     this.#end = end;
@@ -80,16 +82,19 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new WireError('the process is gone'));
-      const timer = setTimeout(() => {
-        this.#asked.delete(id);
-        reject(new WireError(`no answer to ${topic} within ${withinMs} ms`));
-      }, withinMs);
+      const timer = setTimeout(
+        () => {
+          this.#asked.delete(id);
+          reject(new WireError(`no answer to ${topic} within ${withinMs} ms`));
+        },
+        Math.min(withinMs, maxDelayMs),
+      );
       const settle: IAsked['settle'] = (answer) => (answer instanceof Error ? reject(answer) : resolve(answer));
       this.#asked.set(id, { settle, timer });
       const item: IItem = { kind: 'ask', id, topic, data };
       if (given === null) return this.#put(item);
       this.#flush();
-      this.#end.send([item], given, () => {});
+      this.#send([item], given);
     });
   }
 
@@ -103,11 +108,17 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
     if (this.#closed) return sent(new WireError('the process is gone'));
     if (handle === null) return this.#put({ kind: 'tell', id: 0, topic, data });
     this.#flush();
-    this.#end.send([{ kind: 'tell', id: 0, topic, data }], handle, sent);
+    this.#send([{ kind: 'tell', id: 0, topic, data }], handle, sent);
+  }
+
+  /** Messages that the system has not taken yet: the other side does not keep up. */
+  get unsent(): number {
+    return this.#unsent;
   }
 
   /** What came through the channel. */
   received(message: unknown, handle: IHandle | null): void {
+    if (this.#closed) return handle?.close();
     for (const item of message as readonly IItem[]) {
       if (item.kind === 'good' || item.kind === 'bad') this.#answered(item, handle);
       else void this.#serve(item, handle);
@@ -146,7 +157,7 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
       if (kind === 'tell') return;
       if (!(answer instanceof WithHandle)) return this.#put({ kind: 'good', id, topic, data: answer });
       this.#flush();
-      this.#end.send([{ kind: 'good', id, topic, data: answer.value }], answer.handle, () => {});
+      this.#send([{ kind: 'good', id, topic, data: answer.value }], answer.handle);
     } catch (error) {
       if (kind === 'ask') this.#put({ kind: 'bad', id, topic, data: plainError(error) });
     }
@@ -164,7 +175,15 @@ export class Wire<Out extends TTopics<Out>, In extends TTopics<In>> {
     if (this.#queue.length === 0 || this.#closed) return;
     const queue = this.#queue;
     this.#queue = [];
-    this.#end.send(queue, null, () => {});
+    this.#send(queue, null);
+  }
+
+  #send(items: readonly IItem[], handle: IHandle | null, sent: (error: Error | null) => void = () => {}): void {
+    this.#unsent++;
+    this.#end.send(items, handle, (error) => {
+      this.#unsent--;
+      sent(error);
+    });
   }
 }
 

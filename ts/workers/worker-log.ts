@@ -8,19 +8,23 @@ import type { TToPrimaryWire } from './worker-parts.js';
 const levels: readonly TLogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** In one turn of the loop; what is beyond is counted and told. */
 const mostAtOnce = 200;
+/** While so many messages wait for a primary that does not keep up, lines are dropped as well. */
+const mostUnsent = 100;
 
 /** `least`: what is below it stays here, and costs next to nothing. */
 export function workerLogger(wire: TToPrimaryWire, least: TLogLevel): ILogger {
   let sent = 0;
   let dropped = 0;
   const turn = () => {
-    if (dropped > 0) wire.tell('log', { level: 'warn', fields: { dropped }, message: 'log lines were dropped' });
+    if (dropped > 0 && wire.unsent < mostUnsent) {
+      wire.tell('log', { level: 'warn', fields: { dropped }, message: 'log lines were dropped' });
+      dropped = 0;
+    }
     sent = 0;
-    dropped = 0;
   };
   const write = (level: TLogLevel, fields: object, message: string) => {
     if (sent === 0) setImmediate(turn);
-    if (++sent > mostAtOnce) dropped++;
+    if (++sent > mostAtOnce || wire.unsent >= mostUnsent) dropped++;
     else wire.tell('log', { level, fields: plainFields(fields), message });
   };
   const method = (level: TLogLevel) =>

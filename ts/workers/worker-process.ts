@@ -13,10 +13,12 @@ export interface IWorkerProcessParts {
   readonly number: number;
   /** The module that it runs. */
   readonly entry: string;
-  readonly execArgv: readonly string[] | undefined;
+  readonly execArgv: readonly string[];
   readonly handlers: (worker: WorkerProcess) => THandlers<IToPrimary>;
   readonly onExit: (worker: WorkerProcess, how: string) => void;
 }
+
+const lastWordsMs = 500;
 
 export class WorkerProcess {
   readonly number: number;
@@ -28,10 +30,12 @@ export class WorkerProcess {
   isReady = false;
   /** Was told to stop: its end is no failure. */
   isStopping = false;
+  isGone = false;
   /** Connections that it has told of; and those that are on their way to it, of which it knows nothing yet. */
   told = 0;
   coming = 0;
   heardMs = performance.now();
+  silentMs = 0;
   ceiling = Number.POSITIVE_INFINITY;
   /** Connections that it may have; null: no limit is shared. */
   quota: number | null = null;
@@ -40,8 +44,7 @@ export class WorkerProcess {
 
   constructor({ number, entry, execArgv, handlers, onExit }: IWorkerProcessParts) {
     this.number = number;
-    const options = execArgv === undefined ? {} : { execArgv: [...execArgv] };
-    const child = plugins.childProcess.fork(entry, [], { serialization: 'advanced', ...options });
+    const child = plugins.childProcess.fork(entry, [], { serialization: 'advanced', execArgv: [...execArgv] });
     this.#child = child;
     this.wire = new Wire<IToWorker, IToPrimary>(
       {
@@ -55,20 +58,30 @@ export class WorkerProcess {
     );
     child.on('message', (message: unknown, handle) => {
       this.heardMs = performance.now();
+      this.silentMs = 0;
       this.wire.received(message, (handle as IHandle | undefined) ?? null);
     });
-    let isGone = false;
     this.gone = new Promise((resolve) => {
       const ended = (how: string) => {
-        if (isGone) return;
-        isGone = true;
+        if (this.isGone) return;
+        this.isGone = true;
         this.#how = how;
         this.isReady = false;
         this.wire.close();
         onExit(this, how);
         resolve();
       };
-      child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+      child.on('exit', (code, signal) => {
+        const how = signal ?? `exit code ${code}`;
+        // It serves no more, but what it said last may still be on its way. Of half a message there is no end.
+        this.isReady = false;
+        if (!child.connected) return ended(how);
+        const timer = setTimeout(() => ended(how), lastWordsMs);
+        child.on('disconnect', () => {
+          clearTimeout(timer);
+          ended(how);
+        });
+      });
       child.on('error', (error) => {
         if (child.pid === undefined) ended(error.message);
       });
@@ -87,6 +100,7 @@ export class WorkerProcess {
   async start(wish: IStartWish, withinMs: number): Promise<IStarted> {
     try {
       const started = await this.wire.ask('start', wish, withinMs);
+      if (this.isGone) throw new WireError('it is gone');
       this.isReady = true;
       return started;
     } catch (error) {

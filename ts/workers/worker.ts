@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { ProxyError } from '../base/errors.js';
+import type { IListeningPoint } from '../config/change.js';
 import type { IRouteConfig, ISmartProxyOptions } from '../config/types.js';
 import type { IPlan } from '../flow/plan.js';
 import type { IGroupInside, IGroupParts } from '../group-parts.js';
@@ -35,6 +36,8 @@ const statusMs = 1_000;
 /** How soon a change in the number of connections is told. */
 const changedMs = 20;
 const shareWithinMs = 30_000;
+/** On their way to the primary at a time. */
+const mostHandedOver = 256;
 
 export class Worker {
   readonly wire: TToPrimaryWire;
@@ -121,8 +124,8 @@ export class Worker {
         return undefined;
       },
       quota: (quota) => this.#limit(quota),
-      connection: ({ port }, handle) => {
-        if (handle !== null) this.#serve(handle, port);
+      connection: (point, handle) => {
+        if (handle !== null) this.#serve(handle, point);
         return undefined;
       },
     };
@@ -170,7 +173,7 @@ export class Worker {
         if (handle === null) throw new ProxyError('LISTEN_FAILED', 'the primary gave no port');
         return { handle, port: data };
       },
-      handOver: (socket, port) => this.#handOver(socket, port),
+      handOver: (socket, address, port) => this.#handOver(socket, { address, port }),
       ticketSecret: () => this.#ticketSecret,
       challenges: this.#challenges,
       counts,
@@ -188,7 +191,7 @@ export class Worker {
   }
 
   /** Whoever has clearly more than the others leaves what comes to them. */
-  #handOver(socket: Socket, port: number): boolean {
+  #handOver(socket: Socket, point: IListeningPoint): boolean {
     const { live: count, maxConnections } = this.#insides;
     const live = count();
     const most = maxConnections();
@@ -198,15 +201,16 @@ export class Worker {
       this.#telling ??= setTimeout(() => this.#tellStatus(), changedMs);
     }
     if (live < Math.min(this.#ceiling, this.#isAlone ? Number.POSITIVE_INFINITY : most)) return false;
+    // A primary that does not keep up would only keep clients waiting.
+    if (this.wire.unsent >= mostHandedOver && live < most) return false;
     const handle = takeHandle(socket);
-    if (handle !== null) this.wire.tell('handOver', { port, live }, handle, () => handle.close());
+    if (handle !== null) this.wire.tell('handOver', { point, live }, handle, () => handle.close());
     return true;
   }
 
-  #serve(handle: IHandle, port: number): void {
+  #serve(handle: IHandle, { address, port }: IListeningPoint): void {
     const socket = socketOf(handle);
-    if (this.#proxy === null) socket.on('error', () => {}).destroy();
-    else this.#proxy.handleConnection(socket, port);
+    if (this.#inside === null || !this.#inside.serve(socket, address, port)) socket.on('error', () => {}).destroy();
   }
 
   #tellStatus(): void {

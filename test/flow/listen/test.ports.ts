@@ -278,6 +278,29 @@ tap.test('a port that a route takes over while it is tried is opened once', asyn
   expect(await isOpen(taken.port)).toEqual(true);
 });
 
+tap.test(
+  'what another process accepted is served as what came to that very address, though others have the same port',
+  async () => {
+    await using world = makePorts({ listens: false, listenAddress: '192.0.2.9' });
+    const { ports, accepted } = world;
+    await ports.open([{ address: '192.0.2.1', port: 80 }, { address: '192.0.2.2', port: 80 }, at(80)]);
+    const passed: boolean[] = [];
+    await using server = await startOrigin((socket) => {
+      for (const to of ['192.0.2.2', '192.0.2.9', '192.0.2.3', null]) passed.push(ports.passAt(socket, to, 80));
+      passed.push(ports.passAt(socket, '192.0.2.2', 81));
+    });
+    await using client = await connectTcp(server.port);
+    await until(
+      () => passed.length === 5,
+      5_000,
+      () => `a connection, has ${passed}`,
+    );
+    expect(passed).toEqual([true, true, false, false, false]);
+    expect(accepted.map(({ point }) => point.address)).toEqual(['192.0.2.2', null]);
+    client.socket.destroy();
+  },
+);
+
 tap.test('where nothing listens, sockets of others are handed on as if their port was open', async () => {
   await using world = makePorts({ listens: false });
   const { ports, accepted } = world;

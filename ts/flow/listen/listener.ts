@@ -16,8 +16,8 @@ export interface ISharedPort {
 /** Gives the port to listen on. @throws whatever keeps it from being bound */
 export type TSharePort = (address: string | null, port: number) => Promise<ISharedPort>;
 
-/** True: another process serves this socket, of which nothing has been read. */
-export type THandOver = (socket: Socket, port: number) => boolean;
+/** True: another process serves this socket, of which nothing has been read, as one that came to this point, as `share` was asked for it. */
+export type THandOver = (socket: Socket, address: string | null, port: number) => boolean;
 
 export interface IListenerOptions {
   /** null: `::` together with IPv4, or `0.0.0.0` where there is no IPv6. */
@@ -105,9 +105,9 @@ export class Listener {
   }
 
   #accepted(socket: Socket): void {
-    const { group, onSocket } = this.#options;
+    const { group, address, port, onSocket } = this.#options;
     if (group !== undefined) {
-      if (group.handOver(socket, this.port)) return;
+      if (group.handOver(socket, address, port)) return;
       // As if it had not been paused: what follows knows sockets that read from the start.
       Reflect.set(socket, 'readableFlowing', null);
       socket.read(0);

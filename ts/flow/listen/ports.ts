@@ -78,15 +78,29 @@ export class Ports {
    * @returns false if no such port is open.
    */
   pass(socket: Socket, port?: number): boolean {
-    const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#options.socket;
     for (const { point, listener } of this.#open.values()) {
       if (port !== undefined && port !== listener?.port && port !== point.port) continue;
-      socket.allowHalfOpen = true;
-      socket.setNoDelay(noDelay).setKeepAlive(keepAlive, keepAliveInitialDelayMs);
-      this.#options.onSocket(socket, point, listener?.port ?? port ?? socket.localPort ?? point.port);
+      this.#take(socket, point, listener?.port ?? port ?? socket.localPort ?? point.port);
       return true;
     }
     return false;
+  }
+
+  /** The same for one that another process accepted at this very point: two addresses may have the same port. */
+  passAt(socket: Socket, address: string | null, port: number): boolean {
+    for (const { point, listener } of this.#open.values()) {
+      if (port !== point.port || address !== (point.address ?? this.#options.listenAddress)) continue;
+      this.#take(socket, point, listener?.port ?? port);
+      return true;
+    }
+    return false;
+  }
+
+  #take(socket: Socket, point: IListeningPoint, port: number): void {
+    const { noDelay, keepAlive, keepAliveInitialDelayMs } = this.#options.socket;
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(noDelay).setKeepAlive(keepAlive, keepAliveInitialDelayMs);
+    this.#options.onSocket(socket, point, port);
   }
 
   /**
