@@ -53,7 +53,7 @@ async function main() {
   console.log(await prepareDebian());
   const node = options.node ? await otherNode(options.node) : process.execPath;
   const files = await chooseFiles();
-  const coverage = options.coverage || (ci && everything && !options.node);
+  const { coverage } = options;
   const coverageFolder = coverage ? await mkdtemp(join(tmpdir(), 'smartproxy-coverage-')) : null;
   const startedAt = performance.now();
   const built = await buildTests();
